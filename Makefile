@@ -1,0 +1,42 @@
+# Every target makes its own virtual environment and installs what it needs.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint docs bench clean
+
+help:
+	@echo "make demo   train a network, fit LTAU, print a table, draw the pictures"
+	@echo "make test   run the tests"
+	@echo "make lint   check style and types"
+	@echo "make docs   build the documentation into docs/_build/html"
+	@echo "make bench  measure the speed"
+	@echo "make clean  remove the virtual environment and everything built"
+
+# One stamp an extra: $(VENV)/.demo says that ltau[demo] is installed.
+$(VENV)/.%: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) -e '.[$*]'
+	touch $@
+
+demo: $(VENV)/.demo
+	$(BIN)/ltau demo
+
+test: $(VENV)/.demo $(VENV)/.test
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.lint $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+docs: $(VENV)/.docs
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+
+bench: $(VENV)/.test
+	$(BIN)/python -m pytest benchmarks --benchmark-only --benchmark-columns=min,median,rounds
+
+clean:
+	rm -rf $(VENV) docs/_build docs/api/generated .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
