@@ -1,0 +1,474 @@
+"""Bins of error, and the counts of errors that fall in them.
+
+Every value is binned through its bit pattern. Non-negative float32 numbers sort
+as their bits do, so the leading bits of a value (its *cell*, 1/256 of the value
+wide) look up its bin in a table, and one comparison settles the cells that an
+edge cuts through. The result is exact for any edges, and takes a few
+nanoseconds a value; NaN and values that have no bin fall in columns of their
+own, so nothing is dropped unseen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["ErrorBins", "ErrorHistogram"]
+
+_CELL_BITS = 17  # sign, exponent and the 8 leading bits of the mantissa
+_CELL_SHIFT = np.uint32(32 - _CELL_BITS)
+_NEGATIVE_CELLS = 1 << (_CELL_BITS - 1)  # the first cell with the sign bit set
+
+# Below this quantile of the positive errors, log bins would resolve accidents:
+# a trajectory that crosses zero comes arbitrarily close to it.
+_LOWEST_QUANTILE = 1e-3
+
+_CHUNK = 1 << 16  # values handled at once: the temporaries stay in the cache
+
+
+class ErrorBins:
+    """Bins over error, from 0 to the largest error.
+
+    Parameters
+    ----------
+    edges : array-like of shape (n_bins + 1,)
+        Strictly increasing, finite and non-negative, in the unit of the errors.
+        The first bin reaches down to 0: a first edge above 0 is lowered to it.
+        The last bin holds its upper edge. Edges are rounded to float32, in which
+        errors are compared with them.
+
+    Attributes
+    ----------
+    edges : ndarray of shape (n_bins + 1,), float64
+        The edges, from 0 to the largest error that has a bin.
+
+    Raises
+    ------
+    ValueError
+        If the edges are not as described.
+
+    Examples
+    --------
+    >>> from ltau import ErrorBins
+    >>> bins = ErrorBins([0.0, 0.1, 1.0, 10.0])
+    >>> bins.index([0.05, 0.1, 3.0, 10.0])
+    array([0, 1, 2, 2])
+    """
+
+    def __init__(self, edges: ArrayLike) -> None:
+        edges = np.array(edges, dtype=np.float64)
+        if edges.ndim != 1 or len(edges) < 2:
+            raise ValueError(
+                f"Expected a 1-D array of at least 2 bin edges, got shape {edges.shape}."
+            )
+        if not np.isfinite(edges).all() or edges[0] < 0:
+            raise ValueError("Bin edges must be finite and non-negative.")
+        edges[0] = 0.0
+        with np.errstate(over="ignore"):
+            edges = edges.astype(np.float32).astype(np.float64)
+        if not (np.diff(edges) > 0).all() or np.isinf(edges[-1]):
+            raise ValueError(
+                "Bin edges must be strictly increasing in float32; use fewer bins or edges "
+                f"further apart (got {len(edges)} edges from {edges[0]:g} to {edges[-1]:g})."
+            )
+        self.edges = edges
+
+    @classmethod
+    def log(cls, low: float, high: float, n_bins: int = 100) -> Self:
+        """Make one bin from 0 to `low` and log-spaced bins from there to `high`.
+
+        Parameters
+        ----------
+        low, high : float
+            Upper edges of the first and of the last bin, ``0 < low < high``.
+        n_bins : int, default=100
+            Number of bins, at least 2.
+
+        Returns
+        -------
+        ErrorBins
+            The bins.
+
+        Raises
+        ------
+        ValueError
+            If `low` and `high` are not increasing and positive, or `n_bins` < 2.
+
+        Examples
+        --------
+        >>> from ltau import ErrorBins
+        >>> ErrorBins.log(0.01, 10.0, n_bins=4).edges.round(3)
+        array([ 0.  ,  0.01,  0.1 ,  1.  , 10.  ])
+        """
+        if not 0 < low < high:
+            raise ValueError(f"Expected 0 < low < high, got low={low!r} and high={high!r}.")
+        if n_bins < 2:
+            raise ValueError(f"Log-spaced bins need n_bins >= 2, got {n_bins!r}.")
+        return cls(np.concatenate([[0.0], np.geomspace(low, high, n_bins)]))
+
+    @classmethod
+    def linear(cls, high: float, n_bins: int = 100) -> Self:
+        """Make bins of one width from 0 to `high`.
+
+        Parameters
+        ----------
+        high : float
+            Upper edge of the last bin, positive.
+        n_bins : int, default=100
+            Number of bins, at least 1.
+
+        Returns
+        -------
+        ErrorBins
+            The bins.
+
+        Raises
+        ------
+        ValueError
+            If `high` is not positive or `n_bins` < 1.
+
+        Examples
+        --------
+        >>> from ltau import ErrorBins
+        >>> ErrorBins.linear(2.0, n_bins=4).edges
+        array([0. , 0.5, 1. , 1.5, 2. ])
+        """
+        if n_bins < 1:
+            raise ValueError(f"Expected n_bins >= 1, got {n_bins!r}.")
+        return cls(np.linspace(0.0, high, n_bins + 1))
+
+    @classmethod
+    def from_errors(cls, errors: ArrayLike, n_bins: int = 100, spacing: str = "log") -> Self:
+        """Find bins that hold all of `errors`.
+
+        The last edge is the largest error. Log-spaced bins start at the 0.1 %
+        quantile of the positive errors: one bin holds all that lies below.
+
+        Parameters
+        ----------
+        errors : array-like of any shape
+            Non-negative errors; NaN = not seen, and ignored.
+        n_bins : int, default=100
+            Number of bins.
+        spacing : {"log", "linear"}, default="log"
+            How the edges are spaced.
+
+        Returns
+        -------
+        ErrorBins
+            The bins. The order of the errors makes no difference.
+
+        Raises
+        ------
+        ValueError
+            If an error is negative or infinite, or all are NaN.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from ltau import ErrorBins
+        >>> bins = ErrorBins.from_errors(np.arange(1.0, 101.0), n_bins=10)
+        >>> bins.edges[[0, 1, -1]]
+        array([  0.,   1., 100.])
+        """
+        if spacing not in ("log", "linear"):
+            raise ValueError(f"Expected spacing 'log' or 'linear', got {spacing!r}.")
+        low, high = _range(np.asarray(errors))
+        if spacing == "linear":
+            return cls.linear(high, n_bins)
+        return cls.log(low, high, n_bins)
+
+    @property
+    def n_bins(self) -> int:
+        """Number of bins."""
+        return len(self.edges) - 1
+
+    @property
+    def widths(self) -> NDArray[np.float64]:
+        """Widths of the bins, shape (n_bins,), in the unit of the errors."""
+        return np.diff(self.edges)
+
+    def index(self, errors: ArrayLike) -> NDArray[np.intp]:
+        """Find the bin of each error.
+
+        Parameters
+        ----------
+        errors : array-like of any shape
+            Errors from 0 to the last edge, no NaN; compared in float32.
+
+        Returns
+        -------
+        ndarray of the shape of `errors`, intp
+            ``edges[i] <= error < edges[i + 1]``; the last bin holds its upper edge.
+
+        Raises
+        ------
+        ValueError
+            If an error is NaN, negative, infinite or above the last edge.
+
+        Examples
+        --------
+        >>> from ltau import ErrorBins
+        >>> ErrorBins([0.0, 1.0, 2.0]).index([0.0, 1.0, 2.0])
+        array([0, 1, 1])
+        """
+        values = _as_float32(errors)
+        columns = self._columns(values)
+        if np.isnan(values).any():
+            raise ValueError("Expected errors without NaN.")
+        if (columns >= self.n_bins).any():
+            self._raise_no_bin(values)
+        return columns
+
+    def _columns(self, values: NDArray[np.float32]) -> NDArray[np.intp]:
+        """Column of each value: its bin, or `n_bins` if it has none, or `n_bins` + 1 for NaN."""
+        column_of_cell, next_edge, n_cuts = self._lookup
+        columns = column_of_cell.take(values.view(np.uint32) >> _CELL_SHIFT)
+        for _ in range(n_cuts):
+            columns += values >= next_edge.take(columns)
+        return columns
+
+    @cached_property
+    def _lookup(self) -> tuple[NDArray[np.intp], NDArray[np.float32], int]:
+        """Column of each cell's first value, edge after each column, most edges in a cell."""
+        edges = self.edges.astype(np.float32)
+        # The last bin holds its upper edge; no edge leads out of the last two columns.
+        over = np.nextafter(edges[-1], np.float32(np.inf))
+        next_edge = np.concatenate([edges[1:-1], [over, np.nan, np.nan]], dtype=np.float32)
+        first_value = _cell_starts()
+        column = np.searchsorted(np.append(edges[1:-1], over), first_value, side="right")
+        column[_NEGATIVE_CELLS + 1 :] = self.n_bins
+        column[_NEGATIVE_CELLS] = 0  # -0.0
+        column[np.isnan(first_value)] = self.n_bins + 1
+        inside = column[:_NEGATIVE_CELLS]
+        n_cuts = int(np.diff(inside[inside <= self.n_bins]).max())
+        return column.astype(np.intp), next_edge, n_cuts
+
+    def _raise_no_bin(self, values: NDArray[np.float32]) -> None:
+        _check_magnitudes(values)
+        raise ValueError(
+            f"Errors reach {np.nanmax(values):g}, above the last bin edge {self.edges[-1]:g}: "
+            "give bins that hold the largest error."
+        )
+
+    def __len__(self) -> int:
+        return self.n_bins
+
+    def __repr__(self) -> str:
+        return f"ErrorBins(n_bins={self.n_bins}, from 0 to {self.edges[-1]:g})"
+
+
+class ErrorHistogram:
+    """Counts of each sample's errors, an epoch at a time.
+
+    Its memory does not grow with the number of epochs: counts are held in the
+    smallest unsigned integer type that holds them.
+
+    Parameters
+    ----------
+    bins : ErrorBins
+        The bins, common to all samples.
+    n_samples : int
+        Number of samples.
+
+    Attributes
+    ----------
+    bins : ErrorBins
+        The bins.
+    counts : ndarray of shape (n_samples, n_bins), unsigned integer
+        How many errors of each sample fell in each bin.
+
+    Examples
+    --------
+    >>> from ltau import ErrorBins, ErrorHistogram
+    >>> histogram = ErrorHistogram(ErrorBins([0.0, 1.0, 2.0]), n_samples=3)
+    >>> histogram.update([0.5, 1.5, 0.2])            # one epoch, every sample
+    >>> histogram.update([1.9, 0.1], ids=[0, 2])     # one epoch, two samples
+    >>> histogram.counts
+    array([[1, 1],
+           [0, 1],
+           [2, 0]], dtype=uint8)
+    """
+
+    def __init__(self, bins: ErrorBins, n_samples: int) -> None:
+        self.bins = bins
+        self.counts: NDArray[np.unsignedinteger] = np.zeros((n_samples, bins.n_bins), np.uint8)
+        self._largest_possible = 0  # count, were all of a sample's errors in one bin
+
+    @property
+    def n_samples(self) -> int:
+        """Number of samples."""
+        return len(self.counts)
+
+    @property
+    def n_seen(self) -> NDArray[np.int64]:
+        """Number of errors counted for each sample, shape (n_samples,)."""
+        return self.counts.sum(axis=1, dtype=np.int64)
+
+    def update(self, errors: ArrayLike, ids: ArrayLike | None = None) -> None:
+        """Count one epoch's errors, or several epochs' at once.
+
+        Parameters
+        ----------
+        errors : array-like of shape (n,) or (n, n_epochs)
+            Errors from 0 to the last edge; NaN = not seen, and skipped.
+        ids : array-like of shape (n,), int, optional
+            The samples that the rows belong to, in any order; a sample may be named
+            twice. By default the rows are all samples in order.
+
+        Raises
+        ------
+        ValueError
+            If lengths differ, an id has no sample, or an error is negative,
+            infinite or above the last edge. Nothing is counted then.
+        """
+        values = _as_float32(errors)
+        if values.ndim not in (1, 2):
+            raise ValueError(f"Expected errors of shape (n,) or (n, n_epochs), got {values.shape}.")
+        if ids is None:
+            self._check_length(len(values), self.n_samples)
+        if ids is None and values.ndim == 2:
+            self._add_counts(self._count_rows(values), values.shape[1])
+        else:
+            rows = np.arange(self.n_samples) if ids is None else self._check_ids(ids)
+            self._check_length(len(values), len(rows))
+            self._scatter(values.reshape(len(rows), -1), rows)
+
+    def merge(self, other: ErrorHistogram) -> Self:
+        """Add the counts of another histogram over the same bins and samples.
+
+        Parameters
+        ----------
+        other : ErrorHistogram
+            Counts of the same samples, from other epochs or from another model.
+
+        Returns
+        -------
+        ErrorHistogram
+            This histogram.
+
+        Raises
+        ------
+        ValueError
+            If the bins or the number of samples differ.
+        """
+        if not np.array_equal(self.bins.edges, other.bins.edges):
+            raise ValueError(f"Expected the same bins, got {self.bins!r} and {other.bins!r}.")
+        self._check_length(other.n_samples, self.n_samples)
+        self._add_counts(other.counts, other._largest_possible)
+        return self
+
+    def _count_rows(self, values: NDArray[np.float32]) -> NDArray[np.unsignedinteger]:
+        """Histogram of each row: the fast way for many epochs of all samples."""
+        n_rows, n_epochs = values.shape
+        n_bins = self.bins.n_bins
+        n_columns = n_bins + 2
+        counts = np.empty((n_rows, n_bins), np.min_scalar_type(n_epochs))
+        chunk = max(1, _CHUNK // max(n_epochs, n_columns))
+        first_column = np.arange(0, chunk * n_columns, n_columns)[:, None]
+        for start in range(0, n_rows, chunk):
+            block = np.ascontiguousarray(values[start : start + chunk])
+            columns = self.bins._columns(block)
+            columns += first_column[: len(block)]
+            block_counts = np.bincount(columns.ravel(), minlength=len(block) * n_columns)
+            block_counts = block_counts.reshape(len(block), n_columns)
+            if block_counts[:, n_bins].any():
+                self.bins._raise_no_bin(block)
+            counts[start : start + len(block)] = block_counts[:, :n_bins]
+        return counts
+
+    def _add_counts(self, counts: NDArray[np.unsignedinteger], largest_possible: int) -> None:
+        self._make_room(largest_possible)
+        self.counts += counts.astype(self.counts.dtype, copy=False)
+
+    def _scatter(self, values: NDArray[np.float32], rows: NDArray[np.intp]) -> None:
+        """Count each value where it belongs: the fast way for one epoch, or a few samples."""
+        columns = self.bins._columns(values)
+        if (columns == self.bins.n_bins).any():
+            self.bins._raise_no_bin(values)
+        seen = columns < self.bins.n_bins
+        repeats = int(np.bincount(rows, minlength=1).max())
+        self._make_room(repeats * values.shape[1])
+        flat = (rows[:, None] * self.bins.n_bins + columns)[seen]
+        np.add.at(self.counts.reshape(-1), flat, self.counts.dtype.type(1))
+
+    def _make_room(self, largest_possible: int) -> None:
+        """Widen the counts where as many again may not fit."""
+        self._largest_possible += largest_possible
+        needed = np.min_scalar_type(self._largest_possible)
+        if needed.itemsize > self.counts.itemsize:
+            self.counts = self.counts.astype(needed)
+
+    def _check_ids(self, ids: ArrayLike) -> NDArray[np.intp]:
+        rows = np.asarray(ids)
+        if rows.ndim != 1 or not (rows.size == 0 or np.issubdtype(rows.dtype, np.integer)):
+            raise ValueError(f"Expected 1-D integer ids, got shape {rows.shape}, {rows.dtype}.")
+        if rows.size and not (rows.min() >= 0 and rows.max() < self.n_samples):
+            raise ValueError(
+                f"Expected ids from 0 to {self.n_samples - 1}, got {rows.min()} to {rows.max()}."
+            )
+        return rows.astype(np.intp)
+
+    @staticmethod
+    def _check_length(got: int, expected: int) -> None:
+        if got != expected:
+            raise ValueError(f"Expected {expected} samples, got {got}.")
+
+    def __repr__(self) -> str:
+        return f"ErrorHistogram({self.bins!r}, n_samples={self.n_samples})"
+
+
+def _as_float32(errors: ArrayLike) -> NDArray[np.float32]:
+    with np.errstate(over="ignore"):  # what overflows becomes infinite, and is refused
+        return np.asarray(errors).astype(np.float32, copy=False)
+
+
+def _cell_starts() -> NDArray[np.float32]:
+    """Smallest magnitude in each cell."""
+    cells = np.arange(1 << _CELL_BITS, dtype=np.uint32)
+    return (cells << _CELL_SHIFT).view(np.float32)
+
+
+def _chunks(errors: NDArray[np.generic]) -> Iterator[NDArray[np.float32]]:
+    """Yield the errors in contiguous float32 blocks, without a copy of the whole."""
+    errors = np.atleast_1d(errors)
+    rows = max(1, _CHUNK // max(1, errors[:1].size))
+    for start in range(0, len(errors), rows):
+        yield np.ascontiguousarray(_as_float32(errors[start : start + rows]))
+
+
+def _range(errors: NDArray[np.generic]) -> tuple[float, float]:
+    """Lowest quantile of the positive errors (to a cell), and the largest error."""
+    cell_counts = np.zeros(1 << _CELL_BITS, np.int64)
+    high = 0.0
+    for block in _chunks(errors):
+        _check_magnitudes(block)
+        cell_counts += np.bincount(
+            (block.view(np.uint32) >> _CELL_SHIFT).ravel(), minlength=len(cell_counts)
+        )
+        high = max(high, float(np.fmax.reduce(block, axis=None, initial=0.0)))
+    starts = _cell_starts()
+    cell_counts[np.isnan(starts)] = 0
+    if not cell_counts.any():
+        raise ValueError("Expected at least one error that is not NaN.")
+    # Bins need some width even where all errors are zero, or all the same.
+    tiny = float(np.finfo(np.float32).tiny)
+    high = max(high, 1e6 * tiny)
+    up_to_cell = np.cumsum(cell_counts[1:_NEGATIVE_CELLS])
+    cell = 1 + np.searchsorted(up_to_cell, _LOWEST_QUANTILE * up_to_cell[-1], side="right")
+    return float(np.clip(starts[cell], tiny, high / 10)), high
+
+
+def _check_magnitudes(values: NDArray[np.float32]) -> None:
+    """Refuse negative and infinite errors; NaN may pass."""
+    low = np.fmin.reduce(values, axis=None, initial=np.inf)
+    if low < 0:
+        raise ValueError(
+            f"Errors must be non-negative magnitudes, got {low:g}: take their absolute value."
+        )
+    if np.isinf(np.fmax.reduce(values, axis=None, initial=0.0)):
+        raise ValueError("Errors must be finite in float32, got infinity.")

@@ -1,0 +1,140 @@
+"""The error densities of the training samples, and their weighted averages.
+
+Held as cumulative counts in the smallest integer type: the probability below any
+error is then two look-ups a neighbour, and the density of a query is one pass over
+its neighbours' rows. Sums of cumulative counts round monotonically, so that no
+averaged density is ever negative.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ltau._arrays import Arrays
+from ltau.binning import ErrorBins, ErrorHistogram
+
+__all__ = ["TrainingDensities"]
+
+Floats = NDArray[np.float64]
+
+_CHUNK_ROWS = 1 << 14
+
+
+class TrainingDensities:
+    """Error densities of the training samples over common bins.
+
+    Parameters
+    ----------
+    edges : ndarray of shape (n_bins + 1,), float64
+        The bin edges.
+    cumulative : ndarray of shape (n_samples, n_bins), unsigned integer
+        How many errors of each sample fell in each bin or in one below it; the last
+        column, how often the sample was seen, is positive.
+    """
+
+    def __init__(self, edges: Floats, cumulative: NDArray[np.unsignedinteger]) -> None:
+        self.edges = edges
+        self.cumulative = cumulative
+
+    @classmethod
+    def from_histogram(cls, histogram: ErrorHistogram) -> TrainingDensities:
+        """Take over the counts of a histogram, which is left without a use.
+
+        Parameters
+        ----------
+        histogram : ErrorHistogram
+            Counts of every training sample.
+
+        Returns
+        -------
+        TrainingDensities
+            The densities; they share the histogram's memory.
+        """
+        counts = histogram.counts
+        np.cumsum(counts, axis=1, dtype=counts.dtype, out=counts)
+        return cls(histogram.bins.edges, counts)
+
+    def to_arrays(self) -> Arrays:
+        """Give the arrays from which `from_arrays` makes these densities again."""
+        return {"edges": self.edges, "cumulative": self.cumulative}
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> TrainingDensities:
+        """Make the densities again; raises ValueError where the arrays are not such."""
+        edges = ErrorBins(arrays["edges"]).edges
+        cumulative = arrays["cumulative"]
+        if cumulative.dtype.kind != "u" or cumulative.shape[1:] != (len(edges) - 1,):
+            raise ValueError("Expected cumulative counts in each bin.")
+        if (cumulative[:, 1:] < cumulative[:, :-1]).any() or not cumulative[:, -1].all():
+            raise ValueError("Expected cumulative counts that rise above 0.")
+        return cls(edges, cumulative)
+
+    def __len__(self) -> int:
+        return len(self.cumulative)
+
+    @property
+    def n_bins(self) -> int:
+        """Number of bins."""
+        return len(self.edges) - 1
+
+    @cached_property
+    def means(self) -> Floats:
+        """Expected error of each training sample, shape (n_samples,)."""
+        centers = (self.edges[:-1] + self.edges[1:]) / 2
+        means = np.empty(len(self))
+        for start in range(0, len(self), _CHUNK_ROWS):
+            block = self.cumulative[start : start + _CHUNK_ROWS].astype(np.float64)
+            counts = np.diff(block, axis=1, prepend=0.0)
+            means[start : start + _CHUNK_ROWS] = counts @ centers / block[:, -1]
+        return means
+
+    def cdf(self, rows: NDArray[np.intp], error: float) -> Floats:
+        """Evaluate P(training error <= error) for some samples.
+
+        Parameters
+        ----------
+        rows : ndarray of any shape, intp
+            Training samples.
+        error : float
+            The error, in its unit.
+
+        Returns
+        -------
+        ndarray of the shape of `rows`
+            Probabilities, linear within a bin.
+        """
+        point = np.clip(error, 0.0, self.edges[-1])
+        right = int(
+            np.clip(np.searchsorted(self.edges, point, side="right") - 1, 0, self.n_bins - 1)
+        )
+        fraction = (point - self.edges[right]) / (self.edges[right + 1] - self.edges[right])
+        up_to_right = self.cumulative[rows, right].astype(np.float64)
+        up_to_left = self.cumulative[rows, right - 1].astype(np.float64) if right else 0.0
+        count = up_to_left + fraction * (up_to_right - up_to_left)
+        return count / self.cumulative[rows, -1]
+
+    def average(self, rows: NDArray[np.intp], weights: Floats) -> Floats:
+        """Average the densities of each query's neighbours.
+
+        Parameters
+        ----------
+        rows : ndarray of shape (n_queries, k), intp
+            The neighbours.
+        weights : ndarray of shape (n_queries, k), float64
+            Their weights, which sum to 1 in every row.
+
+        Returns
+        -------
+        ndarray of shape (n_queries, n_bins)
+            Probability of each bin.
+        """
+        weights = weights / self.cumulative[rows, -1]
+        average = np.zeros((len(rows), self.n_bins))
+        neighbour = np.empty_like(average)
+        for column in range(rows.shape[1]):  # never (n_queries, k, n_bins) at once
+            np.multiply(self.cumulative[rows[:, column]], weights[:, column, None], out=neighbour)
+            average += neighbour
+        return np.diff(average, axis=1, prepend=0.0)

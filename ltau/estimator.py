@@ -1,0 +1,383 @@
+"""The front door: an estimator of a regression model's error, sample by sample."""
+
+from __future__ import annotations
+
+import os
+from numbers import Integral, Real
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import Tags
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+
+from ltau import io
+from ltau._arrays import Arrays, prefixed, section
+from ltau._validation import (
+    check_observed,
+    check_seen,
+    check_strata,
+    check_trajectories,
+    n_burnt_in,
+)
+from ltau.binning import ErrorBins, ErrorHistogram
+from ltau.densities import TrainingDensities
+from ltau.neighbors import LatentIndex
+from ltau.neighbors.threads import n_threads
+from ltau.prediction import PredictionMixin
+
+__all__ = ["LTAUEstimator"]
+
+Floats = NDArray[np.float64]
+
+
+class LTAUEstimator(PredictionMixin, BaseEstimator):
+    r"""Predict how wrong a regression model is, from the errors it made while training.
+
+    Each training sample's errors over the epochs make a density :math:`p_i(e)`. The
+    density of a new sample's error is the mean of those of the `n_neighbors` training
+    samples nearest to it in the model's latent space:
+
+    .. math:: p(e \mid z) = \sum_{j \in N_k(z)} w_j \, p_j(e), \qquad \sum_j w_j = 1
+
+    Parameters
+    ----------
+    n_neighbors : int, default=10
+        Number of training samples whose densities are averaged.
+    burn_in : float or int, default=0.0
+        First epochs that are left out: a fraction of them in [0, 1), or their number.
+        Early errors are larger than those of the finished model; 1/3 often brings the
+        predicted errors to scale.
+    scaling : {"none", "standardize", "whiten"}, default="none"
+        Scaling of the latents before distances are taken: none, unit variance, or unit
+        variance and no correlation.
+    n_bins : int, default=100
+        Number of bins of error.
+    bins : {"log", "linear"} or array-like of shape (n_bins + 1,), default="log"
+        Spacing of the bins, found from the errors; or their edges, which must reach the
+        largest error. `n_bins` is not used then.
+    weights : {"uniform", "distance"}, default="uniform"
+        Weights of the neighbours: equal, as in the paper, or the inverse of their
+        distance.
+    index : {"auto", "flat", "ivf", "hnsw"}, default="auto"
+        How neighbours are searched: ``"flat"`` is exact, ``"ivf"`` and ``"hnsw"`` are
+        approximate and tuned to `recall`. ``"auto"`` is flat for up to 20,000 samples,
+        and above that IVF where it is the faster.
+    recall : float, default=0.99
+        Share of the true neighbours that an approximate index must find.
+    n_jobs : int or None, default=None
+        Threads of the search; None leaves it to OpenMP, -1 means all cores.
+    random_state : int or None, default=None
+        Seed of the approximate index and of its tuning.
+
+    Attributes
+    ----------
+    bin_edges_ : ndarray of shape (n_bins + 1,)
+        Edges of the bins, from 0 to the largest error, in its unit.
+    index_ : str or tuple of str
+        The kind of index in use; one for each stratum where there are strata.
+    recall_ : float
+        Recall reached by the index: 1 if it is exact, the lowest one if there are strata.
+    strata_ : ndarray of shape (n_strata,) or None
+        The strata seen at fit.
+    n_samples_fit_ : int
+        Number of training samples.
+    n_features_in_ : int
+        Number of latent features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, where `latents` had any.
+
+    References
+    ----------
+    Vita, Samanta, Zhou and Lordi, "LTAU-FF: Loss Trajectory Analysis for Uncertainty in
+    atomistic Force Fields", *Mach. Learn.: Sci. Technol.* 2025,
+    doi:10.1088/2632-2153/adb4b9, arXiv:2402.00853.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ltau import LTAUEstimator
+    >>> rng = np.random.default_rng(0)
+    >>> latents = rng.normal(size=(500, 3))
+    >>> spread = np.exp(latents[:, 0])               # some regions are harder than others
+    >>> errors = np.abs(rng.normal(size=(500, 40))) * spread[:, None]
+    >>> estimator = LTAUEstimator().fit(latents, errors)
+    >>> easy_and_hard = [[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0]]
+    >>> estimator.predict(easy_and_hard).round(1)
+    array([0.3, 2.1])
+    >>> estimator.predict_quantile(easy_and_hard, 0.9).round(1)
+    array([0.7, 4.1])
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "burn_in": [
+            Interval(Integral, 0, None, closed="left"),
+            Interval(Real, 0, 1, closed="left"),
+        ],
+        "scaling": [StrOptions({"none", "standardize", "whiten"})],
+        "n_bins": [Interval(Integral, 2, None, closed="left")],
+        "bins": [StrOptions({"log", "linear"}), "array-like"],
+        "weights": [StrOptions({"uniform", "distance"})],
+        "index": [StrOptions({"auto", "flat", "ivf", "hnsw"})],
+        "recall": [Interval(Real, 0, 1, closed="right")],
+        "n_jobs": [Integral, None],
+        "random_state": [Interval(Integral, 0, 2**32 - 1, closed="both"), None],
+    }
+
+    def __init__(
+        self,
+        n_neighbors: int = 10,
+        *,
+        burn_in: float = 0.0,
+        scaling: str = "none",
+        n_bins: int = 100,
+        bins: str | ArrayLike = "log",
+        weights: str = "uniform",
+        index: str = "auto",
+        recall: float = 0.99,
+        n_jobs: int | None = None,
+        random_state: int | None = None,
+    ) -> None:
+        self.n_neighbors = n_neighbors
+        self.burn_in = burn_in
+        self.scaling = scaling
+        self.n_bins = n_bins
+        self.bins = bins
+        self.weights = weights
+        self.index = index
+        self.recall = recall
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.target_tags.positive_only = True
+        tags.target_tags.two_d_labels = True
+        tags.target_tags.multi_output = True
+        tags.target_tags.single_output = False  # a trajectory, were it of one epoch
+        return tags
+
+    def fit(self, X: ArrayLike, y: ArrayLike, strata: ArrayLike | None = None) -> Self:
+        """Learn from the training samples' latents and error trajectories.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Latents of the training samples; used in float32.
+        y : array-like of shape (n_samples, n_epochs)
+            Error of each training sample at each epoch: non-negative, in the unit of
+            the target; used in float32. NaN = the sample was not seen that epoch.
+            Several models trained on the same samples are simply more epochs.
+        strata : array-like of shape (n_samples,), optional
+            Class of each sample, for atoms the element. Scaling, neighbours and
+            distances then stay within a class, and every prediction needs `strata`.
+
+        Returns
+        -------
+        LTAUEstimator
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If shapes or values are not as described, a sample was never seen, or a
+            stratum has fewer samples than neighbours.
+        """
+        self._validate_params()
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None."
+            )
+        latents = validate_data(self, X, dtype=np.float32, order="C")
+        errors = check_trajectories(y, len(latents))
+        classes = check_strata(strata, len(latents))
+        errors = errors[:, n_burnt_in(self.burn_in, errors.shape[1]) :]
+        if isinstance(self.bins, str):
+            bins = ErrorBins.from_errors(errors, self.n_bins, self.bins)
+        else:
+            bins = ErrorBins(self.bins)
+        histogram = ErrorHistogram(bins, len(latents))
+        histogram.update(errors)
+        check_seen(histogram)
+        with n_threads(self.n_jobs):
+            self._index = LatentIndex.fit(
+                latents,
+                classes,
+                kind=self.index,
+                scaling=self.scaling,
+                n_neighbors=self.n_neighbors,
+                recall=self.recall,
+                random_state=self.random_state,
+            )
+        self._densities = TrainingDensities.from_histogram(histogram)
+        self._own_distances = (0, np.empty(0))  # for a number of neighbours; none yet
+        return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_index")
+
+    @property
+    def bin_edges_(self) -> Floats:
+        """Edges of the bins, shape (n_bins + 1,), in the unit of the error."""
+        return self._densities.edges
+
+    @property
+    def n_samples_fit_(self) -> int:
+        """Number of training samples."""
+        return len(self._densities)
+
+    @property
+    def strata_(self) -> NDArray[np.generic] | None:
+        """The strata seen at fit, or None."""
+        return self._index.classes
+
+    @property
+    def index_(self) -> str | tuple[str, ...]:
+        """The kind of index in use; one for each stratum where there are strata."""
+        kinds = self._index.kinds
+        return kinds[0] if self._index.classes is None else kinds
+
+    @property
+    def recall_(self) -> float:
+        """Recall reached by the index: 1 if it is exact."""
+        return self._index.recall
+
+    def sample_weight(self, tolerance: float | None = None) -> Floats:
+        """Weigh the training samples for another training: hard ones up.
+
+        Parameters
+        ----------
+        tolerance : float, optional
+            Error that is small enough, in its unit; by default the median of the
+            training samples' expected errors.
+
+        Returns
+        -------
+        ndarray of shape (n_samples_fit,)
+            Each sample's own P(error > tolerance) during training, divided by the mean
+            over the samples.
+
+        Raises
+        ------
+        ValueError
+            If no sample ever exceeded the tolerance.
+        """
+        check_is_fitted(self)
+        limit = np.median(self._densities.means) if tolerance is None else tolerance
+        exceeded = 1.0 - self._densities.cdf(np.arange(self.n_samples_fit_), limit)
+        if not exceeded.mean() > 0:
+            raise ValueError(f"No training error exceeded the tolerance {limit:g}.")
+        return exceeded / exceeded.mean()
+
+    def score(self, X: ArrayLike, y: ArrayLike, strata: ArrayLike | None = None) -> float:
+        """Score the predicted distributions against observed errors.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            As in `predict`.
+        y : array-like of shape (n_samples,) or (n_samples, n_obs)
+            Observed errors, non-negative; NaN among several observations = not seen.
+        strata : array-like of shape (n_samples,), optional
+            As in `predict`.
+
+        Returns
+        -------
+        float
+            Minus the mean continuous ranked probability score, in the unit of the
+            error: higher is better.
+
+        Raises
+        ------
+        ValueError
+            If lengths differ, or an error is negative, infinite, or NaN for all of a
+            sample's observations.
+        """
+        errors = check_observed(y)
+        check_consistent_length(X, errors)
+        total, start = 0.0, 0
+        for distribution in self._distributions(X, strata):
+            observed = errors[start : start + len(distribution)]
+            total += np.nanmean(distribution.crps(observed), axis=1).sum()
+            start += len(distribution)
+        return -float(total) / len(errors)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted estimator to one file, without pickle.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Where; an existing file is replaced once the new one is complete.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written; what was there stays.
+        """
+        check_is_fitted(self)
+        header = {
+            "estimator": type(self).__name__,
+            "params": {name: _plain(value) for name, value in self.get_params().items()},
+        }
+        own_k, own_distances = self._own_distances
+        arrays = {"own_k": np.array(own_k), "own_distances": own_distances}
+        if hasattr(self, "feature_names_in_"):
+            arrays["feature_names"] = self.feature_names_in_.astype(str)
+        arrays |= prefixed("densities.", self._densities.to_arrays())
+        arrays |= prefixed("latents.", self._index.to_arrays())
+        io.write(path, header, arrays)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read an estimator that `save` wrote. The file is checked, and nothing in it is run.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file.
+
+        Returns
+        -------
+        LTAUEstimator
+            The estimator: it predicts the same bits.
+
+        Raises
+        ------
+        LTAUFileError
+            If the file is damaged, not ours, or newer than this version can read.
+        OSError
+            If the file cannot be opened.
+        """
+        header, arrays = io.read(path)
+        try:
+            if header["estimator"] != cls.__name__:
+                raise ValueError(f"expected a {cls.__name__}, got a {header['estimator']}")
+            estimator = cls(**header["params"])
+            estimator._validate_params()
+            estimator._restore(arrays)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise io.LTAUFileError(f"{path} does not hold a whole estimator: {error}") from error
+        return estimator
+
+    def _restore(self, arrays: Arrays) -> None:
+        """Take over the arrays of a file, once they are known to fit each other."""
+        self._densities = TrainingDensities.from_arrays(section(arrays, "densities."))
+        self._index = LatentIndex.from_arrays(section(arrays, "latents."))
+        self._own_distances = int(arrays["own_k"]), arrays["own_distances"]
+        if len(self._index) != len(self._densities):
+            raise ValueError("there are not as many latents as densities")
+        if self._own_distances[0] and len(self._own_distances[1]) != len(self._densities):
+            raise ValueError("there are not as many distances as densities")
+        self.n_features_in_ = self._index.n_features
+        if "feature_names" in arrays:
+            self.feature_names_in_ = arrays["feature_names"].astype(object)
+
+
+def _plain(value: Any) -> Any:
+    """Make a parameter one that JSON can hold."""
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value

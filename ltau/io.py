@@ -1,0 +1,196 @@
+"""Named arrays and a JSON header in one file: checked before anything in it is used.
+
+The file is an uncompressed zip archive of ``.npy`` arrays without pickled objects, a
+header ``ltau.json``, and ``ltau.sha256``, which lists the SHA-256 of every other part
+in the format of the command ``sha256sum``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import struct
+import uuid
+import zipfile
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.lib import format as npy
+from numpy.typing import NDArray
+
+__all__ = ["LTAUFileError", "read", "write"]
+
+FORMAT_VERSION = 1
+
+_HEADER = "ltau.json"
+_CHECKSUMS = "ltau.sha256"
+
+
+class LTAUFileError(ValueError):
+    """A file is damaged, not ours, or newer than this version of ltau can read."""
+
+
+def write(
+    path: str | os.PathLike[str], header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+) -> None:
+    """Write a header and arrays to `path`, whole or not at all.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Where; an existing file is replaced once the new one is complete.
+    header : mapping
+        What JSON can hold.
+    arrays : mapping of str to ndarray
+        Arrays of numbers or strings, not of objects.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written; what was there stays.
+    """
+    target = Path(path)
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        with temporary.open("xb") as file:
+            with zipfile.ZipFile(file, "w") as archive:
+                _write_parts(archive, header, arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    except BaseException as error:
+        with suppress(OSError):
+            temporary.unlink()
+        if isinstance(error, OSError):  # of the kind that it was, about the file asked for
+            raise OSError(error.errno, f"Cannot write: {error.strerror}", str(target)) from error
+        raise
+
+
+def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Read what `write` wrote.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+
+    Returns
+    -------
+    header : dict
+        The header.
+    arrays : dict of str to ndarray
+        The arrays; they cannot be written to.
+
+    Raises
+    ------
+    LTAUFileError
+        If the file is damaged, not ours, or newer than this version can read.
+    OSError
+        If the file cannot be opened.
+    """
+    data = Path(path).read_bytes()
+    try:
+        return _parse(data)
+    except LTAUFileError as error:
+        raise LTAUFileError(f"{path}: {error}") from error
+    except _DAMAGE as error:
+        raise LTAUFileError(f"{path} is not an ltau file, or is damaged: {error}") from error
+
+
+# What the standard library and numpy raise on bytes that are not what they should be.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    ArithmeticError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    struct.error,
+)
+
+
+def _write_parts(
+    archive: zipfile.ZipFile, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
+) -> None:
+    header = {"format": "ltau", "version": FORMAT_VERSION, **header}
+    checksums = {_HEADER: _write_part(archive, _HEADER, json.dumps(header, indent=1).encode())}
+    for name, array in arrays.items():
+        part = f"{name}.npy"
+        with archive.open(zipfile.ZipInfo(part), "w", force_zip64=True) as file:
+            hashing = _HashingWriter(file)
+            npy.write_array(hashing, np.asarray(array, order="C"), allow_pickle=False)
+        checksums[part] = hashing.sha256.hexdigest()
+    listing = "".join(f"{checksum}  {part}\n" for part, checksum in checksums.items())
+    _write_part(archive, _CHECKSUMS, listing.encode())
+
+
+def _write_part(archive: zipfile.ZipFile, name: str, data: bytes) -> str:
+    archive.writestr(zipfile.ZipInfo(name), data)
+    return hashlib.sha256(data).hexdigest()
+
+
+class _HashingWriter:
+    """Write to a file, and take the checksum on the way."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.sha256 = hashlib.sha256()
+        self._file = file
+
+    def write(self, data: bytes) -> int:
+        self.sha256.update(data)
+        return self._file.write(data)
+
+
+def _parse(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        parts = _read_parts(archive, len(data))
+    header = json.loads(parts.pop(_HEADER))
+    if header["format"] != "ltau":
+        raise LTAUFileError("not an ltau file.")
+    if header["version"] > FORMAT_VERSION:
+        raise LTAUFileError(
+            f"written in format {header['version']} by a newer ltau; this one reads formats "
+            f"up to {FORMAT_VERSION}. Upgrade ltau."
+        )
+    return header, {name.removesuffix(".npy"): _parse_array(part) for name, part in parts.items()}
+
+
+def _read_parts(archive: zipfile.ZipFile, n_bytes: int) -> dict[str, bytes]:
+    """Read every part whose checksum is listed; there may be no other, and all must agree."""
+    for info in archive.infolist():
+        if info.compress_type != zipfile.ZIP_STORED or info.file_size > n_bytes:
+            raise LTAUFileError("not an ltau file: a part of it is compressed.")
+    listing = archive.read(_CHECKSUMS).decode()
+    checksums = (line.split("  ", 1) for line in listing.splitlines())
+    expected = {name: checksum for checksum, name in checksums}
+    names = [name for name in archive.namelist() if name != _CHECKSUMS]
+    if sorted(names) != sorted(expected):
+        raise LTAUFileError("damaged: its parts are not those in its list of checksums.")
+    parts = {}
+    for name in names:
+        parts[name] = archive.read(name)
+        if hashlib.sha256(parts[name]).hexdigest() != expected[name]:
+            raise LTAUFileError(f"damaged: the checksum of {name} does not agree.")
+    return parts
+
+
+def _parse_array(data: bytes) -> NDArray[Any]:
+    """View a ``.npy`` part as an array, of numbers or strings only."""
+    file = io.BytesIO(data)
+    if npy.read_magic(file) == (1, 0):
+        shape, fortran_order, dtype = npy.read_array_header_1_0(file)
+    else:
+        shape, fortran_order, dtype = npy.read_array_header_2_0(file)
+    if fortran_order or dtype.kind not in "biufU":
+        raise LTAUFileError(f"not an ltau file: it holds an array of {dtype}.")
+    return np.frombuffer(data, dtype, offset=file.tell()).reshape(shape)

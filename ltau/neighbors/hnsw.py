@@ -1,0 +1,128 @@
+"""Approximate search along a graph of near neighbours (hierarchical navigable small worlds)."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from ltau._arrays import Arrays
+from ltau.neighbors.approximate import ApproximateIndex
+from ltau.neighbors.base import Vectors
+
+__all__ = ["HNSWIndex"]
+
+_N_LINKS = 32  # of each vector, on each level; twice as many on the lowest
+
+
+class HNSWIndex(ApproximateIndex):
+    """Search that keeps the best `effort` vectors met on its way through the graph.
+
+    Slower to build than a partition, faster to search at high recall. The graph
+    depends on the order in which threads insert the vectors, so that two builds
+    agree in their recall and not in every neighbour; what is saved stays the same.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n, n_features), float32, C-contiguous
+        The vectors to search.
+    """
+
+    kind = "hnsw"
+
+    def __init__(self, vectors: Vectors) -> None:
+        super().__init__(vectors)
+        self._faiss = faiss.IndexHNSWFlat(vectors.shape[1], _N_LINKS)
+
+    @classmethod
+    def build(cls, vectors: Vectors) -> Self:
+        """Build the graph over `vectors`.
+
+        Parameters
+        ----------
+        vectors : ndarray of shape (n, n_features), float32, C-contiguous
+            The vectors to search.
+
+        Returns
+        -------
+        HNSWIndex
+            The index.
+        """
+        index = cls(vectors)
+        index._faiss.add(vectors)
+        return index
+
+    @property
+    def effort(self) -> int:
+        """Number of candidates kept."""
+        return int(self._faiss.hnsw.efSearch)
+
+    @effort.setter
+    def effort(self, value: int) -> None:
+        self._faiss.hnsw.efSearch = value
+
+    @property
+    def max_effort(self) -> int:
+        """Number of vectors."""
+        return len(self)
+
+    def to_arrays(self) -> Arrays:  # noqa: D102
+        graph = self._faiss.hnsw
+        return {
+            "vectors": self.vectors,
+            "links": faiss.vector_to_array(graph.neighbors),
+            "levels": faiss.vector_to_array(graph.levels),
+            "entry": np.array(graph.entry_point),
+            "effort": np.array(self.effort),
+            "recall": np.array(self.recall),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> Self:  # noqa: D102
+        index = cls(arrays["vectors"])
+        graph = index._faiss.hnsw
+        links_per_level = np.diff(faiss.vector_to_array(graph.cum_nneighbor_per_level))
+        offsets = _checked_offsets(arrays, links_per_level)
+        faiss.copy_array_to_vector(arrays["links"], graph.neighbors)
+        faiss.copy_array_to_vector(arrays["levels"], graph.levels)
+        faiss.copy_array_to_vector(offsets, graph.offsets)
+        graph.entry_point = int(arrays["entry"])
+        graph.max_level = int(arrays["levels"].max()) - 1
+        faiss.downcast_index(index._faiss.storage).add(arrays["vectors"])
+        index._faiss.ntotal = len(index)
+        index.effort = int(arrays["effort"])
+        index.recall = float(arrays["recall"])
+        return index
+
+
+def _checked_offsets(arrays: Arrays, links_per_level: NDArray[np.int32]) -> NDArray[np.uint64]:
+    """Find where the links of each vector begin; ValueError if a link leads out of the graph.
+
+    faiss follows links without looking, so what a file holds is checked first: every
+    link must lead to a vector that exists on the level of the link.
+    """
+    n = len(arrays["vectors"])
+    levels, links, entry = arrays["levels"], arrays["links"], int(arrays["entry"])
+    wrong = ValueError("The arrays of an HNSW index do not fit each other.")
+    if not (
+        levels.dtype == links.dtype == np.int32
+        and levels.shape == (n,)
+        and levels.min() >= 1
+        and levels.max() <= len(links_per_level)
+        and 0 <= entry < n
+        and levels[entry] == levels.max()
+        and 1 <= arrays["effort"] <= n
+    ):
+        raise wrong
+    up_to_level = np.concatenate([[0], np.cumsum(links_per_level)])
+    offsets = np.concatenate([[0], np.cumsum(up_to_level[levels])])
+    if links.shape != (offsets[-1],) or links.min() < -1 or links.max() >= n:
+        raise wrong
+    place = np.arange(len(links)) - np.repeat(offsets[:-1], np.diff(offsets))
+    level_of_link = np.searchsorted(up_to_level, place, side="right") - 1
+    used = links >= 0
+    if (levels[links[used]] <= level_of_link[used]).any():
+        raise wrong
+    return offsets.astype(np.uint64)

@@ -1,0 +1,261 @@
+"""Neighbours among the training latents: scaled, and within each stratum."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ltau._arrays import Arrays, prefixed, section
+from ltau.neighbors.base import NeighborIndex, Neighbors, Vectors
+from ltau.neighbors.factory import INDEX_CLASSES, make_index
+from ltau.neighbors.scaling import LatentScaler
+
+__all__ = ["LatentIndex"]
+
+_BATCH_VALUES = 1 << 22  # in the largest temporary of a self-search
+
+
+@dataclass(frozen=True)
+class _Stratum:
+    """One class of samples, with a scaling and an index of its own."""
+
+    label: object  # None where there are no classes
+    rows: NDArray[np.intp]  # of the training set
+    scaler: LatentScaler
+    index: NeighborIndex
+
+    def to_arrays(self) -> Arrays:
+        arrays = {"rows": self.rows, "kind": np.array(self.index.kind)}
+        arrays |= prefixed("scaler.", self.scaler.to_arrays())
+        arrays |= prefixed("index.", self.index.to_arrays())
+        return arrays
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays, label: object) -> Self:
+        kind = str(arrays["kind"])
+        if kind not in INDEX_CLASSES:
+            raise ValueError(f"Unknown kind of index {kind!r}.")
+        rows, vectors = arrays["rows"], arrays["index.vectors"]
+        if vectors.dtype != np.float32 or vectors.ndim != 2 or not np.isfinite(vectors).all():
+            raise ValueError("Expected finite float32 vectors.")
+        if rows.dtype != np.intp or rows.shape != (len(vectors),) or not len(rows):
+            raise ValueError("Expected as many row numbers as vectors.")
+        scaler = LatentScaler.from_arrays(section(arrays, "scaler."))
+        if len(scaler.mean) != vectors.shape[1]:
+            raise ValueError("The scaling does not fit the vectors.")
+        index = INDEX_CLASSES[kind].from_arrays(section(arrays, "index."))
+        return cls(label, rows, scaler, index)
+
+
+class LatentIndex:
+    """Nearest training samples, in scaled latent space and within strata.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (n_strata,) or None
+        Sorted labels of the strata; None if there is one stratum without a label.
+    strata : list of _Stratum
+        The strata, in the order of `classes`.
+    """
+
+    def __init__(self, classes: NDArray[np.generic] | None, strata: list[_Stratum]) -> None:
+        self.classes = classes
+        self._strata = strata
+
+    @classmethod
+    def fit(
+        cls,
+        latents: Vectors,
+        strata: NDArray[np.generic] | None,
+        *,
+        kind: str,
+        scaling: str,
+        n_neighbors: int,
+        recall: float,
+        random_state: int | None,
+    ) -> Self:
+        """Make a scaling and an index for each stratum.
+
+        Parameters
+        ----------
+        latents : ndarray of shape (n_samples, n_features), float32, C-contiguous
+            The training latents.
+        strata : ndarray of shape (n_samples,) or None
+            Class of each sample.
+        kind, n_neighbors, recall, random_state
+            As in `make_index`.
+        scaling : {"none", "standardize", "whiten"}
+            As in `LatentScaler.fit`.
+
+        Returns
+        -------
+        LatentIndex
+            The index.
+
+        Raises
+        ------
+        ValueError
+            If a stratum has fewer than `n_neighbors` samples, or its index does not
+            reach the recall.
+        """
+        if strata is None:
+            classes, members = None, [np.arange(len(latents))]
+        else:
+            classes, codes = np.unique(strata, return_inverse=True)
+            members = [np.flatnonzero(codes == code) for code in range(len(classes))]
+        parts = []
+        for label, rows in zip(_labels(classes), members, strict=True):
+            _check_size(len(rows), n_neighbors, label)
+            selected = latents if classes is None else latents[rows]
+            scaler = LatentScaler.fit(selected, scaling)
+            index = make_index(
+                kind,
+                scaler.transform(selected),
+                n_neighbors=n_neighbors,
+                recall=recall,
+                random_state=random_state,
+            )
+            parts.append(_Stratum(label, rows, scaler, index))
+        return cls(classes, parts)
+
+    def __len__(self) -> int:
+        return sum(len(stratum.rows) for stratum in self._strata)
+
+    @property
+    def n_features(self) -> int:
+        """Width of the latents."""
+        return len(self._strata[0].scaler.mean)
+
+    @property
+    def recall(self) -> float:
+        """Recall of the stratum where it is lowest."""
+        return min(stratum.index.recall for stratum in self._strata)
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """Kind of index of each stratum."""
+        return tuple(stratum.index.kind for stratum in self._strata)
+
+    def search(
+        self, latents: Vectors, k: int, strata: NDArray[np.generic] | None = None
+    ) -> Neighbors:
+        """Find the `k` nearest training samples of each row, within its stratum.
+
+        Parameters
+        ----------
+        latents : ndarray of shape (n, n_features), float32, finite
+            The queries.
+        k : int
+            Number of neighbours, at most the samples of the smallest stratum asked.
+        strata : ndarray of shape (n,) or None
+            Class of each query.
+
+        Returns
+        -------
+        distances : ndarray of shape (n, k), float64
+            Distances in the scaled latent space, ascending.
+        indices : ndarray of shape (n, k), intp
+            Rows of the training set.
+
+        Raises
+        ------
+        ValueError
+            If a stratum is unknown, or has fewer than `k` samples.
+        """
+        distances = np.empty((len(latents), k))
+        indices = np.empty((len(latents), k), np.intp)
+        for stratum, queries in self._split(len(latents), strata):
+            _check_size(len(stratum.rows), k, stratum.label)
+            scaled = stratum.scaler.transform(latents[queries])
+            distances[queries], found = stratum.index.search(scaled, k)
+            indices[queries] = stratum.rows[found]
+        return distances, indices
+
+    def mean_distances(self, k: int) -> NDArray[np.float64]:
+        """Find the mean distance of each training sample to its `k` nearest others.
+
+        Parameters
+        ----------
+        k : int
+            Number of neighbours, less than the samples of the smallest stratum.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), float64
+            The mean distances.
+
+        Raises
+        ------
+        ValueError
+            If a stratum has no more than `k` samples.
+        """
+        mean = np.empty(len(self))
+        for stratum in self._strata:
+            _check_size(len(stratum.rows), k + 1, stratum.label)
+            n, n_features = stratum.index.vectors.shape
+            batch = max(1, _BATCH_VALUES // (n_features * (k + 1)))
+            for start in range(0, n, batch):
+                members = np.arange(start, min(start + batch, n))
+                distances, _ = stratum.index.search_others(members, k)
+                mean[stratum.rows[members]] = distances.mean(axis=1)
+        return mean
+
+    def _split(
+        self, n: int, strata: NDArray[np.generic] | None
+    ) -> Iterator[tuple[_Stratum, slice | NDArray[np.intp]]]:
+        """Yield each stratum with the queries that belong to it."""
+        if self.classes is None or strata is None:
+            if self.classes is not None or strata is not None:
+                with_or_without = "without" if self.classes is None else "with"
+                raise ValueError(
+                    f"The estimator was fitted {with_or_without} strata: predict likewise."
+                )
+            yield self._strata[0], slice(None)
+            return
+        if strata.shape != (n,):
+            raise ValueError(f"Expected strata of shape ({n},), got {strata.shape}.")
+        for label in np.unique(strata):
+            if label not in self.classes:
+                seen = ", ".join(map(str, self.classes))
+                raise ValueError(f"Stratum {label} was not seen at fit, which saw {seen}.")
+            code = int(np.searchsorted(self.classes, label))
+            yield self._strata[code], np.flatnonzero(strata == label)
+
+    def to_arrays(self) -> Arrays:
+        """Give the arrays from which `from_arrays` makes this index again, bit for bit."""
+        arrays: Arrays = {} if self.classes is None else {"classes": self.classes}
+        for number, stratum in enumerate(self._strata):
+            arrays |= prefixed(f"{number}.", stratum.to_arrays())
+        return arrays
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> Self:
+        """Make the index again; raises ValueError where the arrays do not fit each other."""
+        classes = arrays.get("classes")
+        strata = [
+            _Stratum.from_arrays(section(arrays, f"{number}."), label)
+            for number, label in enumerate(_labels(classes))
+        ]
+        if len({len(stratum.scaler.mean) for stratum in strata}) != 1:
+            raise ValueError("The strata differ in their width.")
+        rows = np.sort(np.concatenate([stratum.rows for stratum in strata]))
+        if not np.array_equal(rows, np.arange(len(rows))):
+            raise ValueError("The strata do not share out the rows of the training set.")
+        return cls(classes, strata)
+
+
+def _labels(classes: NDArray[np.generic] | None) -> Iterable[object]:
+    return [None] if classes is None else classes
+
+
+def _check_size(n_samples: int, n_needed: int, label: object) -> None:
+    if n_samples < n_needed:
+        where = "" if label is None else f" in stratum {label}"
+        raise ValueError(
+            f"Expected at least {n_needed} training samples{where} for that many neighbours, "
+            f"got n_samples = {n_samples}."
+        )

@@ -1,0 +1,291 @@
+"""What a fitted estimator predicts from the neighbours of each sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from ltau._validation import check_strata
+from ltau.densities import TrainingDensities
+from ltau.distribution import ErrorDistribution
+from ltau.neighbors import LatentIndex, Neighbors
+from ltau.neighbors.threads import n_threads
+
+__all__ = ["PredictionMixin"]
+
+Floats = NDArray[np.float64]
+
+_BATCH_VALUES = 1 << 22  # in the largest temporary of a prediction, whatever the number of rows
+
+
+class PredictionMixin:
+    """Predictions from an index of the training latents and the training densities."""
+
+    n_neighbors: int
+    weights: str
+    n_jobs: int | None
+    _index: LatentIndex
+    _densities: TrainingDensities
+    _own_distances: tuple[int, Floats]  # of the training samples, for a number of neighbours
+
+    def predict(self, X: ArrayLike, strata: ArrayLike | None = None) -> Floats:
+        """Predict the expected error of each sample.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Latents from the model that the estimator was fitted on.
+        strata : array-like of shape (n_samples,), optional
+            Class of each sample, if the estimator was fitted with classes.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Expected errors, in the unit of the error.
+
+        Raises
+        ------
+        ValueError
+            If latents have another width or hold NaN, or strata are missing or unknown.
+        """
+        batches = self._neighbors(X, strata)
+        means = self._densities.means
+        return np.concatenate([(w * means[rows]).sum(axis=1) for rows, w in batches])
+
+    def predict_pdf(self, X: ArrayLike, strata: ArrayLike | None = None) -> Floats:
+        """Predict the density of each sample's error over `bin_edges_`.
+
+        Parameters
+        ----------
+        X, strata
+            As in `predict`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_bins)
+            Densities per unit of error: with the widths of the bins they sum to 1.
+        """
+        pdf = self._average(X, strata)
+        pdf /= np.diff(self._densities.edges)
+        return pdf
+
+    def predict_cdf(
+        self, X: ArrayLike, tolerance: ArrayLike, strata: ArrayLike | None = None
+    ) -> Floats:
+        """Predict the probability that each sample's error stays within a tolerance.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            As in `predict`.
+        tolerance : float or array-like of shape (m,)
+            Errors, in their unit.
+        strata : array-like of shape (n_samples,), optional
+            As in `predict`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) for a scalar, else (n_samples, m)
+            P(error <= tolerance).
+        """
+        tolerances = np.atleast_1d(np.asarray(tolerance, dtype=np.float64))
+        if tolerances.ndim != 1 or np.isnan(tolerances).any():
+            raise ValueError(f"Expected a tolerance or a 1-D array of them, got {tolerance!r}.")
+        cdf = np.concatenate(
+            [
+                np.stack(
+                    [(w * self._densities.cdf(rows, t)).sum(axis=1) for t in tolerances], axis=1
+                )
+                for rows, w in self._neighbors(X, strata)
+            ]
+        )
+        return cdf[:, 0] if np.ndim(tolerance) == 0 else cdf
+
+    def predict_quantile(
+        self, X: ArrayLike, q: ArrayLike, strata: ArrayLike | None = None
+    ) -> Floats:
+        """Predict the error that each sample does not exceed with probability `q`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            As in `predict`.
+        q : float or array-like of shape (m,)
+            Probabilities from 0 to 1.
+        strata : array-like of shape (n_samples,), optional
+            As in `predict`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,) for a scalar, else (n_samples, m)
+            Quantiles of the error, in its unit.
+        """
+        batches = self._distributions(X, strata)
+        return np.concatenate([distribution.quantile(q) for distribution in batches])
+
+    def predict_interval(
+        self, X: ArrayLike, y_pred: ArrayLike, level: float, strata: ArrayLike | None = None
+    ) -> Floats:
+        """Turn the model's predictions into intervals.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            As in `predict`.
+        y_pred : array-like of shape (n_samples,)
+            The model's predictions of the target.
+        level : float
+            Probability, from 0 to 1, that the target lies inside.
+        strata : array-like of shape (n_samples,), optional
+            As in `predict`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2)
+            Lower and upper ends, the prediction minus and plus the quantile of its
+            absolute error.
+        """
+        half_width = self.predict_quantile(X, level, strata)
+        prediction = np.asarray(y_pred, dtype=np.float64)
+        if prediction.shape != half_width.shape:
+            raise ValueError(
+                f"Expected y_pred of shape {half_width.shape}, got {prediction.shape}."
+            )
+        return np.stack([prediction - half_width, prediction + half_width], axis=1)
+
+    def predict_distribution(
+        self, X: ArrayLike, strata: ArrayLike | None = None
+    ) -> ErrorDistribution:
+        """Predict the whole distribution of each sample's error.
+
+        Parameters
+        ----------
+        X, strata
+            As in `predict`.
+
+        Returns
+        -------
+        ErrorDistribution
+            One distribution a sample.
+        """
+        return ErrorDistribution(self._average(X, strata), self._densities.edges)
+
+    def kneighbors(
+        self, X: ArrayLike, n_neighbors: int | None = None, strata: ArrayLike | None = None
+    ) -> tuple[Floats, NDArray[np.intp]]:
+        """Find the nearest training samples.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            As in `predict`.
+        n_neighbors : int, optional
+            How many; by default as many as the estimator was fitted with.
+        strata : array-like of shape (n_samples,), optional
+            As in `predict`.
+
+        Returns
+        -------
+        distances : ndarray of shape (n_samples, n_neighbors)
+            Euclidean distances in the scaled latent space, ascending.
+        indices : ndarray of shape (n_samples, n_neighbors)
+            Rows of the training set.
+        """
+        batches = list(self._search(X, strata, n_neighbors))
+        distances, indices = (np.concatenate(parts) for parts in zip(*batches, strict=True))
+        return distances, indices
+
+    def ood_score(self, X: ArrayLike, strata: ArrayLike | None = None) -> Floats:
+        """Measure how far each sample lies from the training domain.
+
+        The mean distance to the nearest training samples, over the mean distance of
+        those to their own nearest: about 1 inside the domain. The training samples' own
+        distances are searched when first needed, and kept.
+
+        Parameters
+        ----------
+        X, strata
+            As in `predict`.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            Ratios of distances. Where all neighbours are duplicates of each other the
+            score is 1 for another duplicate, and infinite for anything else.
+        """
+        batches = self._search(X, strata)
+        own = self._training_distances()
+        return np.concatenate(
+            [_ratio(distances.mean(axis=1), own[rows].mean(axis=1)) for distances, rows in batches]
+        )
+
+    def _search(
+        self, X: ArrayLike, strata: ArrayLike | None, n_neighbors: int | None = None
+    ) -> Iterator[Neighbors]:
+        """Check the queries, then search them in batches of bounded memory."""
+        check_is_fitted(self)
+        latents = validate_data(self, X, reset=False, dtype=np.float32, order="C")
+        classes = check_strata(strata, len(latents))
+        k = self.n_neighbors if n_neighbors is None else n_neighbors
+        if not isinstance(k, int | np.integer) or k < 1:
+            raise ValueError(f"Expected n_neighbors >= 1, got {k!r}.")
+        size = max(1, _BATCH_VALUES // (k * (latents.shape[1] + 8) + self._densities.n_bins))
+
+        def batch(start: int) -> Neighbors:
+            part = slice(start, start + size)
+            with n_threads(self.n_jobs):
+                return self._index.search(
+                    latents[part], k, None if classes is None else classes[part]
+                )
+
+        return map(batch, range(0, len(latents), size))
+
+    def _neighbors(
+        self, X: ArrayLike, strata: ArrayLike | None
+    ) -> Iterator[tuple[NDArray[np.intp], Floats]]:
+        """Find the neighbours of each batch, and their weights."""
+        batches = self._search(X, strata)
+        weigh = _inverse_weights if self.weights == "distance" else _equal_weights
+        return ((rows, weigh(distances)) for distances, rows in batches)
+
+    def _average(self, X: ArrayLike, strata: ArrayLike | None) -> Floats:
+        """Average the neighbours' densities: probabilities of the bins."""
+        batches = self._neighbors(X, strata)
+        return np.concatenate([self._densities.average(rows, w) for rows, w in batches])
+
+    def _distributions(self, X: ArrayLike, strata: ArrayLike | None) -> Iterator[ErrorDistribution]:
+        """Predict the distributions of each batch."""
+        batches = self._neighbors(X, strata)
+        return (
+            ErrorDistribution(self._densities.average(rows, w), self._densities.edges)
+            for rows, w in batches
+        )
+
+    def _training_distances(self) -> Floats:
+        """Mean distance of each training sample to its own neighbours, searched once."""
+        if self._own_distances[0] != self.n_neighbors:
+            with n_threads(self.n_jobs):
+                distances = self._index.mean_distances(self.n_neighbors)
+            self._own_distances = self.n_neighbors, distances
+        return self._own_distances[1]
+
+
+def _equal_weights(distances: Floats) -> Floats:
+    return np.full_like(distances, 1 / distances.shape[1])
+
+
+def _inverse_weights(distances: Floats) -> Floats:
+    """Inverse distances; where some are zero, those share all the weight."""
+    zero = distances == 0
+    with np.errstate(divide="ignore"):
+        weights = np.where(zero.any(axis=1, keepdims=True), zero, 1 / distances)
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def _ratio(distance: Floats, reference: Floats) -> Floats:
+    """Divide; nothing over nothing is 1."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(distance == reference, 1.0, distance / reference)

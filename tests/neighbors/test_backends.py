@@ -1,0 +1,158 @@
+"""Every backend against scikit-learn's exact search."""
+
+import copy
+import pickle
+
+import faiss
+import numpy as np
+import pytest
+from sklearn.neighbors import NearestNeighbors
+
+from ltau.neighbors import make_index
+from ltau.neighbors.factory import INDEX_CLASSES
+from ltau.neighbors.threads import n_threads
+
+KINDS = sorted(INDEX_CLASSES)
+
+
+def clustered(n, n_features=8, seed=0):
+    """Vectors in clusters, as latents are: an approximate index has something to find."""
+    rng = np.random.default_rng(seed)
+    centers = 3 * rng.normal(size=(50, n_features))
+    vectors = centers[rng.integers(50, size=n)] + rng.normal(size=(n, n_features))
+    return vectors.astype(np.float32)
+
+
+@pytest.mark.parametrize("n_queries", [1, 15, 16, 500])  # the method changes at 16
+@pytest.mark.parametrize("k", [1, 10, 200])  # and its bookkeeping at 100
+def test_flat_is_exact(n_queries, k):
+    vectors, queries = clustered(3000), clustered(n_queries, seed=1)
+    distances, indices = make_index("flat", vectors).search(queries, k)
+    oracle = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(vectors)
+    true_distances, true_indices = oracle.kneighbors(queries)
+    np.testing.assert_allclose(distances, true_distances, rtol=1e-5)
+    # Neighbour for neighbour, but for two that float32 cannot tell apart.
+    swapped = indices != true_indices
+    assert swapped.mean() < 1e-3
+    own = np.linalg.norm(vectors[indices] - queries[:, None].astype(np.float64), axis=2)
+    np.testing.assert_allclose(own[swapped], true_distances[swapped], rtol=1e-6)
+
+
+def test_flat_is_exact_where_products_cancel():
+    # Differences of 1e-3 at an offset of 100: squares in float32 cannot resolve them.
+    rng = np.random.default_rng(0)
+    vectors = (100 + 1e-3 * rng.normal(size=(2000, 2))).astype(np.float32)
+    distances, _ = make_index("flat", vectors).search(vectors[:100], 5)
+    expected, _ = NearestNeighbors(n_neighbors=5).fit(vectors).kneighbors(vectors[:100])
+    np.testing.assert_allclose(distances, expected, rtol=1e-5, atol=1e-9)
+
+
+def test_flat_does_not_depend_on_the_batch():
+    vectors, queries = clustered(3000), clustered(100, seed=1)
+    index = make_index("flat", vectors)
+    whole = index.search(queries, 10)
+    one_by_one = [index.search(query[None], 10) for query in queries]
+    for together, apart in zip(whole, zip(*one_by_one, strict=True), strict=True):
+        np.testing.assert_array_equal(together, np.concatenate(apart))
+
+
+def test_flat_leaves_the_settings_of_faiss_alone():
+    before = faiss.cvar.distance_compute_blas_threshold
+    make_index("flat", clustered(100)).search(clustered(50), 3)
+    assert faiss.cvar.distance_compute_blas_threshold == before
+
+
+@pytest.mark.parametrize("recall", [0.8, 0.99])
+@pytest.mark.parametrize("kind", ["ivf", "hnsw"])
+def test_approximate_indices_reach_their_recall(kind, recall):
+    vectors, queries = np.split(clustered(5500), [5000])  # the same domain
+    index = make_index(kind, vectors, recall=recall, random_state=0)
+    assert recall <= index.recall <= 1
+    found = index.search(queries, 10)[1]
+    true = NearestNeighbors(n_neighbors=10).fit(vectors).kneighbors(queries)[1]
+    hits = np.mean([np.isin(f, t).mean() for f, t in zip(found, true, strict=True)])
+    # Another 5,000 neighbours than those tuned on: five standard errors of slack.
+    assert hits > recall - 5 * np.sqrt(recall * (1 - recall) / found.size)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_distances_belong_to_the_indices_and_ascend(kind):
+    vectors, queries = clustered(2000), clustered(100, seed=1)
+    distances, indices = make_index(kind, vectors, random_state=0).search(queries, 10)
+    measured = np.linalg.norm(vectors[indices] - queries[:, None], axis=2)
+    np.testing.assert_allclose(distances, measured, rtol=1e-4)
+    assert (np.diff(distances, axis=1) >= 0).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_as_many_neighbours_as_vectors(kind):
+    # A cell of the partition holds fewer: what faiss leaves empty must not come through.
+    vectors = clustered(200)
+    index = make_index(kind, vectors, n_neighbors=1, recall=0.5, random_state=0)
+    distances, indices = index.search(vectors[:20], 200)
+    np.testing.assert_array_equal(np.sort(indices, axis=1), np.tile(np.arange(200), (20, 1)))
+    assert np.isfinite(distances).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_no_vector_is_its_own_neighbour(kind):
+    vectors = clustered(500)
+    vectors[100:120] = vectors[0]  # more duplicates than neighbours
+    rows = np.arange(0, 500, 5)
+    distances, indices = make_index(kind, vectors, random_state=0).search_others(rows, 10)
+    assert distances.shape == indices.shape == (100, 10)
+    assert (indices != rows[:, None]).all()
+    assert (distances[0] == 0).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("again", [copy.deepcopy, lambda i: pickle.loads(pickle.dumps(i))])
+def test_copies_find_the_same_bits(kind, again):
+    vectors, queries = clustered(3000), clustered(200, seed=1)
+    index = make_index(kind, vectors, random_state=0)
+    twin = again(index)
+    assert (twin.recall, twin.kind) == (index.recall, kind)
+    for one, other in zip(index.search(queries, 10), twin.search(queries, 10), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_ivf_repeats_with_its_seed():
+    vectors, queries = clustered(3000), clustered(200, seed=1)
+    one, other = (make_index("ivf", vectors, random_state=7) for _ in range(2))
+    assert one.effort == other.effort
+    np.testing.assert_array_equal(one.search(queries, 10)[1], other.search(queries, 10)[1])
+
+
+def test_auto_is_flat_for_small_sets():
+    assert make_index("auto", clustered(2000)).kind == "flat"
+
+
+def test_auto_is_approximate_for_large_clustered_sets():
+    index = make_index("auto", clustered(25_000), random_state=0)
+    assert index.kind == "ivf"
+    assert index.recall >= 0.99
+
+
+def test_auto_is_flat_where_a_partition_does_not_pay():
+    # Without clusters and in many dimensions, the neighbours are spread over most cells.
+    vectors = np.random.default_rng(0).normal(size=(21_000, 64)).astype(np.float32)
+    assert make_index("auto", vectors, random_state=0).kind == "flat"
+
+
+def test_unreachable_recall_is_an_error(monkeypatch):
+    vectors = clustered(3000)
+    monkeypatch.setattr(INDEX_CLASSES["hnsw"], "max_effort", property(lambda _: 1))
+    with pytest.raises(ValueError, match=r"'hnsw' index reaches a recall of 0\.\d+ at the most"):
+        make_index("hnsw", vectors, n_neighbors=100, recall=1.0, random_state=0)
+
+
+def test_unknown_kind_is_an_error():
+    with pytest.raises(ValueError, match="got 'annoy'"):
+        make_index("annoy", clustered(10))
+
+
+def test_threads_are_restored():
+    before = faiss.omp_get_max_threads()
+    with n_threads(1):
+        assert faiss.omp_get_max_threads() == 1
+    assert faiss.omp_get_max_threads() == before

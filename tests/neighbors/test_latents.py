@@ -1,0 +1,93 @@
+"""Neighbours within strata against a search of each stratum alone."""
+
+import numpy as np
+import pytest
+from sklearn.neighbors import NearestNeighbors
+
+from ltau.neighbors import LatentIndex
+
+
+@pytest.fixture
+def latents():
+    return np.random.default_rng(0).normal(size=(400, 3)).astype(np.float32)
+
+
+@pytest.fixture
+def strata():
+    return np.random.default_rng(1).choice(["C", "H", "O"], size=400)
+
+
+def fit(latents, strata=None, **changes):
+    options = {
+        "kind": "flat",
+        "scaling": "none",
+        "n_neighbors": 5,
+        "recall": 0.99,
+        "random_state": 0,
+    }
+    return LatentIndex.fit(latents, strata, **(options | changes))
+
+
+@pytest.mark.parametrize("kind", ["flat", "ivf", "hnsw"])
+def test_neighbours_stay_within_a_stratum(latents, strata, kind):
+    index = fit(latents, strata, kind=kind, recall=1.0)
+    queries, classes = latents[::7] + 0.1, strata[::7]
+    distances, indices = index.search(queries, 5, classes)
+    for label in "CHO":
+        rows = np.flatnonzero(strata == label)
+        oracle = NearestNeighbors(n_neighbors=5).fit(latents[rows])
+        expected_distances, expected = oracle.kneighbors(queries[classes == label])
+        np.testing.assert_array_equal(indices[classes == label], rows[expected])
+        np.testing.assert_allclose(distances[classes == label], expected_distances, rtol=1e-5)
+    assert index.kinds == (kind,) * 3
+
+
+def test_each_stratum_has_a_scaling_of_its_own(latents, strata):
+    latents[strata == "H"] *= 100
+    index = fit(latents, strata, scaling="standardize")
+    distances, _ = index.search(latents, 5, strata)
+    nearest = {label: np.median(distances[strata == label, 1]) for label in "CH"}
+    assert nearest["H"] == pytest.approx(nearest["C"], rel=0.3)
+
+
+@pytest.mark.parametrize("labels", [[1, 6, 8], ["H", "C", "O"], [False, True]])
+def test_labels_may_be_integers_strings_or_bools(latents, labels):
+    strata = np.resize(np.array(labels), 400)
+    _, indices = fit(latents, strata).search(latents[:10], 5, strata[:10])
+    np.testing.assert_array_equal(strata[indices], np.repeat(strata[:10, None], 5, axis=1))
+
+
+def test_mean_distances_leave_the_sample_itself_out(latents, strata, monkeypatch):
+    monkeypatch.setattr("ltau.neighbors.latents._BATCH_VALUES", 100)  # several batches
+    mean = fit(latents, strata).mean_distances(5)
+    for label in "CHO":
+        members = latents[strata == label]
+        expected, _ = NearestNeighbors(n_neighbors=5).fit(members).kneighbors()
+        np.testing.assert_allclose(mean[strata == label], expected.mean(axis=1), rtol=1e-5)
+
+
+def test_a_stratum_unknown_at_fit_is_named(latents, strata):
+    with pytest.raises(ValueError, match=r"Stratum Fe was not seen at fit, which saw C, H, O"):
+        fit(latents, strata).search(latents[:2], 5, np.array(["C", "Fe"]))
+
+
+def test_a_stratum_that_is_too_small_is_named(latents, strata):
+    strata[:] = "C"
+    strata[:3] = "H"
+    with pytest.raises(ValueError, match=r"5 training samples in stratum H .* n_samples = 3"):
+        fit(latents, strata)
+    strata[:5] = "H"
+    index = fit(latents, strata)
+    with pytest.raises(ValueError, match=r"6 training samples in stratum H"):
+        index.search(latents[:1], 6, strata[:1])
+    with pytest.raises(ValueError, match=r"6 training samples in stratum H"):
+        index.mean_distances(5)
+
+
+def test_strata_are_needed_where_fit_had_them_and_only_there(latents, strata):
+    with pytest.raises(ValueError, match="fitted with strata"):
+        fit(latents, strata).search(latents, 5)
+    with pytest.raises(ValueError, match="fitted without strata"):
+        fit(latents).search(latents, 5, strata)
+    with pytest.raises(ValueError, match=r"shape \(400,\), got \(399,\)"):
+        fit(latents, strata).search(latents, 5, strata[1:])

@@ -1,0 +1,516 @@
+"""The estimator against the method's formula, written out."""
+
+import copy
+import pickle
+import tracemalloc
+
+import joblib
+import numpy as np
+import pytest
+import sklearn
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+from sklearn.base import clone
+from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV, GroupKFold
+from sklearn.neighbors import NearestNeighbors
+from sklearn.pipeline import make_pipeline
+from sklearn.utils._param_validation import InvalidParameterError
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from ltau import ErrorDistribution, LTAUEstimator
+from ltau.metrics import spearman
+
+PREDICTIONS = {
+    "predict": lambda e, z, **s: e.predict(z, **s),
+    "predict_pdf": lambda e, z, **s: e.predict_pdf(z, **s),
+    "predict_cdf": lambda e, z, **s: e.predict_cdf(z, [0.1, 1.0], **s),
+    "predict_quantile": lambda e, z, **s: e.predict_quantile(z, [0.5, 0.9], **s),
+    "predict_interval": lambda e, z, **s: e.predict_interval(z, np.ones(len(z)), 0.9, **s),
+    "predict_distribution": lambda e, z, **s: e.predict_distribution(z, **s).probabilities,
+    "kneighbors": lambda e, z, **s: np.stack(e.kneighbors(z, **s)),
+    "ood_score": lambda e, z, **s: e.ood_score(z, **s),
+    "score": lambda e, z, **s: e.score(z, np.ones(len(z)), **s),
+}
+
+
+@parametrize_with_checks([LTAUEstimator()])
+def test_scikit_learn_compatible(estimator, check):
+    check(estimator)
+
+
+# --- against the formula ------------------------------------------------------------
+
+
+def formula(latents, errors, queries, edges, k, weights):
+    """Average the neighbours' histograms, without a shortcut: (n, k, n_bins) and all."""
+    distances, rows = NearestNeighbors(n_neighbors=k).fit(latents).kneighbors(queries)
+    w = np.ones_like(distances) if weights == "uniform" else 1 / distances
+    w /= w.sum(axis=1, keepdims=True)
+    histograms = np.array([np.histogram(e[~np.isnan(e)], edges)[0] for e in errors])
+    densities = histograms / histograms.sum(axis=1, keepdims=True)
+    return (w[:, :, None] * densities[rows]).sum(axis=1)
+
+
+@pytest.mark.parametrize("weights", ["uniform", "distance"])
+@pytest.mark.parametrize("bins", ["log", "linear", np.linspace(0, 100, 30)])
+def test_predictions_follow_from_the_formula(trajectories, weights, bins):
+    latents, errors = trajectories
+    errors[np.random.default_rng(0).random(errors.shape) < 0.3] = np.nan
+    queries = latents[:100] + 0.1
+    estimator = LTAUEstimator(7, bins=bins, n_bins=30, weights=weights).fit(latents, errors)
+    edges = estimator.bin_edges_
+    oracle = ErrorDistribution(formula(latents, errors, queries, edges, 7, weights), edges)
+
+    distribution = estimator.predict_distribution(queries)
+    np.testing.assert_allclose(distribution.probabilities, oracle.probabilities, atol=1e-6)
+    np.testing.assert_allclose(
+        estimator.predict_pdf(queries), oracle.probabilities / np.diff(edges), rtol=1e-5, atol=1e-6
+    )
+    np.testing.assert_allclose(estimator.predict(queries), oracle.mean(), rtol=1e-5)
+    tolerances = [0.0, 0.3, edges[5], edges[-1], 1e6]
+    np.testing.assert_allclose(
+        estimator.predict_cdf(queries, tolerances), oracle.cdf(tolerances), atol=1e-6
+    )
+    levels = [0.1, 0.5, 0.9]
+    np.testing.assert_allclose(
+        estimator.predict_quantile(queries, levels), oracle.quantile(levels), rtol=1e-4
+    )
+    observed = errors[:100, -1:]
+    observed = np.where(np.isnan(observed), 1.0, observed)
+    assert estimator.score(queries, observed) == pytest.approx(-oracle.crps(observed).mean())
+
+
+def test_shapes_for_one_and_for_several_levels(trajectories):
+    latents, errors = trajectories
+    estimator = LTAUEstimator().fit(latents, errors)
+    assert estimator.predict_cdf(latents, 0.5).shape == (300,)
+    assert estimator.predict_cdf(latents, [0.5]).shape == (300, 1)
+    assert estimator.predict_quantile(latents, 0.5).shape == (300,)
+    assert estimator.predict_quantile(latents, [0.5, 0.9]).shape == (300, 2)
+
+
+def test_interval_is_the_prediction_and_the_quantile_of_its_error(trajectories):
+    latents, errors = trajectories
+    estimator = LTAUEstimator().fit(latents, errors)
+    interval = estimator.predict_interval(latents, np.arange(300.0), 0.9)
+    np.testing.assert_allclose(interval.mean(axis=1), np.arange(300), atol=1e-9)
+    np.testing.assert_allclose(
+        np.diff(interval)[:, 0] / 2, estimator.predict_quantile(latents, 0.9)
+    )
+
+
+def test_ood_score_is_the_ratio_of_distances(trajectories):
+    latents, errors = trajectories
+    queries = np.concatenate([latents[:50] + 0.01, latents[:50] + 10])
+    nearest = NearestNeighbors(n_neighbors=5).fit(latents)
+    own = nearest.kneighbors()[0].mean(axis=1)
+    distances, rows = nearest.kneighbors(queries)
+    score = LTAUEstimator(5).fit(latents, errors).ood_score(queries)
+    np.testing.assert_allclose(score, distances.mean(axis=1) / own[rows].mean(axis=1), rtol=1e-4)
+    assert score[50:].min() > 2 > np.median(score[:50])
+
+
+def test_ood_score_among_duplicates():
+    latents = np.repeat([[0.0], [5.0]], 20, axis=0)
+    estimator = LTAUEstimator(3).fit(latents, np.ones((40, 2)))
+    np.testing.assert_array_equal(estimator.ood_score([[0.0], [1.0]]), [1, np.inf])
+
+
+def test_a_change_of_k_after_fit_is_followed(trajectories):
+    latents, errors = trajectories
+    estimator = LTAUEstimator(10).fit(latents, errors)
+    estimator.ood_score(latents)
+    estimator.set_params(n_neighbors=3)
+    fresh = LTAUEstimator(3).fit(latents, errors)
+    for predict in PREDICTIONS.values():
+        np.testing.assert_array_equal(predict(estimator, latents), predict(fresh, latents))
+
+
+def test_a_duplicate_takes_all_the_weight(trajectories):
+    latents, errors = trajectories
+    estimator = LTAUEstimator(weights="distance").fit(latents, errors)
+    alone = LTAUEstimator(1).fit(latents, errors)
+    np.testing.assert_allclose(estimator.predict_pdf(latents), alone.predict_pdf(latents))
+
+
+@pytest.mark.parametrize(("burn_in", "n_left"), [(0, 20), (0.0, 20), (5, 15), (1 / 3, 13), (19, 1)])
+def test_burn_in_leaves_the_first_epochs_out(trajectories, burn_in, n_left):
+    latents, errors = trajectories
+    burnt = LTAUEstimator(burn_in=burn_in).fit(latents, errors)
+    cut = LTAUEstimator().fit(latents, errors[:, -n_left:])
+    np.testing.assert_array_equal(burnt.predict_pdf(latents), cut.predict_pdf(latents))
+
+
+def test_several_models_are_more_epochs(trajectories):
+    latents, errors = trajectories
+    both = LTAUEstimator(bins="linear").fit(latents, np.hstack([errors, errors[:, ::-1]]))
+    one = LTAUEstimator(bins="linear").fit(latents, errors)
+    np.testing.assert_allclose(both.predict_pdf(latents), one.predict_pdf(latents))
+
+
+def test_sample_weight_is_the_chance_to_exceed_the_tolerance(trajectories):
+    latents, errors = trajectories
+    edges = np.array([0, 0.5, 1, 2, errors.max()])
+    weight = LTAUEstimator(bins=edges).fit(latents, errors).sample_weight(1.0)
+    exceeded = (errors >= 1).mean(axis=1)
+    np.testing.assert_allclose(weight, exceeded / exceeded.mean())
+    assert LTAUEstimator().fit(latents, errors).sample_weight().mean() == pytest.approx(1)
+
+
+def test_sample_weight_needs_a_tolerance_that_is_exceeded(trajectories):
+    with pytest.raises(ValueError, match="No training error exceeded the tolerance 1000"):
+        LTAUEstimator().fit(*trajectories).sample_weight(1000)
+
+
+@pytest.mark.parametrize("name", PREDICTIONS)
+def test_small_batches_change_nothing(trajectories, monkeypatch, name):
+    latents, errors = trajectories
+    estimator = LTAUEstimator().fit(latents, errors)
+    whole = PREDICTIONS[name](estimator, latents)
+    monkeypatch.setattr("ltau.prediction._BATCH_VALUES", 1000)
+    np.testing.assert_allclose(PREDICTIONS[name](estimator, latents), whole, rtol=1e-12)
+
+
+def test_memory_stays_within_batches(monkeypatch):
+    monkeypatch.setattr("ltau.prediction._BATCH_VALUES", 1 << 17)
+    rng = np.random.default_rng(0)
+    n, k, n_bins = 5_000, 50, 100
+    latents = rng.normal(size=(n, 2)).astype(np.float32)
+    estimator = LTAUEstimator(k, n_bins=n_bins).fit(latents, rng.exponential(size=(n, 3)))
+    tracemalloc.start()
+    estimator.predict_pdf(latents)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    result = n * n_bins * np.dtype(np.float64).itemsize
+    assert peak < 2.5 * result  # the result in pieces and put together; (n, k, n_bins) is 50 times
+
+
+# --- invariants ---------------------------------------------------------------------
+
+ERRORS = npst.arrays(
+    np.float32,
+    st.tuples(st.integers(8, 20), st.integers(1, 12)),
+    elements=st.floats(0, 1e6, width=32) | st.just(np.float32(np.nan)),
+)
+
+
+@st.composite
+def fitted(draw):
+    errors = draw(ERRORS)
+    errors[:, 0] = np.nan_to_num(errors[:, 0])  # every sample was seen
+    latents = draw(npst.arrays(np.float32, (len(errors), 2), elements=st.integers(-9, 9)))
+    options = {
+        "n_neighbors": draw(st.integers(1, 7)),
+        "bins": draw(st.sampled_from(["log", "linear"])),
+        "n_bins": draw(st.integers(2, 60)),
+        "weights": draw(st.sampled_from(["uniform", "distance"])),
+        "scaling": draw(st.sampled_from(["none", "standardize", "whiten"])),
+    }
+    return LTAUEstimator(**options), latents, errors
+
+
+@settings(deadline=None)
+@given(fitted())
+def test_densities_integrate_to_one_and_cdfs_rise_to_one(case):
+    estimator, latents, errors = case
+    estimator.fit(latents, errors)
+    pdf, edges = estimator.predict_pdf(latents), estimator.bin_edges_
+    assert (pdf >= 0).all()
+    np.testing.assert_allclose((pdf * np.diff(edges)).sum(axis=1), 1)
+    cdf = estimator.predict_cdf(latents, np.concatenate([edges, [2 * edges[-1]]]))
+    assert (np.diff(cdf, axis=1) >= -1e-12).all()
+    np.testing.assert_allclose(cdf[:, 0], 0)
+    np.testing.assert_allclose(cdf[:, -2:], 1)
+    assert edges[-1] >= np.nanmax(errors)
+
+
+@settings(deadline=None)
+@given(fitted(), st.floats(0.01, 1))
+def test_quantile_inverts_cdf(case, level):
+    estimator, latents, errors = case
+    distribution = estimator.fit(latents, errors).predict_distribution(latents)
+    quantile = estimator.predict_quantile(latents, level)
+    np.testing.assert_allclose(distribution.cdf(quantile[:, None])[:, 0], level, rtol=1e-6)
+
+
+@settings(deadline=None)
+@given(fitted(), st.randoms(use_true_random=False))
+def test_order_of_epochs_and_samples_does_not_matter(case, random):
+    estimator, latents, errors = case
+    # Queries off the lattice of the latents: neighbours at one distance would be a tie.
+    queries = np.array([[0.137, 0.294], [3.713, -5.119]], np.float32)
+    expected = estimator.fit(latents, errors).predict_pdf(queries)
+    rows = random.sample(range(len(errors)), len(errors))
+    epochs = random.sample(range(errors.shape[1]), errors.shape[1])
+    if len(np.unique(latents, axis=0)) < len(latents):
+        rows = range(len(errors))  # duplicates are tied
+    shuffled = estimator.fit(latents[rows], errors[rows][:, epochs]).predict_pdf(queries)
+    np.testing.assert_allclose(shuffled, expected, rtol=1e-5, atol=1e-7 * expected.max())
+
+
+# --- in scikit-learn ----------------------------------------------------------------
+
+
+def test_grid_search_over_k_within_groups(trajectories):
+    latents, errors = trajectories
+    search = GridSearchCV(LTAUEstimator(), {"n_neighbors": [1, 5, 20]}, cv=GroupKFold(3))
+    search.fit(latents, errors, groups=np.arange(300) // 10)
+    assert search.best_params_["n_neighbors"] > 1  # one neighbour is known to be worst
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert (search.cv_results_["mean_test_score"] < 0).all()
+
+
+def test_pipeline(trajectories):
+    latents, errors = trajectories
+    pipeline = make_pipeline(PCA(2, random_state=0), LTAUEstimator()).fit(latents, errors)
+    reduced = pipeline[:-1].transform(latents)
+    np.testing.assert_array_equal(
+        pipeline.predict(latents), LTAUEstimator().fit(reduced, errors).predict(reduced)
+    )
+    assert pipeline.score(latents, errors) < 0
+
+
+def test_strata_are_routed(trajectories):
+    latents, errors = trajectories
+    strata = np.arange(300) % 2
+    with sklearn.config_context(enable_metadata_routing=True):
+        estimator = LTAUEstimator().set_fit_request(strata=True)
+        estimator.set_score_request(strata=True).set_predict_request(strata=True)
+        search = GridSearchCV(estimator, {"n_neighbors": [5, 10]}, cv=3)
+        search.fit(latents, errors, strata=strata)
+        assert list(search.best_estimator_.strata_) == [0, 1]
+        pipeline = make_pipeline(estimator).fit(latents, errors, strata=strata)
+        routed = pipeline.predict(latents, strata=strata)
+    direct = LTAUEstimator().fit(latents, errors, strata=strata)
+    np.testing.assert_array_equal(routed, direct.predict(latents, strata))
+
+
+def test_data_frames_name_their_features(trajectories):
+    pandas = pytest.importorskip("pandas")
+    latents, errors = trajectories
+    frame = pandas.DataFrame(latents, columns=list("abcd"))
+    strata = pandas.Series(["H", "C"] * 150)
+    estimator = LTAUEstimator().fit(frame, pandas.DataFrame(errors), strata)
+    assert list(estimator.feature_names_in_) == list("abcd")
+    with pytest.raises(ValueError, match="feature names should match"):
+        estimator.predict(frame[list("dcba")], strata)
+
+
+@pytest.mark.parametrize("index", ["flat", "ivf", "hnsw"])
+@pytest.mark.parametrize("strata", [None, np.arange(300) % 3])
+def test_copies_predict_the_same_bits(trajectories, tmp_path, index, strata):
+    latents, errors = trajectories
+    options = {"n_bins": 50, "index": index, "random_state": 0, "scaling": "whiten"}
+    estimator = LTAUEstimator(**options).fit(latents, errors, strata)
+    joblib.dump(estimator, tmp_path / "joblib")
+    estimator.save(tmp_path / "ltau")
+    copies = [
+        pickle.loads(pickle.dumps(estimator)),
+        copy.deepcopy(estimator),
+        joblib.load(tmp_path / "joblib"),
+        LTAUEstimator.load(tmp_path / "ltau"),
+    ]
+    asked = {} if strata is None else {"strata": strata}
+    for twin in copies:
+        assert twin.get_params() == estimator.get_params()
+        assert (twin.recall_, twin.index_) == (estimator.recall_, estimator.index_)
+        for name, predict in PREDICTIONS.items():
+            np.testing.assert_array_equal(
+                predict(twin, latents, **asked), predict(estimator, latents, **asked), name
+            )
+
+
+def test_a_clone_is_not_fitted(trajectories):
+    twin = clone(LTAUEstimator(3, burn_in=0.5).fit(*trajectories))
+    assert twin.get_params()["n_neighbors"] == 3
+    with pytest.raises(NotFittedError):
+        twin.predict(trajectories[0])
+
+
+def test_threads_change_nothing(trajectories):
+    latents, errors = trajectories
+    one, all_ = (LTAUEstimator(n_jobs=n).fit(latents, errors) for n in (1, -1))
+    np.testing.assert_array_equal(one.predict_pdf(latents), all_.predict_pdf(latents))
+
+
+# --- bad input ----------------------------------------------------------------------
+
+
+def spoilt(errors, value):
+    errors = errors.copy()
+    errors[3, 4] = value
+    return errors
+
+
+BAD_TRAINING = {
+    "one epoch as a vector": (lambda z, e: (z, e[:, 0]), r"got a 1D array .*reshape\(-1, 1\)"),
+    "transposed": (lambda z, e: (z, e.T), r"\(20, 300\)\. They look transposed: pass errors\.T"),
+    "too few errors": (lambda z, e: (z, e[:-1]), "trajectories of 300 samples"),
+    "no epochs": (lambda z, e: (z, e[:, :0]), "at least one epoch"),
+    "negative": (lambda z, e: (z, spoilt(e, -1)), "non-negative magnitudes, got -1"),
+    "infinite": (lambda z, e: (z, spoilt(e, np.inf)), "finite in float32"),
+    "beyond float32": (lambda z, e: (z, spoilt(e.astype(float), 1e300)), "finite in float32"),
+    "text": (lambda z, e: (z, np.full(e.shape, "x")), "real numbers"),
+    "complex": (lambda z, e: (z, e + 0j), "real numbers"),
+    "no errors": (lambda z, e: (z, None), "requires y to be passed"),
+    "NaN latents": (lambda z, e: (_nan(z), e), "NaN"),
+    "latents as a vector": (lambda z, e: (z[:, 0], e), "Expected 2D array, got 1D array"),
+    "empty": (lambda z, e: (z[:0], e[:0]), r"0 sample\(s\)"),
+    "fewer samples than k": (lambda z, e: (z[:5], e[:5]), r"at least 10 .* n_samples = 5"),
+}
+
+
+def _nan(latents):
+    latents = latents.copy()
+    latents[3, 1] = np.nan
+    return latents
+
+
+@pytest.mark.parametrize("case", BAD_TRAINING)
+def test_bad_training_data_is_refused(trajectories, case):
+    spoil, message = BAD_TRAINING[case]
+    with pytest.raises(ValueError, match=message):
+        LTAUEstimator().fit(*spoil(*trajectories))
+
+
+def test_samples_never_seen_are_counted_and_named(trajectories):
+    latents, errors = trajectories
+    errors[[7, 9]] = np.nan
+    with pytest.raises(ValueError, match=r"2 samples have none: 7, 9\. Leave them out"):
+        LTAUEstimator().fit(latents, errors)
+    errors[[7, 9], 0] = 1.0
+    LTAUEstimator().fit(latents, errors)
+    with pytest.raises(ValueError, match="2 samples have none"):
+        LTAUEstimator(burn_in=1).fit(latents, errors)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"burn_in": 20}, "burn_in=20 leaves none of the 20 epochs"),
+        ({"burn_in": 0.99}, "burn_in=0.99 leaves none of the 20 epochs"),
+        ({"bins": [0, 1, 2]}, "above the last bin edge 2"),
+        ({"bins": [0, 2, 1]}, "strictly increasing"),
+    ],
+)
+def test_options_that_do_not_fit_the_data(trajectories, options, message):
+    with pytest.raises(ValueError, match=message):
+        LTAUEstimator(**options).fit(*trajectories)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"n_neighbors": 0},
+        {"n_neighbors": 2.5},
+        {"burn_in": 1.5},
+        {"burn_in": -1},
+        {"n_bins": 1},
+        {"bins": "quadratic"},
+        {"weights": "gaussian"},
+        {"scaling": "minmax"},
+        {"index": "annoy"},
+        {"recall": 1.1},
+        {"random_state": np.random.default_rng(0)},
+    ],
+    ids=repr,
+)
+def test_invalid_parameters_are_refused(trajectories, options):
+    with pytest.raises(InvalidParameterError, match=f"'{next(iter(options))}' parameter"):
+        LTAUEstimator(**options).fit(*trajectories)
+
+
+@pytest.mark.parametrize("name", PREDICTIONS)
+def test_every_prediction_checks_its_latents(trajectories, name):
+    latents, errors = trajectories
+    predict = PREDICTIONS[name]
+    with pytest.raises(NotFittedError):
+        predict(LTAUEstimator(), latents)
+    estimator = LTAUEstimator().fit(latents, errors)
+    with pytest.raises(ValueError, match="NaN"):  # never somebody else's density
+        predict(estimator, _nan(latents))
+    with pytest.raises(ValueError, match="has 3 features, but LTAUEstimator is expecting 4"):
+        predict(estimator, latents[:, :3])
+    with pytest.raises(ValueError, match="fitted without strata"):
+        predict(estimator, latents, strata=np.zeros(300, int))
+
+
+@pytest.mark.parametrize("name", PREDICTIONS)
+def test_every_prediction_checks_its_strata(trajectories, name):
+    latents, errors = trajectories
+    predict = PREDICTIONS[name]
+    estimator = LTAUEstimator().fit(latents, errors, np.resize([1, 6], 300))
+    with pytest.raises(ValueError, match="fitted with strata"):
+        predict(estimator, latents)
+    with pytest.raises(ValueError, match="Stratum 8 was not seen at fit, which saw 1, 6"):
+        predict(estimator, latents, strata=np.resize([1, 8], 300))
+    with pytest.raises(ValueError, match="integers or strings"):
+        predict(estimator, latents, strata=np.resize([1.0, 6.0], 300))
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda e, z: e.predict_quantile(z, 1.5), "from 0 to 1"),
+        (lambda e, z: e.predict_cdf(z, np.nan), "a tolerance"),
+        (lambda e, z: e.predict_cdf(z, [[1.0]]), "a tolerance"),
+        (lambda e, z: e.predict_interval(z, np.ones(3), 0.9), r"y_pred of shape \(300,\)"),
+        (lambda e, z: e.predict_interval(z, np.ones(300), 1.5), "from 0 to 1"),
+        (lambda e, z: e.kneighbors(z, n_neighbors=0), "n_neighbors >= 1"),
+        (lambda e, z: e.kneighbors(z, n_neighbors=301), "at least 301 training samples"),
+        (lambda e, z: e.score(z, np.ones(299)), "inconsistent numbers of samples"),
+        (lambda e, z: e.score(z, -np.ones(300)), "non-negative"),
+        (lambda e, z: e.score(z, np.full(300, np.nan)), "not NaN"),
+        (lambda e, z: e.score(z, np.ones((300, 1, 1))), r"\(n_samples, n_obs\)"),
+    ],
+)
+def test_questions_without_an_answer(trajectories, ask, message):
+    latents, errors = trajectories
+    estimator = LTAUEstimator().fit(latents, errors)
+    with pytest.raises(ValueError, match=message):
+        ask(estimator, latents)
+
+
+def test_an_unwritable_path_is_named(trajectories, tmp_path):
+    estimator = LTAUEstimator().fit(*trajectories)
+    with pytest.raises(FileNotFoundError, match=r"Cannot write.*missing"):
+        estimator.save(tmp_path / "missing" / "model.ltau")
+    with pytest.raises(NotFittedError):
+        LTAUEstimator().save(tmp_path / "model.ltau")
+    assert not list(tmp_path.iterdir())
+
+
+# --- on real errors -----------------------------------------------------------------
+
+
+def test_acac_ranks_and_scales(acac):
+    train = acac["train"]
+    all_epochs = LTAUEstimator(10).fit(train["latents"], train["errors"])
+    late_epochs = LTAUEstimator(10, burn_in=1 / 3).fit(train["latents"], train["errors"])
+    for name, least in (("MD_300K", 0.58), ("MD_600K", 0.57)):
+        test = acac[name]
+        assert spearman(test["errors"], all_epochs.predict(test["latents"])) >= least
+        assert spearman(test["errors"], late_epochs.predict(test["latents"])) >= least
+    test = acac["MD_300K"]
+    assert 0.9 < test["errors"].mean() / late_epochs.predict(test["latents"]).mean() < 1.1
+
+
+def test_acac_within_elements(acac):
+    train, test = acac["train"], acac["MD_300K"]
+    estimator = LTAUEstimator(30, scaling="whiten", burn_in=1 / 3)
+    estimator.fit(train["latents"], train["errors"], strata=train["atomic_numbers"])
+    predicted = estimator.predict(test["latents"], strata=test["atomic_numbers"])
+    assert spearman(test["errors"], predicted) >= 0.61
+
+
+@pytest.mark.parametrize("name", ["val", "MD_300K", "MD_600K"])
+def test_acac_neighbours_are_those_of_scikit_learn(acac, name):
+    train, queries = acac["train"]["latents"], acac[name]["latents"]
+    estimator = LTAUEstimator(10, index="flat").fit(train, acac["train"]["errors"])
+    distances, indices = estimator.kneighbors(queries)
+    expected_distances, expected = NearestNeighbors(n_neighbors=10).fit(train).kneighbors(queries)
+    np.testing.assert_array_equal(indices, expected)
+    np.testing.assert_allclose(distances, expected_distances, atol=1e-6)

@@ -1,0 +1,12 @@
+"""What `import ltau` brings along."""
+
+import subprocess
+import sys
+
+HEAVY = ["ase", "lightning", "matplotlib", "nequip", "torch"]
+
+
+def test_import_is_light():
+    code = f"import sys, ltau; print([m for m in {HEAVY} if m in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
