@@ -1,0 +1,99 @@
+"""What all metrics have in common: the arguments they refuse, and their intervals."""
+
+import numpy as np
+import pytest
+
+from ltau import metrics
+
+OF_ERRORS_AND_PREDICTED = [
+    metrics.spearman,
+    metrics.risk_coverage_area,
+    metrics.risk_coverage_curve,
+    metrics.expected_normalized_calibration_error,
+]
+OF_DISTRIBUTION = [metrics.crps, metrics.log_score, metrics.miscalibration_area, metrics.pit]
+
+BAD_ERRORS = [
+    ([0.1, np.nan, np.inf], "errors without NaN or infinite values, got 2 in 3"),
+    ([0.1, -0.2, 0.3], "errors to be non-negative magnitudes, got 1 negative values in 3"),
+    ([[0.1, 0.2, 0.3]], r"errors to be 1-D, got shape \(1, 3\)"),
+    ([], "at least one value in errors, got none"),
+]
+
+
+@pytest.mark.parametrize("metric", OF_ERRORS_AND_PREDICTED)
+@pytest.mark.parametrize(("errors", "message"), BAD_ERRORS)
+def test_bad_errors(metric, errors, message):
+    with pytest.raises(ValueError, match=message):
+        metric(errors, [1.0, 2.0, 3.0])
+
+
+@pytest.mark.parametrize("metric", OF_DISTRIBUTION)
+@pytest.mark.parametrize(("errors", "message"), BAD_ERRORS)
+def test_bad_errors_of_a_distribution(metric, errors, message, exponential):
+    with pytest.raises(ValueError, match=message):
+        metric(exponential([1.0, 2.0, 3.0]), errors)
+
+
+@pytest.mark.parametrize("metric", OF_ERRORS_AND_PREDICTED)
+@pytest.mark.parametrize(
+    ("predicted", "message"),
+    [
+        ([1.0, np.nan, 2.0], "predicted without NaN or infinite values, got 1 in 3"),
+        ([1.0, 2.0], "one length, got errors: 3, predicted: 2"),
+    ],
+)
+def test_bad_predictions(metric, predicted, message):
+    with pytest.raises(ValueError, match=message):
+        metric([0.1, 0.2, 0.3], predicted)
+
+
+@pytest.mark.parametrize("metric", OF_DISTRIBUTION)
+def test_distribution_of_another_length(metric, exponential):
+    with pytest.raises(ValueError, match="one length, got distribution: 2, errors: 3"):
+        metric(exponential([1.0, 2.0]), [0.1, 0.2, 0.3])
+
+
+def test_distribution_that_mixes_samples(exponential):
+    distribution = exponential([1.0, 2.0])
+    distribution.cdf = lambda errors: np.full((2, 2), 0.5)  # as a broadcast by mistake would
+    with pytest.raises(ValueError, match=r"shape \(2, 1\) from the distribution, got \(2, 2\)"):
+        metrics.pit(distribution, [0.1, 0.2])
+
+
+@pytest.fixture
+def calls(exponential, rng):
+    """One call of each metric that takes groups, on 40 samples."""
+    errors, predicted = rng.exponential(size=40), rng.uniform(0.5, 1.5, size=40)
+    positive, distribution = errors > np.median(errors), exponential(predicted)
+    return {
+        "auprc": (positive, predicted),
+        "auroc": (positive, predicted),
+        "base_rate": (positive,),
+        "coverage": (errors, predicted),
+        "crps": (distribution, errors),
+        "expected_normalized_calibration_error": (errors, predicted),
+        "log_score": (distribution, errors),
+        "miscalibration_area": (distribution, errors),
+        "pinball_loss": (errors, predicted, 0.5),
+        "risk_coverage_area": (errors, predicted),
+        "sharpness": (distribution,),
+        "spearman": (errors, predicted),
+    }
+
+
+def test_floats_become_estimates_with_groups(calls):
+    groups = np.repeat(np.arange(8), 5)
+    for name, arguments in calls.items():
+        metric = getattr(metrics, name)
+        plain, estimate = metric(*arguments), metric(*arguments, groups=groups)
+        assert type(plain) is float, name
+        assert type(estimate) is metrics.Estimate, name
+        assert estimate == plain, name
+        assert estimate.low < estimate.high, name
+
+
+def test_groups_of_another_length(calls):
+    for name, arguments in calls.items():
+        with pytest.raises(ValueError, match="each of 40 samples, got 39"):
+            getattr(metrics, name)(*arguments, groups=np.arange(39))
