@@ -27,7 +27,7 @@ _NEGATIVE_CELLS = 1 << (_CELL_BITS - 1)  # the first cell with the sign bit set
 # a trajectory that crosses zero comes arbitrarily close to it.
 _LOWEST_QUANTILE = 1e-3
 
-_CHUNK = 1 << 16  # values handled at once: the temporaries stay in the cache
+_CHUNK = 1 << 15  # values handled at once: the temporaries stay in the cache
 
 
 class ErrorBins:
@@ -67,15 +67,15 @@ class ErrorBins:
             )
         if not np.isfinite(edges).all() or edges[0] < 0:
             raise ValueError("Bin edges must be finite and non-negative.")
-        edges[0] = 0.0
         with np.errstate(over="ignore"):
-            edges = edges.astype(np.float32).astype(np.float64)
-        if not (np.diff(edges) > 0).all() or np.isinf(edges[-1]):
+            rounded = edges.astype(np.float32).astype(np.float64)
+        if not (np.diff(rounded) > 0).all() or np.isinf(rounded[-1]):
             raise ValueError(
                 "Bin edges must be strictly increasing in float32; use fewer bins or edges "
                 f"further apart (got {len(edges)} edges from {edges[0]:g} to {edges[-1]:g})."
             )
-        self.edges = edges
+        rounded[0] = 0.0
+        self.edges = rounded
 
     @classmethod
     def log(cls, low: float, high: float, n_bins: int = 100) -> Self:
@@ -104,8 +104,8 @@ class ErrorBins:
         >>> ErrorBins.log(0.01, 10.0, n_bins=4).edges.round(3)
         array([ 0.  ,  0.01,  0.1 ,  1.  , 10.  ])
         """
-        if not 0 < low < high:
-            raise ValueError(f"Expected 0 < low < high, got low={low!r} and high={high!r}.")
+        if not 0 < low < high < np.inf:
+            raise ValueError(f"Expected finite 0 < low < high, got low={low!r}, high={high!r}.")
         if n_bins < 2:
             raise ValueError(f"Log-spaced bins need n_bins >= 2, got {n_bins!r}.")
         return cls(np.concatenate([[0.0], np.geomspace(low, high, n_bins)]))
@@ -139,6 +139,8 @@ class ErrorBins:
         """
         if n_bins < 1:
             raise ValueError(f"Expected n_bins >= 1, got {n_bins!r}.")
+        if not np.isfinite(high):
+            raise ValueError(f"Expected a finite high, got {high!r}.")
         return cls(np.linspace(0.0, high, n_bins + 1))
 
     @classmethod
@@ -226,23 +228,33 @@ class ErrorBins:
 
     def _columns(self, values: NDArray[np.float32]) -> NDArray[np.intp]:
         """Column of each value: its bin, or `n_bins` if it has none, or `n_bins` + 1 for NaN."""
-        column_of_cell, next_edge, n_cuts = self._lookup
-        columns = column_of_cell.take(values.view(np.uint32) >> _CELL_SHIFT)
+        columns = self._look_up(values)
+        if (columns == self.n_bins).any():
+            # -0.0 and NaN whose bits are not the usual ones become 0.0 and the usual NaN.
+            with np.errstate(invalid="ignore"):
+                columns = self._look_up(values + np.float32(0))
+        return columns
+
+    def _look_up(self, values: NDArray[np.float32]) -> NDArray[np.intp]:
+        column_of_cell, next_edge, n_cuts = self._table
+        cells = (values.view(np.int32) >> np.int32(_CELL_SHIFT)).astype(np.intp)
+        # Cells with the sign bit count from the end; "wrap" takes them so, and checks no bounds.
+        columns = column_of_cell.take(cells, mode="wrap")
         for _ in range(n_cuts):
-            columns += values >= next_edge.take(columns)
+            columns += values >= next_edge.take(columns, mode="wrap")
         return columns
 
     @cached_property
-    def _lookup(self) -> tuple[NDArray[np.intp], NDArray[np.float32], int]:
+    def _table(self) -> tuple[NDArray[np.intp], NDArray[np.float32], int]:
         """Column of each cell's first value, edge after each column, most edges in a cell."""
         edges = self.edges.astype(np.float32)
         # The last bin holds its upper edge; no edge leads out of the last two columns.
-        over = np.nextafter(edges[-1], np.float32(np.inf))
+        with np.errstate(over="ignore"):  # the last edge may be the largest float32
+            over = np.nextafter(edges[-1], np.float32(np.inf))
         next_edge = np.concatenate([edges[1:-1], [over, np.nan, np.nan]], dtype=np.float32)
         first_value = _cell_starts()
         column = np.searchsorted(np.append(edges[1:-1], over), first_value, side="right")
-        column[_NEGATIVE_CELLS + 1 :] = self.n_bins
-        column[_NEGATIVE_CELLS] = 0  # -0.0
+        column[_NEGATIVE_CELLS:] = self.n_bins
         column[np.isnan(first_value)] = self.n_bins + 1
         inside = column[:_NEGATIVE_CELLS]
         n_cuts = int(np.diff(inside[inside <= self.n_bins]).max())
@@ -336,7 +348,7 @@ class ErrorHistogram:
         else:
             rows = np.arange(self.n_samples) if ids is None else self._check_ids(ids)
             self._check_length(len(values), len(rows))
-            self._scatter(values.reshape(len(rows), -1), rows)
+            self._scatter(values[:, None] if values.ndim == 1 else values, rows)
 
     def merge(self, other: ErrorHistogram) -> Self:
         """Add the counts of another histogram over the same bins and samples.

@@ -2,8 +2,7 @@
 
 Held as cumulative counts in the smallest integer type: the probability below any
 error is then two look-ups a neighbour, and the density of a query is one pass over
-its neighbours' rows. Sums of cumulative counts round monotonically, so that no
-averaged density is ever negative.
+its neighbours' rows.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ __all__ = ["TrainingDensities"]
 Floats = NDArray[np.float64]
 
 _CHUNK_ROWS = 1 << 14
+_BLOCK_VALUES = 1 << 18  # counts averaged at once: they stay in the cache
 
 
 class TrainingDensities:
@@ -132,9 +132,12 @@ class TrainingDensities:
             Probability of each bin.
         """
         weights = weights / self.cumulative[rows, -1]
-        average = np.zeros((len(rows), self.n_bins))
-        neighbour = np.empty_like(average)
-        for column in range(rows.shape[1]):  # never (n_queries, k, n_bins) at once
-            np.multiply(self.cumulative[rows[:, column]], weights[:, column, None], out=neighbour)
-            average += neighbour
-        return np.diff(average, axis=1, prepend=0.0)
+        probabilities = np.empty((len(rows), self.n_bins))
+        block = max(1, _BLOCK_VALUES // (rows.shape[1] * self.n_bins))
+        for start in range(0, len(rows), block):  # never (n_queries, k, n_bins) at once
+            part = slice(start, start + block)
+            average = np.einsum("qkb,qk->qb", self.cumulative[rows[part]], weights[part])
+            # Where no neighbour has a count, rounding may leave a little less than nothing.
+            average[:, 1:] = np.maximum(np.diff(average), 0.0)
+            probabilities[part] = average
+        return probabilities

@@ -114,6 +114,7 @@ class ErrorDistribution:
         density = np.take_along_axis(self.probabilities, bins, axis=1) / self._widths[bins]
         density /= self.scale[:, None]
         density[(points < self.edges[0]) | (points > self.edges[-1])] = 0.0
+        density[np.isnan(points)] = np.nan
         return density[:, 0] if np.ndim(x) == 0 else density
 
     def cdf(self, x: ArrayLike) -> Floats:
@@ -253,7 +254,7 @@ class ErrorDistribution:
                 f"Expected errors of shape ({len(self)},) or ({len(self)}, n_obs), "
                 f"got {observed.shape}."
             )
-        points = observed.reshape(len(self), -1) / self.scale[:, None]
+        points = (observed[:, None] if observed.ndim == 1 else observed) / self.scale[:, None]
         inside = np.clip(points, self.edges[0], self.edges[-1])
         bins, fraction = self._locate(points)
         width = self._widths[bins]

@@ -86,7 +86,7 @@ class LTAUEstimator(PredictionMixin, BaseEstimator):
         Number of training samples.
     n_features_in_ : int
         Number of latent features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, where `latents` had any.
 
     References
@@ -243,7 +243,7 @@ class LTAUEstimator(PredictionMixin, BaseEstimator):
 
     @property
     def recall_(self) -> float:
-        """Recall reached by the index: 1 if it is exact."""
+        """Recall reached by the index: 1 if it is exact, the lowest one if there are strata."""
         return self._index.recall
 
     def sample_weight(self, tolerance: float | None = None) -> Floats:
@@ -360,7 +360,7 @@ class LTAUEstimator(PredictionMixin, BaseEstimator):
             estimator = cls(**header["params"])
             estimator._validate_params()
             estimator._restore(arrays)
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise io.LTAUFileError(f"{path} does not hold a whole estimator: {error}") from error
         return estimator
 
@@ -368,16 +368,22 @@ class LTAUEstimator(PredictionMixin, BaseEstimator):
         """Take over the arrays of a file, once they are known to fit each other."""
         self._densities = TrainingDensities.from_arrays(section(arrays, "densities."))
         self._index = LatentIndex.from_arrays(section(arrays, "latents."))
-        self._own_distances = int(arrays["own_k"]), arrays["own_distances"]
         if len(self._index) != len(self._densities):
             raise ValueError("there are not as many latents as densities")
-        if self._own_distances[0] and len(self._own_distances[1]) != len(self._densities):
+        own_k, own_distances = int(arrays["own_k"]), arrays["own_distances"]
+        if own_distances.dtype != np.float64 or not (own_distances >= 0).all():
+            raise ValueError("the distances are not such")
+        if own_distances.shape != (len(self._densities) if own_k else 0,):
             raise ValueError("there are not as many distances as densities")
+        self._own_distances = own_k, own_distances
         self.n_features_in_ = self._index.n_features
         if "feature_names" in arrays:
-            self.feature_names_in_ = arrays["feature_names"].astype(object)
+            names = arrays["feature_names"]
+            if names.dtype.kind != "U" or names.shape != (self.n_features_in_,):
+                raise ValueError("there are not as many names as features")
+            self.feature_names_in_ = names.astype(object)
 
 
 def _plain(value: Any) -> Any:
     """Make a parameter one that JSON can hold."""
-    return value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+    return value if isinstance(value, str | None) else np.asarray(value).tolist()

@@ -12,6 +12,7 @@ import io
 import json
 import os
 import struct
+import tokenize
 import uuid
 import zipfile
 from collections.abc import Mapping
@@ -27,12 +28,25 @@ __all__ = ["LTAUFileError", "read", "write"]
 
 FORMAT_VERSION = 1
 
+_KINDS = "biufU"  # of arrays: bool, integers, floats and strings
 _HEADER = "ltau.json"
 _CHECKSUMS = "ltau.sha256"
 
 
 class LTAUFileError(ValueError):
-    """A file is damaged, not ours, or newer than this version of ltau can read."""
+    """A file is damaged, not ours, or newer than this version of ltau can read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from ltau import LTAUEstimator, LTAUFileError
+    >>> with tempfile.NamedTemporaryFile() as file:
+    ...     try:
+    ...         LTAUEstimator.load(file.name)
+    ...     except LTAUFileError as error:
+    ...         print(str(error).replace(file.name, "empty.ltau"))
+    empty.ltau is not an ltau file, or is damaged: File is not a zip file
+    """
 
 
 def write(
@@ -53,6 +67,8 @@ def write(
     ------
     OSError
         If the file cannot be written; what was there stays.
+    TypeError
+        If the header or an array holds something else.
     """
     target = Path(path)
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
@@ -116,6 +132,7 @@ _DAMAGE = (
     TypeError,
     ValueError,
     struct.error,
+    tokenize.TokenError,
 )
 
 
@@ -125,6 +142,8 @@ def _write_parts(
     header = {"format": "ltau", "version": FORMAT_VERSION, **header}
     checksums = {_HEADER: _write_part(archive, _HEADER, json.dumps(header, indent=1).encode())}
     for name, array in arrays.items():
+        if array.dtype.kind not in _KINDS:
+            raise TypeError(f"Cannot write {name}, an array of {array.dtype}.")
         part = f"{name}.npy"
         with archive.open(zipfile.ZipInfo(part), "w", force_zip64=True) as file:
             hashing = _HashingWriter(file)
@@ -191,6 +210,6 @@ def _parse_array(data: bytes) -> NDArray[Any]:
         shape, fortran_order, dtype = npy.read_array_header_1_0(file)
     else:
         shape, fortran_order, dtype = npy.read_array_header_2_0(file)
-    if fortran_order or dtype.kind not in "biufU":
+    if fortran_order or dtype.kind not in _KINDS:
         raise LTAUFileError(f"not an ltau file: it holds an array of {dtype}.")
     return np.frombuffer(data, dtype, offset=file.tell()).reshape(shape)

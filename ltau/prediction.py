@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,7 +19,7 @@ __all__ = ["PredictionMixin"]
 
 Floats = NDArray[np.float64]
 
-_BATCH_VALUES = 1 << 22  # in the largest temporary of a prediction, whatever the number of rows
+_BATCH_VALUES = 1 << 23  # in the largest temporary of a prediction, whatever the number of rows
 
 
 class PredictionMixin:
@@ -53,7 +54,7 @@ class PredictionMixin:
         """
         batches = self._neighbors(X, strata)
         means = self._densities.means
-        return np.concatenate([(w * means[rows]).sum(axis=1) for rows, w in batches])
+        return _join((w * means[rows]).sum(axis=1) for rows, w in batches)
 
     def predict_pdf(self, X: ArrayLike, strata: ArrayLike | None = None) -> Floats:
         """Predict the density of each sample's error over `bin_edges_`.
@@ -94,13 +95,9 @@ class PredictionMixin:
         tolerances = np.atleast_1d(np.asarray(tolerance, dtype=np.float64))
         if tolerances.ndim != 1 or np.isnan(tolerances).any():
             raise ValueError(f"Expected a tolerance or a 1-D array of them, got {tolerance!r}.")
-        cdf = np.concatenate(
-            [
-                np.stack(
-                    [(w * self._densities.cdf(rows, t)).sum(axis=1) for t in tolerances], axis=1
-                )
-                for rows, w in self._neighbors(X, strata)
-            ]
+        cdf = _join(
+            np.stack([(w * self._densities.cdf(rows, t)).sum(axis=1) for t in tolerances], axis=1)
+            for rows, w in self._neighbors(X, strata)
         )
         return cdf[:, 0] if np.ndim(tolerance) == 0 else cdf
 
@@ -124,7 +121,7 @@ class PredictionMixin:
             Quantiles of the error, in its unit.
         """
         batches = self._distributions(X, strata)
-        return np.concatenate([distribution.quantile(q) for distribution in batches])
+        return _join(distribution.quantile(q) for distribution in batches)
 
     def predict_interval(
         self, X: ArrayLike, y_pred: ArrayLike, level: float, strata: ArrayLike | None = None
@@ -194,9 +191,8 @@ class PredictionMixin:
         indices : ndarray of shape (n_samples, n_neighbors)
             Rows of the training set.
         """
-        batches = list(self._search(X, strata, n_neighbors))
-        distances, indices = (np.concatenate(parts) for parts in zip(*batches, strict=True))
-        return distances, indices
+        distances, indices = zip(*self._search(X, strata, n_neighbors), strict=True)
+        return _join(distances), _join(indices)
 
     def ood_score(self, X: ArrayLike, strata: ArrayLike | None = None) -> Floats:
         """Measure how far each sample lies from the training domain.
@@ -218,9 +214,7 @@ class PredictionMixin:
         """
         batches = self._search(X, strata)
         own = self._training_distances()
-        return np.concatenate(
-            [_ratio(distances.mean(axis=1), own[rows].mean(axis=1)) for distances, rows in batches]
-        )
+        return _join(_ratio(d.mean(axis=1), own[rows].mean(axis=1)) for d, rows in batches)
 
     def _search(
         self, X: ArrayLike, strata: ArrayLike | None, n_neighbors: int | None = None
@@ -254,7 +248,7 @@ class PredictionMixin:
     def _average(self, X: ArrayLike, strata: ArrayLike | None) -> Floats:
         """Average the neighbours' densities: probabilities of the bins."""
         batches = self._neighbors(X, strata)
-        return np.concatenate([self._densities.average(rows, w) for rows, w in batches])
+        return _join(self._densities.average(rows, w) for rows, w in batches)
 
     def _distributions(self, X: ArrayLike, strata: ArrayLike | None) -> Iterator[ErrorDistribution]:
         """Predict the distributions of each batch."""
@@ -271,6 +265,12 @@ class PredictionMixin:
                 distances = self._index.mean_distances(self.n_neighbors)
             self._own_distances = self.n_neighbors, distances
         return self._own_distances[1]
+
+
+def _join(batches: Iterable[NDArray[Any]]) -> NDArray[Any]:
+    """Put the results of all batches together, without a copy where there is one."""
+    parts = list(batches)
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def _equal_weights(distances: Floats) -> Floats:

@@ -31,3 +31,9 @@ def trajectories():
     latents = rng.normal(size=(300, 4)).astype(np.float32)
     errors = rng.exponential(np.exp(latents[:, :1]), size=(300, 20)).astype(np.float32)
     return latents, errors
+
+
+@pytest.fixture
+def path(tmp_path):
+    """Where a test may save an estimator."""
+    return tmp_path / "model.ltau"

@@ -154,10 +154,10 @@ def bootstrap_estimate(
         raise ValueError(f"Expected level in (0, 1), got {level!r}.")
     if n_resamples < 1:
         raise ValueError(f"Expected n_resamples >= 1, got {n_resamples!r}.")
-    members = _members(as_groups(groups), rows)
+    clusters = _Clusters(as_groups(groups), rows)
     value = _evaluate(statistic, *rows)
     rng = np.random.default_rng(random_state)
-    resampled = _resample(statistic, rows, members, n_resamples, rng)
+    resampled = _resample(statistic, rows, clusters, n_resamples, rng)
     # Values that occurred: to interpolate next to an infinite one would give NaN.
     tail = (1 - level) / 2
     low, high = np.quantile(resampled, [tail, 1 - tail], method="inverted_cdf")
@@ -171,29 +171,42 @@ def estimate(statistic: Callable[..., float], *rows: Rows, groups: ArrayLike | N
     return bootstrap_estimate(statistic, *rows, groups=groups)
 
 
-def _members(groups: NDArray[Any], rows: tuple[Rows, ...]) -> list[NDArray[np.intp]]:
-    """Row numbers of each group's samples."""
-    for row in rows:
-        if len(row) != len(groups):
-            raise ValueError(f"Expected a group for each of {len(row)} samples, got {len(groups)}.")
-    _, counts = np.unique(groups, return_counts=True)
-    if len(counts) < 2:
-        raise ValueError(f"Expected at least 2 groups, got {len(counts)}.")
-    return np.split(np.argsort(groups, kind="stable"), np.cumsum(counts)[:-1])
+class _Clusters:
+    """The rows of each group, to be drawn together."""
+
+    def __init__(self, groups: NDArray[Any], rows: tuple[Rows, ...]) -> None:
+        for row in rows:
+            if len(row) != len(groups):
+                raise ValueError(
+                    f"Expected a group for each of {len(row)} samples, got {len(groups)}."
+                )
+        self._rows = np.argsort(groups, kind="stable")  # group after group
+        _, self._starts, self._sizes = np.unique(
+            groups[self._rows], return_index=True, return_counts=True
+        )
+        if len(self._sizes) < 2:
+            raise ValueError(f"Expected at least 2 groups, got {len(self._sizes)}.")
+
+    def draw(self, rng: np.random.Generator) -> NDArray[np.intp]:
+        """Draw as many groups as there are, with replacement; give their rows."""
+        drawn = rng.integers(len(self._sizes), size=len(self._sizes))
+        sizes = self._sizes[drawn]
+        ends = np.cumsum(sizes)
+        shift = np.repeat(self._starts[drawn] - (ends - sizes), sizes)
+        return self._rows[shift + np.arange(ends[-1])]
 
 
 def _resample(
     statistic: Callable[..., float],
     rows: tuple[Rows, ...],
-    members: list[NDArray[np.intp]],
+    clusters: _Clusters,
     n_resamples: int,
     rng: np.random.Generator,
 ) -> list[float]:
     """Values of the statistic on the resamples where it is defined."""
     values = []
     for _ in range(n_resamples):
-        drawn = rng.integers(len(members), size=len(members))
-        index = np.concatenate([members[group] for group in drawn])
+        index = clusters.draw(rng)
         try:
             values.append(_evaluate(statistic, *(row[index] for row in rows)))
         except UndefinedMetricError:

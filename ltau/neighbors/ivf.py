@@ -103,6 +103,7 @@ class IVFIndex(ApproximateIndex):
             vectors.dtype == centroids.dtype == np.float32
             and centroids.ndim == 2
             and len(centroids)
+            and np.isfinite(centroids).all()
             and centroids.shape[1] == vectors.shape[1]
             and cells.dtype == np.int64
             and cells.shape == (len(vectors),)

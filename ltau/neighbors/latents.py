@@ -172,7 +172,7 @@ class LatentIndex:
             _check_size(len(stratum.rows), k, stratum.label)
             scaled = stratum.scaler.transform(latents[queries])
             distances[queries], found = stratum.index.search(scaled, k)
-            indices[queries] = stratum.rows[found]
+            indices[queries] = found if self.classes is None else stratum.rows[found]
         return distances, indices
 
     def mean_distances(self, k: int) -> NDArray[np.float64]:
@@ -236,6 +236,10 @@ class LatentIndex:
     def from_arrays(cls, arrays: Arrays) -> Self:
         """Make the index again; raises ValueError where the arrays do not fit each other."""
         classes = arrays.get("classes")
+        if classes is not None and (
+            classes.dtype.kind not in "iuUb" or not np.array_equal(classes, np.unique(classes))
+        ):
+            raise ValueError("The classes are not sorted labels.")
         strata = [
             _Stratum.from_arrays(section(arrays, f"{number}."), label)
             for number, label in enumerate(_labels(classes))

@@ -84,14 +84,25 @@ class LatentScaler:
 
     def to_arrays(self) -> Arrays:
         """Give the arrays from which `from_arrays` makes this scaling again."""
-        if self.matrix is None:
-            return {"mean": self.mean}
-        return {"mean": self.mean, "matrix": self.matrix}
+        return {
+            "mean": self.mean,
+            "matrix": np.empty((0, 0)) if self.matrix is None else self.matrix,
+        }
 
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> Self:
-        """Make the scaling again."""
-        return cls(arrays["mean"], arrays.get("matrix"))
+        """Make the scaling again; raises ValueError where the arrays do not fit each other."""
+        mean, matrix = arrays["mean"], arrays["matrix"]
+        if not (
+            mean.dtype == matrix.dtype == np.float64
+            and mean.ndim == 1
+            and len(mean)
+            and matrix.shape in ((0, 0), (len(mean), len(mean)))
+            and np.isfinite(mean).all()
+            and np.isfinite(matrix).all()
+        ):
+            raise ValueError("The arrays of a scaling do not fit each other.")
+        return cls(mean, matrix if len(matrix) else None)
 
 
 def _covariance(latents: Vectors, mean: NDArray[np.float64]) -> NDArray[np.float64]:
