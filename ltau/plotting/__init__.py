@@ -1,0 +1,18 @@
+"""Plots of predicted errors, in the manner of scikit-learn's displays.
+
+They need matplotlib (``pip install ltau[plot]``), which the first plot imports.
+"""
+
+from ltau.plotting._axes import OKABE_ITO
+from ltau.plotting._calibration import ErrorCalibrationDisplay
+from ltau.plotting._density import ErrorDensityDisplay
+from ltau.plotting._predicted_error import PredictedErrorDisplay
+from ltau.plotting._risk_coverage import RiskCoverageDisplay
+
+__all__ = [
+    "OKABE_ITO",
+    "ErrorCalibrationDisplay",
+    "ErrorDensityDisplay",
+    "PredictedErrorDisplay",
+    "RiskCoverageDisplay",
+]
