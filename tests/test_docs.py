@@ -1,0 +1,69 @@
+"""The code on the pages of the documentation runs, block after block."""
+
+import re
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+
+# A block is a directive, its options, and every line after it that is indented or empty.
+BLOCK = re.compile(
+    r"^\.\. (?:code-block:: python|plot::)\n(?: +:[a-z-]+:.*\n)*\n((?: {3}.*\n|\n)+)", re.MULTILINE
+)
+
+
+def blocks(page):
+    """Yield the code of each block, on the same lines as on the page."""
+    text = (DOCS / page).read_text(encoding="utf-8")
+    for match in BLOCK.finditer(text):
+        above = text.count("\n", 0, match.start(1))
+        yield "\n" * above + textwrap.dedent(match[1])
+
+
+def run(page):
+    """Run all blocks of a page in one namespace, and return it."""
+    namespace = {"__name__": "__main__"}
+    for block in blocks(page):
+        exec(compile(block, str(DOCS / page), "exec"), namespace)  # noqa: S102
+    return namespace
+
+
+@pytest.fixture(autouse=True)
+def _in_an_empty_folder(monkeypatch, tmp_path):
+    """Let the code write files, and draw without a screen."""
+    plt = pytest.importorskip("matplotlib.pyplot")
+    monkeypatch.chdir(tmp_path)
+    backend = plt.get_backend()
+    plt.switch_backend("agg")
+    yield
+    plt.close("all")
+    plt.switch_backend(backend)
+
+
+@pytest.mark.parametrize("page", ["index.rst", "quickstart.rst"])
+def test_every_block_of_code_is_found(page):
+    text = (DOCS / page).read_text(encoding="utf-8")
+    assert len(list(blocks(page))) == len(re.findall(r"^ *\.\. (?:code-block|plot)::", text, re.M))
+
+
+def test_the_example_of_the_start_page_says_what_its_comments_say():
+    page = run("index.rst")
+    quiet, noisy, _ = page["estimator"].predict(page["new"])
+    assert 3 * quiet < noisy
+    scores = page["estimator"].ood_score(page["new"])
+    np.testing.assert_allclose(scores[:2], 1, atol=0.5)
+    assert scores[2] > 5
+
+
+def test_the_first_error_bars_hold_what_the_page_promises():
+    pytest.importorskip("torch")
+    page = run("quickstart.rst")
+    covered = page["coverage"](page["errors"], page["distribution"].quantile(0.9))
+    assert covered == pytest.approx(0.9, abs=0.04)
+    assert page["spearman"](page["errors"], page["expected"]) > 0.4
+    assert page["miscalibration_area"](page["distribution"], page["errors"]) < 0.05
+    assert page["errors_far"].mean() > 3 * page["errors"].mean()
+    assert Path("model.ltau").is_file()
