@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,6 +28,15 @@ _NEGATIVE_CELLS = 1 << (_CELL_BITS - 1)  # the first cell with the sign bit set
 _LOWEST_QUANTILE = 1e-3
 
 _CHUNK = 1 << 15  # values handled at once: the temporaries stay in the cache
+
+
+class _Table(NamedTuple):
+    """What binning looks up."""
+
+    column_of_cell: NDArray[np.int32]  # column of the smallest magnitude in each cell
+    edge_of_cell: NDArray[np.float32]  # the edge after that column
+    next_edge: NDArray[np.float32]  # the edge after each column
+    n_cuts: int  # most edges in a cell
 
 
 class ErrorBins:
@@ -224,29 +233,23 @@ class ErrorBins:
             raise ValueError("Expected errors without NaN.")
         if (columns >= self.n_bins).any():
             self._raise_no_bin(values)
-        return columns
+        return columns.astype(np.intp)
 
-    def _columns(self, values: NDArray[np.float32]) -> NDArray[np.intp]:
+    def _columns(self, values: NDArray[np.float32]) -> NDArray[np.int32]:
         """Column of each value: its bin, or `n_bins` if it has none, or `n_bins` + 1 for NaN."""
-        columns = self._look_up(values)
-        if (columns == self.n_bins).any():
-            # -0.0 and NaN whose bits are not the usual ones become 0.0 and the usual NaN.
-            with np.errstate(invalid="ignore"):
-                columns = self._look_up(values + np.float32(0))
-        return columns
-
-    def _look_up(self, values: NDArray[np.float32]) -> NDArray[np.intp]:
-        column_of_cell, next_edge, n_cuts = self._table
+        table = self._table
+        with np.errstate(invalid="ignore"):
+            values = values + np.float32(0)  # -0.0 and signalling NaN become what they mean
         cells = (values.view(np.int32) >> np.int32(_CELL_SHIFT)).astype(np.intp)
         # Cells with the sign bit count from the end; "wrap" takes them so, and checks no bounds.
-        columns = column_of_cell.take(cells, mode="wrap")
-        for _ in range(n_cuts):
-            columns += values >= next_edge.take(columns, mode="wrap")
+        columns = table.column_of_cell.take(cells, mode="wrap")
+        columns += values >= table.edge_of_cell.take(cells, mode="wrap")
+        for _ in range(table.n_cuts - 1):  # where bins are narrower than cells
+            columns += values >= table.next_edge.take(columns, mode="wrap")
         return columns
 
     @cached_property
-    def _table(self) -> tuple[NDArray[np.intp], NDArray[np.float32], int]:
-        """Column of each cell's first value, edge after each column, most edges in a cell."""
+    def _table(self) -> _Table:
         edges = self.edges.astype(np.float32)
         # The last bin holds its upper edge; no edge leads out of the last two columns.
         with np.errstate(over="ignore"):  # the last edge may be the largest float32
@@ -258,7 +261,7 @@ class ErrorBins:
         column[np.isnan(first_value)] = self.n_bins + 1
         inside = column[:_NEGATIVE_CELLS]
         n_cuts = int(np.diff(inside[inside <= self.n_bins]).max())
-        return column.astype(np.intp), next_edge, n_cuts
+        return _Table(column.astype(np.int32), next_edge[column], next_edge, n_cuts)
 
     def _raise_no_bin(self, values: NDArray[np.float32]) -> None:
         _check_magnitudes(values)
@@ -381,9 +384,10 @@ class ErrorHistogram:
         n_columns = n_bins + 2
         counts = np.empty((n_rows, n_bins), np.min_scalar_type(n_epochs))
         chunk = max(1, _CHUNK // max(n_epochs, n_columns))
-        first_column = np.arange(0, chunk * n_columns, n_columns)[:, None]
+        first_column = np.arange(0, chunk * n_columns, n_columns, dtype=np.int32)
+        first_column = np.repeat(first_column[:, None], n_epochs, axis=1)
         for start in range(0, n_rows, chunk):
-            block = np.ascontiguousarray(values[start : start + chunk])
+            block = values[start : start + chunk]
             columns = self.bins._columns(block)
             columns += first_column[: len(block)]
             block_counts = np.bincount(columns.ravel(), minlength=len(block) * n_columns)

@@ -38,7 +38,7 @@ def bin_with_numpy(bins, errors):
 @pytest.mark.benchmark(group="binning 100,000 x 200")
 @pytest.mark.parametrize("how", [bin_with_ltau, bin_with_numpy])
 def test_binning(benchmark, bins, errors, how):
-    benchmark.pedantic(how, (bins, errors), rounds=5, warmup_rounds=1)
+    benchmark.pedantic(how, (bins, errors), rounds=11, warmup_rounds=1)
 
 
 def test_binning_is_the_same_and_light(bins, errors):

@@ -55,3 +55,10 @@ def test_prediction(benchmark, case, what):
     benchmark.group = f"{case[0].index_} index, {N_QUERIES:,} queries"
     benchmark.extra_info["recall"] = case[0].recall_
     benchmark.pedantic(what, case, rounds=7, warmup_rounds=1)
+
+
+@pytest.mark.parametrize("what", [search, predict])
+def test_small_batch(benchmark, case, what):
+    estimator, queries, bare = case
+    benchmark.group = f"{estimator.index_} index, 100 queries"
+    benchmark.pedantic(what, (estimator, queries[:100], bare), rounds=50, warmup_rounds=5)
