@@ -116,7 +116,9 @@ class TrainingDensities:
         count = up_to_left + fraction * (up_to_right - up_to_left)
         return count / self.cumulative[rows, -1]
 
-    def average(self, rows: NDArray[np.intp], weights: Floats) -> Floats:
+    def average(
+        self, rows: NDArray[np.intp], weights: Floats, bin_size: Floats | float = 1.0
+    ) -> Floats:
         """Average the densities of each query's neighbours.
 
         Parameters
@@ -125,19 +127,22 @@ class TrainingDensities:
             The neighbours.
         weights : ndarray of shape (n_queries, k), float64
             Their weights, which sum to 1 in every row.
+        bin_size : float or ndarray of shape (n_bins,), default=1.0
+            What the probabilities are divided by: the widths of the bins for densities.
 
         Returns
         -------
         ndarray of shape (n_queries, n_bins)
-            Probability of each bin.
+            Probability of each bin, per `bin_size`.
         """
         weights = weights / self.cumulative[rows, -1]
-        probabilities = np.empty((len(rows), self.n_bins))
+        result = np.empty((len(rows), self.n_bins))
         block = max(1, _BLOCK_VALUES // (rows.shape[1] * self.n_bins))
         for start in range(0, len(rows), block):  # never (n_queries, k, n_bins) at once
             part = slice(start, start + block)
-            average = np.einsum("qkb,qk->qb", self.cumulative[rows[part]], weights[part])
+            counts = self.cumulative.take(rows[part], axis=0, mode="clip")  # checks no bounds
+            average = np.einsum("qkb,qk->qb", counts, weights[part])
             # Where no neighbour has a count, rounding may leave a little less than nothing.
             average[:, 1:] = np.maximum(np.diff(average), 0.0)
-            probabilities[part] = average
-        return probabilities
+            np.divide(average, bin_size, out=result[part])
+        return result

@@ -69,9 +69,9 @@ class PredictionMixin:
         ndarray of shape (n_samples, n_bins)
             Densities per unit of error: with the widths of the bins they sum to 1.
         """
-        pdf = self._average(X, strata)
-        pdf /= np.diff(self._densities.edges)
-        return pdf
+        batches = self._neighbors(X, strata)
+        widths = np.diff(self._densities.edges)
+        return _join(self._densities.average(rows, w, widths) for rows, w in batches)
 
     def predict_cdf(
         self, X: ArrayLike, tolerance: ArrayLike, strata: ArrayLike | None = None
@@ -168,7 +168,9 @@ class PredictionMixin:
         ErrorDistribution
             One distribution a sample.
         """
-        return ErrorDistribution(self._average(X, strata), self._densities.edges)
+        batches = self._neighbors(X, strata)
+        probabilities = _join(self._densities.average(rows, w) for rows, w in batches)
+        return ErrorDistribution(probabilities, self._densities.edges)
 
     def kneighbors(
         self, X: ArrayLike, n_neighbors: int | None = None, strata: ArrayLike | None = None
@@ -244,11 +246,6 @@ class PredictionMixin:
         batches = self._search(X, strata)
         weigh = _inverse_weights if self.weights == "distance" else _equal_weights
         return ((rows, weigh(distances)) for distances, rows in batches)
-
-    def _average(self, X: ArrayLike, strata: ArrayLike | None) -> Floats:
-        """Average the neighbours' densities: probabilities of the bins."""
-        batches = self._neighbors(X, strata)
-        return _join(self._densities.average(rows, w) for rows, w in batches)
 
     def _distributions(self, X: ArrayLike, strata: ArrayLike | None) -> Iterator[ErrorDistribution]:
         """Predict the distributions of each batch."""

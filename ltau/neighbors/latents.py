@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
@@ -27,6 +27,11 @@ class _Stratum:
     rows: NDArray[np.intp]  # of the training set
     scaler: LatentScaler
     index: NeighborIndex
+
+    def search(self, latents: Vectors, k: int) -> Neighbors:
+        _check_size(len(self.rows), k, self.label)
+        distances, found = self.index.search(self.scaler.transform(latents), k)
+        return distances, found if self.label is None else self.rows[found]
 
     def to_arrays(self) -> Arrays:
         arrays = {"rows": self.rows, "kind": np.array(self.index.kind)}
@@ -166,13 +171,18 @@ class LatentIndex:
         ValueError
             If a stratum is unknown, or has fewer than `k` samples.
         """
+        if (self.classes is None) != (strata is None):
+            how = "without" if self.classes is None else "with"
+            raise ValueError(f"The estimator was fitted {how} strata: predict likewise.")
+        if strata is None:
+            return self._strata[0].search(latents, k)
+        if strata.shape != (len(latents),):
+            raise ValueError(f"Expected strata of shape ({len(latents)},), got {strata.shape}.")
         distances = np.empty((len(latents), k))
         indices = np.empty((len(latents), k), np.intp)
-        for stratum, queries in self._split(len(latents), strata):
-            _check_size(len(stratum.rows), k, stratum.label)
-            scaled = stratum.scaler.transform(latents[queries])
-            distances[queries], found = stratum.index.search(scaled, k)
-            indices[queries] = found if self.classes is None else stratum.rows[found]
+        for label in np.unique(strata):
+            queries = strata == label
+            distances[queries], indices[queries] = self._stratum(label).search(latents[queries], k)
         return distances, indices
 
     def mean_distances(self, k: int) -> NDArray[np.float64]:
@@ -204,26 +214,12 @@ class LatentIndex:
                 mean[stratum.rows[members]] = distances.mean(axis=1)
         return mean
 
-    def _split(
-        self, n: int, strata: NDArray[np.generic] | None
-    ) -> Iterator[tuple[_Stratum, slice | NDArray[np.intp]]]:
-        """Yield each stratum with the queries that belong to it."""
-        if self.classes is None or strata is None:
-            if self.classes is not None or strata is not None:
-                with_or_without = "without" if self.classes is None else "with"
-                raise ValueError(
-                    f"The estimator was fitted {with_or_without} strata: predict likewise."
-                )
-            yield self._strata[0], slice(None)
-            return
-        if strata.shape != (n,):
-            raise ValueError(f"Expected strata of shape ({n},), got {strata.shape}.")
-        for label in np.unique(strata):
-            if label not in self.classes:
-                seen = ", ".join(map(str, self.classes))
-                raise ValueError(f"Stratum {label} was not seen at fit, which saw {seen}.")
-            code = int(np.searchsorted(self.classes, label))
-            yield self._strata[code], np.flatnonzero(strata == label)
+    def _stratum(self, label: object) -> _Stratum:
+        labels = list(_labels(self.classes))
+        if label not in labels:
+            seen = ", ".join(map(str, labels))
+            raise ValueError(f"Stratum {label} was not seen at fit, which saw {seen}.")
+        return self._strata[labels.index(label)]
 
     def to_arrays(self) -> Arrays:
         """Give the arrays from which `from_arrays` makes this index again, bit for bit."""
