@@ -36,7 +36,7 @@ docs: $(VENV)/.docs
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
 bench: $(VENV)/.test
-	$(BIN)/python -m pytest benchmarks --benchmark-columns=min,median,rounds -q
+	$(BIN)/python -m pytest benchmarks --benchmark-columns=min,median,rounds -q -s
 
 clean:
 	rm -rf $(VENV) docs/_build docs/api/generated .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache

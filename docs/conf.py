@@ -42,7 +42,7 @@ html_theme_options = {
     "secondary_sidebar_items": ["page-toc"],
     "show_prev_next": True,
 }
-html_sidebars = {page: [] for page in ("index", "method", "quickstart")}
+html_sidebars = {page: [] for page in ("index", "method", "quickstart", "speed")}
 
 
 def skip_member(app, what, name, obj, skip, options):
