@@ -1,4 +1,4 @@
-"""The code on the pages of the documentation runs, block after block."""
+"""The code of the README and on the pages of the documentation runs, block after block."""
 
 import re
 import textwrap
@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-DOCS = Path(__file__).resolve().parents[1] / "docs"
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
 
 # A block is a directive, its options, and every line after it that is indented or empty.
 BLOCK = re.compile(
@@ -56,6 +57,17 @@ def test_the_example_of_the_start_page_says_what_its_comments_say():
     scores = page["estimator"].ood_score(page["new"])
     np.testing.assert_allclose(scores[:2], 1, atol=0.5)
     assert scores[2] > 5
+
+
+def test_the_example_of_the_readme_runs():
+    code = re.findall(
+        r"^```python\n(.*?)^```", (ROOT / "README.md").read_text("utf-8"), re.M | re.S
+    )
+    assert len(code) == 1
+    namespace = {}
+    exec(compile(code[0], "README.md", "exec"), namespace)  # noqa: S102
+    expected = namespace["estimator"].predict(namespace["new_latents"])
+    assert np.corrcoef(np.log(expected), namespace["latents"][:3, 0])[0, 1] > 0.8
 
 
 def test_the_first_error_bars_hold_what_the_page_promises():
