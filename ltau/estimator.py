@@ -246,32 +246,44 @@ class LTAUEstimator(PredictionMixin, BaseEstimator):
         """Recall reached by the index: 1 if it is exact, the lowest one if there are strata."""
         return self._index.recall
 
-    def sample_weight(self, tolerance: float | None = None) -> Floats:
-        """Weigh the training samples for another training: hard ones up.
+    def sample_weight(self, tolerance: float | None = None, *, favor: str = "hard") -> Floats:
+        """Weigh the training samples for another training, by their own densities.
+
+        The weights serve as `sample_weight` of a scikit-learn model, or as those of a
+        `torch.utils.data.WeightedRandomSampler`. Which way helps depends on why samples
+        are hard: too few of their kind, or noise in their targets.
 
         Parameters
         ----------
         tolerance : float, optional
             Error that is small enough, in its unit; by default the median of the
             training samples' expected errors.
+        favor : {"hard", "easy"}, default="hard"
+            ``"hard"`` weighs each sample by P(error > tolerance) during its training:
+            samples that were learnt late or never count more. ``"easy"`` weighs it by
+            P(error <= tolerance): samples that look mislabelled or noisy count less.
 
         Returns
         -------
         ndarray of shape (n_samples_fit,)
-            Each sample's own P(error > tolerance) during training, divided by the mean
-            over the samples.
+            Non-negative weights, with a mean of 1.
 
         Raises
         ------
         ValueError
-            If no sample ever exceeded the tolerance.
+            If all weights would be 0, or `favor` is neither.
         """
         check_is_fitted(self)
-        limit = np.median(self._densities.means) if tolerance is None else tolerance
-        exceeded = 1.0 - self._densities.cdf(np.arange(self.n_samples_fit_), limit)
-        if not exceeded.mean() > 0:
-            raise ValueError(f"No training error exceeded the tolerance {limit:g}.")
-        return exceeded / exceeded.mean()
+        if favor not in ("hard", "easy"):
+            raise ValueError(f"Expected favor 'hard' or 'easy', got {favor!r}.")
+        limit = float(np.median(self._densities.means)) if tolerance is None else tolerance
+        weight = self._densities.cdf(np.arange(self.n_samples_fit_), limit)
+        if favor == "hard":
+            weight = 1.0 - weight
+        if not weight.mean() > 0:
+            side = "above" if favor == "hard" else "within"
+            raise ValueError(f"No training error lies {side} the tolerance {limit:g}.")
+        return weight / weight.mean()
 
     def score(self, X: ArrayLike, y: ArrayLike, strata: ArrayLike | None = None) -> float:
         """Score the predicted distributions against observed errors.

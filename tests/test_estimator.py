@@ -157,12 +157,19 @@ def test_sample_weight_is_the_chance_to_exceed_the_tolerance(trajectories):
     weight = LTAUEstimator(bins=edges).fit(latents, errors).sample_weight(1.0)
     exceeded = (errors >= 1).mean(axis=1)
     np.testing.assert_allclose(weight, exceeded / exceeded.mean())
+    weight = LTAUEstimator(bins=edges).fit(latents, errors).sample_weight(1.0, favor="easy")
+    np.testing.assert_allclose(weight, (1 - exceeded) / (1 - exceeded).mean())
     assert LTAUEstimator().fit(latents, errors).sample_weight().mean() == pytest.approx(1)
 
 
 def test_sample_weight_needs_a_tolerance_that_is_exceeded(trajectories):
-    with pytest.raises(ValueError, match="No training error exceeded the tolerance 1000"):
-        LTAUEstimator().fit(*trajectories).sample_weight(1000)
+    estimator = LTAUEstimator().fit(*trajectories)
+    with pytest.raises(ValueError, match="No training error lies above the tolerance 1000"):
+        estimator.sample_weight(1000)
+    with pytest.raises(ValueError, match="No training error lies within the tolerance 0"):
+        estimator.sample_weight(0, favor="easy")
+    with pytest.raises(ValueError, match="got 'noisy'"):
+        estimator.sample_weight(favor="noisy")
 
 
 @pytest.mark.parametrize("name", PREDICTIONS)
