@@ -10,7 +10,8 @@ own, so nothing is dropped unseen.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import NamedTuple, Self
 
@@ -186,9 +187,43 @@ class ErrorBins:
         >>> bins.edges[[0, 1, -1]]
         array([  0.,   1., 100.])
         """
+        return cls.from_blocks([np.asarray(errors)], n_bins, spacing)
+
+    @classmethod
+    def from_blocks(
+        cls, blocks: Iterable[NDArray[np.generic]], n_bins: int = 100, spacing: str = "log"
+    ) -> Self:
+        """Find bins that hold all errors of a set that is too large to hold at once.
+
+        Parameters
+        ----------
+        blocks : iterable of ndarray of any shape
+            The errors in parts, each as in `from_errors`. How they are parted, and in
+            which order, makes no difference.
+        n_bins, spacing
+            As in `from_errors`.
+
+        Returns
+        -------
+        ErrorBins
+            The bins.
+
+        Raises
+        ------
+        ValueError
+            If an error is negative or infinite, or all are NaN.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from ltau import ErrorBins
+        >>> epochs = (np.full(1000, error) for error in (4.0, 2.0, 1.0))
+        >>> ErrorBins.from_blocks(epochs, n_bins=2, spacing="linear").edges
+        array([0., 2., 4.])
+        """
         if spacing not in ("log", "linear"):
             raise ValueError(f"Expected spacing 'log' or 'linear', got {spacing!r}.")
-        low, high = _range(np.asarray(errors))
+        low, high = _range(blocks)
         if spacing == "linear":
             return cls.linear(high, n_bins)
         return cls.log(low, high, n_bins)
@@ -312,7 +347,7 @@ class ErrorHistogram:
     def __init__(self, bins: ErrorBins, n_samples: int) -> None:
         self.bins = bins
         self.counts: NDArray[np.unsignedinteger] = np.zeros((n_samples, bins.n_bins), np.uint8)
-        self._largest_possible = 0  # count, were all of a sample's errors in one bin
+        self._n_given = np.zeros(n_samples, np.int64)  # errors of each sample, NaN included
 
     @property
     def n_samples(self) -> int:
@@ -324,16 +359,17 @@ class ErrorHistogram:
         """Number of errors counted for each sample, shape (n_samples,)."""
         return self.counts.sum(axis=1, dtype=np.int64)
 
-    def update(self, errors: ArrayLike, ids: ArrayLike | None = None) -> None:
+    def update(self, errors: ArrayLike, ids: ArrayLike | slice | None = None) -> None:
         """Count one epoch's errors, or several epochs' at once.
 
         Parameters
         ----------
         errors : array-like of shape (n,) or (n, n_epochs)
             Errors from 0 to the last edge; NaN = not seen, and skipped.
-        ids : array-like of shape (n,), int, optional
-            The samples that the rows belong to, in any order; a sample may be named
-            twice. By default the rows are all samples in order.
+        ids : array-like of shape (n,), int, or slice, optional
+            The samples that the rows belong to: in any order, and a sample may be named
+            twice; or a range of samples, which is faster for many epochs. By default
+            the rows are all samples in order.
 
         Raises
         ------
@@ -345,12 +381,12 @@ class ErrorHistogram:
         if values.ndim not in (1, 2):
             raise ValueError(f"Expected errors of shape (n,) or (n, n_epochs), got {values.shape}.")
         if ids is None:
-            self._check_length(len(values), self.n_samples)
-        if ids is None and values.ndim == 2:
-            self._add_counts(self._count_rows(values), values.shape[1])
+            ids = slice(None)
+        rows = np.arange(self.n_samples)[ids] if isinstance(ids, slice) else self._check_ids(ids)
+        self._check_length(len(values), len(rows))
+        if isinstance(ids, slice) and values.ndim == 2:
+            self._add_counts(self._count_rows(values), ids, values.shape[1])
         else:
-            rows = np.arange(self.n_samples) if ids is None else self._check_ids(ids)
-            self._check_length(len(values), len(rows))
             self._scatter(values[:, None] if values.ndim == 1 else values, rows)
 
     def merge(self, other: ErrorHistogram) -> Self:
@@ -374,7 +410,7 @@ class ErrorHistogram:
         if not np.array_equal(self.bins.edges, other.bins.edges):
             raise ValueError(f"Expected the same bins, got {self.bins!r} and {other.bins!r}.")
         self._check_length(other.n_samples, self.n_samples)
-        self._add_counts(other.counts, other._largest_possible)
+        self._add_counts(other.counts, slice(None), other._n_given)
         return self
 
     def _count_rows(self, values: NDArray[np.float32]) -> NDArray[np.unsignedinteger]:
@@ -397,9 +433,15 @@ class ErrorHistogram:
             counts[start : start + len(block)] = block_counts[:, :n_bins]
         return counts
 
-    def _add_counts(self, counts: NDArray[np.unsignedinteger], largest_possible: int) -> None:
-        self._make_room(largest_possible)
-        self.counts += counts.astype(self.counts.dtype, copy=False)
+    def _add_counts(
+        self,
+        counts: NDArray[np.unsignedinteger],
+        rows: slice,
+        n_given: int | NDArray[np.int64],
+    ) -> None:
+        self._n_given[rows] += n_given
+        self._make_room()
+        self.counts[rows] += counts.astype(self.counts.dtype, copy=False)
 
     def _scatter(self, values: NDArray[np.float32], rows: NDArray[np.intp]) -> None:
         """Count each value where it belongs: the fast way for one epoch, or a few samples."""
@@ -407,15 +449,14 @@ class ErrorHistogram:
         if (columns == self.bins.n_bins).any():
             self.bins._raise_no_bin(values)
         seen = columns < self.bins.n_bins
-        repeats = int(np.bincount(rows, minlength=1).max())
-        self._make_room(repeats * values.shape[1])
+        np.add.at(self._n_given, rows, values.shape[1])
+        self._make_room()
         flat = (rows[:, None] * self.bins.n_bins + columns)[seen]
         np.add.at(self.counts.reshape(-1), flat, self.counts.dtype.type(1))
 
-    def _make_room(self, largest_possible: int) -> None:
-        """Widen the counts where as many again may not fit."""
-        self._largest_possible += largest_possible
-        needed = np.min_scalar_type(self._largest_possible)
+    def _make_room(self) -> None:
+        """Widen the counts where all errors of a sample in one bin would not fit."""
+        needed = np.min_scalar_type(int(self._n_given.max(initial=0)))
         if needed.itemsize > self.counts.itemsize:
             self.counts = self.counts.astype(needed)
 
@@ -457,16 +498,16 @@ def _chunks(errors: NDArray[np.generic]) -> Iterator[NDArray[np.float32]]:
         yield np.ascontiguousarray(_as_float32(errors[start : start + rows]))
 
 
-def _range(errors: NDArray[np.generic]) -> tuple[float, float]:
+def _range(blocks: Iterable[NDArray[np.generic]]) -> tuple[float, float]:
     """Lowest quantile of the positive errors (to a cell), and the largest error."""
     cell_counts = np.zeros(1 << _CELL_BITS, np.int64)
     high = 0.0
-    for block in _chunks(errors):
-        _check_magnitudes(block)
+    for chunk in itertools.chain.from_iterable(map(_chunks, blocks)):
+        _check_magnitudes(chunk)
         cell_counts += np.bincount(
-            (block.view(np.uint32) >> _CELL_SHIFT).ravel(), minlength=len(cell_counts)
+            (chunk.view(np.uint32) >> _CELL_SHIFT).ravel(), minlength=len(cell_counts)
         )
-        high = max(high, float(np.fmax.reduce(block, axis=None, initial=0.0)))
+        high = max(high, float(np.fmax.reduce(chunk, axis=None, initial=0.0)))
     starts = _cell_starts()
     cell_counts[np.isnan(starts)] = 0
     if not cell_counts.any():

@@ -32,6 +32,8 @@ __all__ = ["LTAUEstimator"]
 
 Floats = NDArray[np.float64]
 
+_BLOCK_VALUES = 1 << 24  # errors binned at once
+
 
 class LTAUEstimator(PredictionMixin, BaseEstimator):
     r"""Predict how wrong a regression model is, from the errors it made while training.
@@ -195,13 +197,7 @@ class LTAUEstimator(PredictionMixin, BaseEstimator):
         latents = validate_data(self, X, dtype=np.float32, order="C")
         errors = check_trajectories(y, len(latents))
         classes = check_strata(strata, len(latents))
-        errors = errors[:, n_burnt_in(self.burn_in, errors.shape[1]) :]
-        if isinstance(self.bins, str):
-            bins = ErrorBins.from_errors(errors, self.n_bins, self.bins)
-        else:
-            bins = ErrorBins(self.bins)
-        histogram = ErrorHistogram(bins, len(latents))
-        histogram.update(errors)
+        histogram = self._count(errors)
         check_seen(histogram)
         with n_threads(self.n_jobs):
             self._index = LatentIndex.fit(
@@ -216,6 +212,22 @@ class LTAUEstimator(PredictionMixin, BaseEstimator):
         self._densities = TrainingDensities.from_histogram(histogram)
         self._own_distances = (0, np.empty(0))  # for a number of neighbours; none yet
         return self
+
+    def _count(self, errors: NDArray[np.generic]) -> ErrorHistogram:
+        """Bin the trajectories after the burn-in, in blocks of samples."""
+        n_samples, n_epochs = errors.shape
+        first = n_burnt_in(self.burn_in, n_epochs)
+        size = max(1, _BLOCK_VALUES // n_epochs)
+        blocks = [slice(start, start + size) for start in range(0, n_samples, size)]
+        if isinstance(self.bins, str):
+            parts = (errors[rows, first:] for rows in blocks)
+            bins = ErrorBins.from_blocks(parts, self.n_bins, self.bins)
+        else:
+            bins = ErrorBins(self.bins)
+        histogram = ErrorHistogram(bins, n_samples)
+        for rows in blocks:
+            histogram.update(errors[rows, first:], rows)
+        return histogram
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_index")

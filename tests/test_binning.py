@@ -248,6 +248,14 @@ def test_the_last_edge_is_the_largest_error(spacing, rng):
     assert bins.edges[-1] == np.float32(errors.max())
 
 
+@pytest.mark.parametrize("size", [1, 64, 700])
+def test_ranges_of_samples_count_alike(whole, bins, errors, size):
+    histogram = ErrorHistogram(bins, 700)
+    for start in range(0, 700, size):
+        histogram.update(errors[start : start + size], slice(start, start + size))
+    np.testing.assert_array_equal(histogram.counts, whole.counts, strict=True)
+
+
 @pytest.mark.parametrize("n_epochs", [1, 7, 70_000])  # blocks of many rows, and of one
 def test_log_bins_begin_at_the_lowest_quantile_of_the_positive_errors(n_epochs, rng):
     positive = rng.lognormal(sigma=2, size=140_000).astype(np.float32)
@@ -285,6 +293,16 @@ def test_constant_errors_lie_in_the_last_bin_at_its_upper_edge():
 def test_errors_that_have_no_bins_are_refused(errors, message):
     with pytest.raises(ValueError, match=message):
         ErrorBins.from_errors(errors)
+
+
+@pytest.mark.parametrize("spacing", ["log", "linear"])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_bins_of_blocks_are_those_of_the_whole(spacing, axis, rng):
+    errors = rng.lognormal(size=(90, 40))
+    errors[rng.random(errors.shape) < 0.2] = np.nan
+    blocks = (block for block in np.array_split(errors, 7, axis=axis)[::-1])
+    found = ErrorBins.from_blocks(blocks, 20, spacing)
+    np.testing.assert_array_equal(found.edges, ErrorBins.from_errors(errors, 20, spacing).edges)
 
 
 # Counts.

@@ -181,6 +181,15 @@ def test_small_batches_change_nothing(trajectories, monkeypatch, name):
     np.testing.assert_allclose(PREDICTIONS[name](estimator, latents), whole, rtol=1e-12)
 
 
+@pytest.mark.parametrize("n_values", [1, 1000, 1 << 24])
+def test_binning_in_blocks_changes_nothing(trajectories, monkeypatch, n_values):
+    latents, errors = trajectories
+    whole = LTAUEstimator(burn_in=3).fit(latents, errors)
+    monkeypatch.setattr("ltau.estimator._BLOCK_VALUES", n_values)
+    blocks = LTAUEstimator(burn_in=3).fit(latents, errors)
+    np.testing.assert_array_equal(blocks.predict_pdf(latents), whole.predict_pdf(latents))
+
+
 def test_memory_stays_within_batches(monkeypatch):
     monkeypatch.setattr("ltau.prediction._BATCH_VALUES", 1 << 17)
     rng = np.random.default_rng(0)
