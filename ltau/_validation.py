@@ -38,7 +38,8 @@ def check_trajectories(errors: ArrayLike, n_samples: int) -> NDArray[np.generic]
 
 def n_burnt_in(burn_in: float, n_epochs: int) -> int:
     """Count the first epochs to leave out; at least one must remain."""
-    n = round(burn_in * n_epochs) if isinstance(burn_in, float) else int(burn_in)
+    is_number = np.issubdtype(type(burn_in), np.integer)  # of epochs; else a fraction of them
+    n = int(burn_in) if is_number else round(float(burn_in) * n_epochs)
     if n >= n_epochs:
         raise ValueError(f"burn_in={burn_in} leaves none of the {n_epochs} epochs.")
     return n
@@ -60,7 +61,11 @@ def check_strata(strata: ArrayLike | None, n_samples: int) -> NDArray[np.generic
     if strata is None:
         return None
     array = np.asarray(strata)
-    if array.dtype == object:  # strings out of a data frame
+    if array.dtype == object:  # out of a data frame
+        kinds = {str if isinstance(label, str) else type(label) for label in array.flat}
+        if kinds not in ({str}, {int}):
+            got = ", ".join(sorted(kind.__name__ for kind in kinds))
+            raise ValueError(f"Expected strata that are all integers or all strings, got {got}.")
         array = np.array(array.tolist())
     if array.shape != (n_samples,) or array.dtype.kind not in "iuUb":
         raise ValueError(
@@ -86,12 +91,16 @@ def check_observed(errors: ArrayLike) -> NDArray[np.float64]:
 
 
 def _check_real(errors: ArrayLike) -> NDArray[np.generic]:
+    if isinstance(errors, np.ma.MaskedArray):
+        return np.ma.filled(errors.astype(np.float64), np.nan)
     array = np.asarray(errors)
     if array.dtype == object:  # numbers out of a data frame
         try:
             return array.astype(np.float64)
         except (TypeError, ValueError) as error:
-            raise ValueError("Expected errors that are real numbers, got objects.") from error
+            raise ValueError(
+                "Expected errors that are real numbers, with NaN for what is missing, got objects."
+            ) from error
     if array.dtype.kind not in "fiub":
         raise ValueError(f"Expected errors that are real numbers, got {array.dtype}.")
     return array

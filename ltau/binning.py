@@ -85,6 +85,7 @@ class ErrorBins:
                 f"further apart (got {len(edges)} edges from {edges[0]:g} to {edges[-1]:g})."
             )
         rounded[0] = 0.0
+        rounded.flags.writeable = False  # counts, densities and tables depend on them
         self.edges = rounded
 
     @classmethod
@@ -149,8 +150,8 @@ class ErrorBins:
         """
         if n_bins < 1:
             raise ValueError(f"Expected n_bins >= 1, got {n_bins!r}.")
-        if not np.isfinite(high):
-            raise ValueError(f"Expected a finite high, got {high!r}.")
+        if not 0 < high < np.inf:
+            raise ValueError(f"Expected a positive, finite high, got {high!r}.")
         return cls(np.linspace(0.0, high, n_bins + 1))
 
     @classmethod
@@ -480,8 +481,11 @@ class ErrorHistogram:
 
 
 def _as_float32(errors: ArrayLike) -> NDArray[np.float32]:
+    array = np.asarray(errors)
+    if array.dtype.kind not in "fiubO":
+        raise ValueError(f"Expected errors that are real numbers, got {array.dtype}.")
     with np.errstate(over="ignore"):  # what overflows becomes infinite, and is refused
-        return np.asarray(errors).astype(np.float32, copy=False)
+        return array.astype(np.float32, copy=False)
 
 
 def _cell_starts() -> NDArray[np.float32]:

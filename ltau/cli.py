@@ -31,11 +31,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     demo.add_argument(
         "--output", type=Path, default=Path("ltau-demo"), help="folder for the pictures"
     )
-    demo.add_argument("--epochs", type=int, default=40, help="epochs of training")
+    demo.add_argument("--epochs", type=_positive, default=40, help="epochs of training")
     demo.add_argument("--seed", type=int, default=0, help="seed of everything random")
     options = parser.parse_args(arguments)
     try:
         from ltau.demo import run
     except ModuleNotFoundError as error:
         parser.exit(1, f"ltau demo needs {error.name}: pip install 'ltau[demo]'\n")
+    try:
+        options.output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(f"cannot write to the folder {options.output}: {error.strerror}")
     run(options.output, n_epochs=options.epochs, seed=options.seed)
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected at least 1, got {number}")
+    return number

@@ -66,13 +66,12 @@ def run(output: Path, *, n_epochs: int = 40, seed: int = 0) -> None:
     Parameters
     ----------
     output : Path
-        Folder for the pictures; made if it is not there.
+        Folder for the pictures; it exists.
     n_epochs : int, default=40
         Epochs of training.
     seed : int, default=0
         Seed of everything random.
     """
-    output.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
     train, tests = load_diamonds(seed)
     price_scale = train.price.mean(), train.price.std()

@@ -108,6 +108,11 @@ class ErrorDistribution:
         -------
         ndarray of shape (n_samples,) for a scalar, else (n_samples, m)
             Density per unit of error; 0 outside the bins.
+
+        Raises
+        ------
+        ValueError
+            If `x` has another shape.
         """
         points = self._unscale(x)
         bins, _ = self._locate(points)
@@ -129,6 +134,11 @@ class ErrorDistribution:
         -------
         ndarray of shape (n_samples,) for a scalar, else (n_samples, m)
             Probabilities, linear within each bin.
+
+        Raises
+        ------
+        ValueError
+            If `x` has another shape.
         """
         bins, fraction = self._locate(self._unscale(x))
         below = self._cdf_at(bins)

@@ -111,6 +111,22 @@ class LTAUEstimator(PredictionMixin, BaseEstimator):
     array([0.3, 2.1])
     >>> estimator.predict_quantile(easy_and_hard, 0.9).round(1)
     array([0.7, 4.1])
+    >>> estimator.predict_cdf(easy_and_hard, 1.0).round(1)             # P(error <= 1)
+    array([1. , 0.3])
+    >>> estimator.predict_interval(easy_and_hard, [0.0, 0.0], 0.9).round(1)
+    array([[-0.7,  0.7],
+           [-4.1,  4.1]])
+    >>> estimator.predict_pdf(easy_and_hard).shape                     # over estimator.bin_edges_
+    (2, 100)
+    >>> estimator.predict_distribution(easy_and_hard).std().round(1)
+    array([0.3, 1.7])
+    >>> distances, rows = estimator.kneighbors(easy_and_hard)
+    >>> errors[rows].mean(axis=(1, 2)).round(1)                        # of the neighbours
+    array([0.3, 2.1])
+    >>> estimator.ood_score([[0.0, 0.0, 0.0], [9.0, 9.0, 9.0]]).round()
+    array([ 1., 12.])
+    >>> estimator.score(latents, errors) < 0                           # minus the CRPS
+    True
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -288,8 +304,10 @@ class LTAUEstimator(PredictionMixin, BaseEstimator):
         check_is_fitted(self)
         if favor not in ("hard", "easy"):
             raise ValueError(f"Expected favor 'hard' or 'easy', got {favor!r}.")
-        limit = float(np.median(self._densities.means)) if tolerance is None else tolerance
-        weight = self._densities.cdf(np.arange(self.n_samples_fit_), limit)
+        limit = np.asarray(np.median(self._densities.means) if tolerance is None else tolerance)
+        if limit.ndim != 0 or limit.dtype.kind not in "iuf" or np.isnan(limit):
+            raise ValueError(f"Expected a number as tolerance, got {tolerance!r}.")
+        weight = self._densities.cdf(np.arange(self.n_samples_fit_), float(limit))
         if favor == "hard":
             weight = 1.0 - weight
         if not weight.mean() > 0:
@@ -340,10 +358,15 @@ class LTAUEstimator(PredictionMixin, BaseEstimator):
 
         Raises
         ------
+        NotFittedError
+            If `fit` was not called.
         OSError
             If the file cannot be written; what was there stays.
+        ValueError
+            If a parameter was set to something invalid since.
         """
         check_is_fitted(self)
+        self._validate_params()  # they may have been set since fit, and must be loaded again
         header = {
             "estimator": type(self).__name__,
             "params": {name: _plain(value) for name, value in self.get_params().items()},

@@ -70,8 +70,8 @@ def write(
     TypeError
         If the header or an array holds something else.
     """
-    target = Path(path)
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
+    target = Path(path).resolve()  # the file that a link leads to is replaced, not the link
+    temporary = target.parent / f".{uuid.uuid4().hex}.tmp"
     try:
         with temporary.open("xb") as file:
             with zipfile.ZipFile(file, "w") as archive:
@@ -186,9 +186,10 @@ def _parse(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
 
 def _read_parts(archive: zipfile.ZipFile, n_bytes: int) -> dict[str, bytes]:
     """Read every part whose checksum is listed; there may be no other, and all must agree."""
-    for info in archive.infolist():
-        if info.compress_type != zipfile.ZIP_STORED or info.file_size > n_bytes:
-            raise LTAUFileError("not an ltau file: a part of it is compressed.")
+    infos = archive.infolist()
+    stored = all(info.compress_type == zipfile.ZIP_STORED for info in infos)
+    if not stored or sum(info.file_size for info in infos) > n_bytes:
+        raise LTAUFileError("not an ltau file: its parts are compressed, or overlap.")
     listing = archive.read(_CHECKSUMS).decode()
     checksums = (line.split("  ", 1) for line in listing.splitlines())
     expected = {name: checksum for checksum, name in checksums}

@@ -49,8 +49,11 @@ class PredictionMixin:
 
         Raises
         ------
+        NotFittedError
+            If `fit` was not called.
         ValueError
-            If latents have another width or hold NaN, or strata are missing or unknown.
+            If latents have another width, hold NaN or are too large to measure, or strata
+            are missing or unknown.
         """
         batches = self._neighbors(X, strata)
         means = self._densities.means
@@ -68,6 +71,11 @@ class PredictionMixin:
         -------
         ndarray of shape (n_samples, n_bins)
             Densities per unit of error: with the widths of the bins they sum to 1.
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            As `predict`.
         """
         batches = self._neighbors(X, strata)
         widths = np.diff(self._densities.edges)
@@ -91,9 +99,14 @@ class PredictionMixin:
         -------
         ndarray of shape (n_samples,) for a scalar, else (n_samples, m)
             P(error <= tolerance).
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            As `predict`; and if there is no tolerance, or one is NaN.
         """
         tolerances = np.atleast_1d(np.asarray(tolerance, dtype=np.float64))
-        if tolerances.ndim != 1 or np.isnan(tolerances).any():
+        if tolerances.ndim != 1 or not tolerances.size or np.isnan(tolerances).any():
             raise ValueError(f"Expected a tolerance or a 1-D array of them, got {tolerance!r}.")
         cdf = _join(
             np.stack([(w * self._densities.cdf(rows, t)).sum(axis=1) for t in tolerances], axis=1)
@@ -119,6 +132,11 @@ class PredictionMixin:
         -------
         ndarray of shape (n_samples,) for a scalar, else (n_samples, m)
             Quantiles of the error, in its unit.
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            As `predict`; and if a probability lies outside [0, 1].
         """
         batches = self._distributions(X, strata)
         return _join(distribution.quantile(q) for distribution in batches)
@@ -144,12 +162,21 @@ class PredictionMixin:
         ndarray of shape (n_samples, 2)
             Lower and upper ends, the prediction minus and plus the quantile of its
             absolute error.
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            As `predict`; and if `y_pred` has another length or NaN, or the level lies
+            outside [0, 1].
         """
+        if np.ndim(level) != 0:
+            raise ValueError(f"Expected one level from 0 to 1, got {level!r}.")
         half_width = self.predict_quantile(X, level, strata)
         prediction = np.asarray(y_pred, dtype=np.float64)
-        if prediction.shape != half_width.shape:
+        if prediction.shape != half_width.shape or np.isnan(prediction).any():
             raise ValueError(
-                f"Expected y_pred of shape {half_width.shape}, got {prediction.shape}."
+                f"Expected y_pred of shape {half_width.shape} without NaN, "
+                f"got shape {prediction.shape}, {np.isnan(prediction).sum()} NaN."
             )
         return np.stack([prediction - half_width, prediction + half_width], axis=1)
 
@@ -167,6 +194,11 @@ class PredictionMixin:
         -------
         ErrorDistribution
             One distribution a sample.
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            As `predict`.
         """
         batches = self._neighbors(X, strata)
         probabilities = _join(self._densities.average(rows, w) for rows, w in batches)
@@ -192,6 +224,11 @@ class PredictionMixin:
             Euclidean distances in the scaled latent space, ascending.
         indices : ndarray of shape (n_samples, n_neighbors)
             Rows of the training set.
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            As `predict`; and if there are fewer training samples than neighbours asked for.
         """
         distances, indices = zip(*self._search(X, strata, n_neighbors), strict=True)
         return _join(distances), _join(indices)
@@ -213,6 +250,11 @@ class PredictionMixin:
         ndarray of shape (n_samples,)
             Ratios of distances. Where all neighbours are duplicates of each other the
             score is 1 for another duplicate, and infinite for anything else.
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            As `predict`; and if there are no more training samples than neighbours.
         """
         batches = self._search(X, strata)
         own = self._training_distances()
@@ -244,7 +286,9 @@ class PredictionMixin:
     ) -> Iterator[tuple[NDArray[np.intp], Floats]]:
         """Find the neighbours of each batch, and their weights."""
         batches = self._search(X, strata)
-        weigh = _inverse_weights if self.weights == "distance" else _equal_weights
+        if self.weights not in _WEIGHTS:
+            raise ValueError(f"Expected weights 'uniform' or 'distance', got {self.weights!r}.")
+        weigh = _WEIGHTS[self.weights]
         return ((rows, weigh(distances)) for distances, rows in batches)
 
     def _distributions(self, X: ArrayLike, strata: ArrayLike | None) -> Iterator[ErrorDistribution]:
@@ -280,6 +324,9 @@ def _inverse_weights(distances: Floats) -> Floats:
     with np.errstate(divide="ignore"):
         weights = np.where(zero.any(axis=1, keepdims=True), zero, 1 / distances)
     return weights / weights.sum(axis=1, keepdims=True)
+
+
+_WEIGHTS = {"uniform": _equal_weights, "distance": _inverse_weights}
 
 
 def _ratio(distance: Floats, reference: Floats) -> Floats:

@@ -21,7 +21,10 @@ def data_dir():
 @pytest.fixture(scope="session")
 def acac(data_dir):
     """Latents and per-atom force errors (eV/Å) of a small NequIP model, set by set."""
-    return {path.stem: np.load(path) for path in (data_dir / "acac_nequip").glob("*.npz")}
+    folder = data_dir / "acac_nequip"
+    if not folder.is_dir():
+        pytest.skip(f"no real data at {folder}")
+    return {path.stem: np.load(path) for path in folder.glob("*.npz")}
 
 
 @pytest.fixture

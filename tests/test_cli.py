@@ -28,6 +28,20 @@ def test_the_demo_says_what_is_missing(monkeypatch, capsys):
     assert "pip install 'ltau[demo]'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(["--epochs", "0"], "expected at least 1"), (["--output", "taken"], "cannot write to")],
+)
+def test_the_demo_refuses_what_cannot_work(arguments, message, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("plotnine")
+    pytest.importorskip("torch")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "taken").touch()
+    with pytest.raises(SystemExit, match="2"):
+        main(["demo", *arguments])
+    assert message in capsys.readouterr().err
+
+
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
     """What a short demo printed, and the folder it wrote to."""

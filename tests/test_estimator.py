@@ -3,6 +3,7 @@
 import copy
 import pickle
 import tracemalloc
+from tempfile import TemporaryDirectory
 
 import joblib
 import numpy as np
@@ -20,7 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from ltau import ErrorDistribution, LTAUEstimator
+from ltau import ErrorBins, ErrorDistribution, ErrorHistogram, LTAUEstimator
 from ltau.metrics import spearman
 
 PREDICTIONS = {
@@ -136,7 +137,10 @@ def test_a_duplicate_takes_all_the_weight(trajectories):
     np.testing.assert_allclose(estimator.predict_pdf(latents), alone.predict_pdf(latents))
 
 
-@pytest.mark.parametrize(("burn_in", "n_left"), [(0, 20), (0.0, 20), (5, 15), (1 / 3, 13), (19, 1)])
+@pytest.mark.parametrize(
+    ("burn_in", "n_left"),
+    [(0, 20), (0.0, 20), (5, 15), (1 / 3, 13), (19, 1), (np.int64(5), 15), (np.float32(0.5), 10)],
+)
 def test_burn_in_leaves_the_first_epochs_out(trajectories, burn_in, n_left):
     latents, errors = trajectories
     burnt = LTAUEstimator(burn_in=burn_in).fit(latents, errors)
@@ -170,6 +174,9 @@ def test_sample_weight_needs_a_tolerance_that_is_exceeded(trajectories):
         estimator.sample_weight(0, favor="easy")
     with pytest.raises(ValueError, match="got 'noisy'"):
         estimator.sample_weight(favor="noisy")
+    for tolerance in (np.nan, "a", [1.0]):
+        with pytest.raises(ValueError, match="a number as tolerance"):
+            estimator.sample_weight(tolerance)
 
 
 @pytest.mark.parametrize("name", PREDICTIONS)
@@ -265,6 +272,31 @@ def test_order_of_epochs_and_samples_does_not_matter(case, random):
         rows = range(len(errors))  # duplicates are tied
     shuffled = estimator.fit(latents[rows], errors[rows][:, epochs]).predict_pdf(queries)
     np.testing.assert_allclose(shuffled, expected, rtol=1e-5, atol=1e-7 * expected.max())
+
+
+@settings(deadline=None, max_examples=30)
+@given(fitted(), st.sampled_from(["flat", "ivf", "hnsw"]))
+def test_what_is_saved_and_loaded_predicts_the_same_bits(case, index):
+    estimator, latents, errors = case
+    estimator.set_params(index=index, recall=0.5, random_state=0).fit(latents, errors)
+    with TemporaryDirectory() as folder:
+        estimator.save(f"{folder}/model.ltau")
+        twin = LTAUEstimator.load(f"{folder}/model.ltau")
+    for name in ("predict", "predict_pdf", "predict_cdf", "predict_quantile"):
+        predict = PREDICTIONS[name]
+        np.testing.assert_array_equal(predict(twin, latents), predict(estimator, latents), name)
+
+
+@settings(deadline=None)
+@given(fitted())
+def test_binning_epoch_by_epoch_equals_the_whole(case):
+    _, _, errors = case
+    bins = ErrorBins.from_errors(errors)
+    whole, streamed = ErrorHistogram(bins, len(errors)), ErrorHistogram(bins, len(errors))
+    whole.update(errors)
+    for epoch in errors.T:
+        streamed.update(epoch)
+    np.testing.assert_array_equal(streamed.counts, whole.counts)
 
 
 # --- in scikit-learn ----------------------------------------------------------------
@@ -371,11 +403,17 @@ BAD_TRAINING = {
     "beyond float32": (lambda z, e: (z, spoilt(e.astype(float), 1e300)), "finite in float32"),
     "text": (lambda z, e: (z, np.full(e.shape, "x")), "real numbers"),
     "complex": (lambda z, e: (z, e + 0j), "real numbers"),
+    "missing": (lambda z, e: (z, np.where(e > 1, e, "x")), "real numbers, got <U32"),
+    "objects": (lambda z, e: (z, np.full(e.shape, {})), "with NaN for what is missing"),
     "no errors": (lambda z, e: (z, None), "requires y to be passed"),
+    "huge latents": (lambda z, e: (1e25 * z, e), "squared distances fit in float32"),
     "NaN latents": (lambda z, e: (_nan(z), e), "NaN"),
     "latents as a vector": (lambda z, e: (z[:, 0], e), "Expected 2D array, got 1D array"),
     "empty": (lambda z, e: (z[:0], e[:0]), r"0 sample\(s\)"),
-    "fewer samples than k": (lambda z, e: (z[:5], e[:5]), r"at least 10 .* n_samples = 5"),
+    "fewer samples than k": (
+        lambda z, e: (z[:5], e[:5]),
+        r"n_neighbors = 10 training samples, got n_samples = 5",
+    ),
 }
 
 
@@ -454,6 +492,43 @@ def test_every_prediction_checks_its_latents(trajectories, name):
         predict(estimator, latents, strata=np.zeros(300, int))
 
 
+@pytest.mark.parametrize("index", ["flat", "ivf", "hnsw"])
+@pytest.mark.parametrize("name", PREDICTIONS)
+def test_every_prediction_refuses_latents_too_far_to_measure(trajectories, name, index):
+    estimator = LTAUEstimator(index=index, random_state=0).fit(*trajectories)
+    with pytest.raises(ValueError, match="squared distances fit in float32"):
+        PREDICTIONS[name](estimator, np.full((300, 4), 1e19, np.float32))
+
+
+def test_masked_errors_were_not_seen(trajectories):
+    latents, errors = trajectories
+    unseen = errors > np.median(errors)
+    unseen[:, 0] = False
+    masked = LTAUEstimator().fit(latents, np.ma.masked_array(errors, unseen))
+    nan = LTAUEstimator().fit(latents, np.where(unseen, np.nan, errors))
+    np.testing.assert_array_equal(masked.predict_pdf(latents), nan.predict_pdf(latents))
+
+
+@pytest.mark.parametrize("labels", [["H", "C", None], ["H", "C", np.nan], [1, "H"]])
+def test_strata_of_mixed_kinds_are_refused(trajectories, labels):
+    latents, errors = trajectories
+    strata = np.array(labels * 150, dtype=object)[:300]
+    with pytest.raises(ValueError, match="all integers or all strings, got"):
+        LTAUEstimator().fit(latents, errors, strata)
+
+
+def test_parameters_set_after_fit_are_checked(trajectories, path):
+    estimator = LTAUEstimator().fit(*trajectories)
+    estimator.save(path)
+    before = path.read_bytes()
+    estimator.set_params(weights="gaussian")
+    with pytest.raises(ValueError, match="got 'gaussian'"):
+        estimator.predict(trajectories[0])
+    with pytest.raises(InvalidParameterError):
+        estimator.save(path)
+    assert path.read_bytes() == before
+
+
 @pytest.mark.parametrize("name", PREDICTIONS)
 def test_every_prediction_checks_its_strata(trajectories, name):
     latents, errors = trajectories
@@ -473,10 +548,13 @@ def test_every_prediction_checks_its_strata(trajectories, name):
         (lambda e, z: e.predict_quantile(z, 1.5), "from 0 to 1"),
         (lambda e, z: e.predict_cdf(z, np.nan), "a tolerance"),
         (lambda e, z: e.predict_cdf(z, [[1.0]]), "a tolerance"),
+        (lambda e, z: e.predict_cdf(z, []), "a tolerance"),
         (lambda e, z: e.predict_interval(z, np.ones(3), 0.9), r"y_pred of shape \(300,\)"),
         (lambda e, z: e.predict_interval(z, np.ones(300), 1.5), "from 0 to 1"),
+        (lambda e, z: e.predict_interval(z, np.ones(300), [0.5]), "one level"),
+        (lambda e, z: e.predict_interval(z, np.full(300, np.nan), 0.5), "300 NaN"),
         (lambda e, z: e.kneighbors(z, n_neighbors=0), "n_neighbors >= 1"),
-        (lambda e, z: e.kneighbors(z, n_neighbors=301), "at least 301 training samples"),
+        (lambda e, z: e.kneighbors(z, n_neighbors=301), "n_neighbors = 301 training samples"),
         (lambda e, z: e.score(z, np.ones(299)), "inconsistent numbers of samples"),
         (lambda e, z: e.score(z, -np.ones(300)), "non-negative"),
         (lambda e, z: e.score(z, np.full(300, np.nan)), "not NaN"),

@@ -169,6 +169,39 @@ def assert_untouched(old):
     assert os.listdir(old.parent) == [old.name]  # nor is a temporary file left
 
 
+def test_a_link_keeps_leading_to_the_file(old, tmp_path):
+    link = tmp_path / "link"
+    link.symlink_to(old)
+    io.write(link, {"new": 1}, {})
+    assert link.is_symlink()
+    assert_same(io.read(old), {"new": 1}, {})
+
+
+def test_parts_that_overlap_are_refused(path):
+    # One stored part under many names: a small file that would be read many times over.
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("part.npy", npy(np.zeros(1000)))
+        first = archive.infolist()[0]
+        for number in range(100):
+            twin = zipfile.ZipInfo(f"part{number}.npy")
+            for name in ("header_offset", "file_size", "compress_size", "CRC"):
+                setattr(twin, name, getattr(first, name))
+            archive.filelist.append(twin)
+    with pytest.raises(LTAUFileError, match="overlap"):
+        io.read(path)
+
+
+@pytest.mark.parametrize("name", ["", ".", "n" * 250])
+def test_odd_paths(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if len(name) > 1:
+        io.write(name, {}, {})
+        assert_same(io.read(name), {}, {})
+    else:
+        with pytest.raises(IsADirectoryError, match="Cannot write"):
+            io.write(name, {}, {})
+
+
 def test_a_file_is_replaced(old):
     io.write(old, {"new": 1}, {})
     assert_same(io.read(old), {"new": 1}, {})

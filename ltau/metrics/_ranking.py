@@ -41,7 +41,7 @@ def spearman(errors: ArrayLike, predicted: ArrayLike, *, groups: ArrayLike | Non
     ------
     ValueError
         If lengths differ, errors are NaN, infinite or negative, or predicted
-        values are NaN or infinite.
+        values are NaN.
     UndefinedMetricError
         If all errors or all predicted values are equal.
 
@@ -84,7 +84,7 @@ def auroc(positive: ArrayLike, score: ArrayLike, *, groups: ArrayLike | None = N
     Raises
     ------
     ValueError
-        If lengths differ, scores are NaN or infinite, or `positive` is not binary.
+        If lengths differ, scores are NaN, or `positive` is not binary.
     UndefinedMetricError
         If all samples are of one class.
 
@@ -127,7 +127,7 @@ def auprc(positive: ArrayLike, score: ArrayLike, *, groups: ArrayLike | None = N
     Raises
     ------
     ValueError
-        If lengths differ, scores are NaN or infinite, or `positive` is not binary.
+        If lengths differ, scores are NaN, or `positive` is not binary.
     UndefinedMetricError
         If all samples are of one class.
 
@@ -179,14 +179,14 @@ def _labels_and_scores(
     positive: ArrayLike, score: ArrayLike
 ) -> tuple[NDArray[np.bool_], FloatArray]:
     labels = as_binary(positive, "positive")
-    scores = as_floats(score, "score")
+    scores = as_floats(score, "score", allow_infinite=True)
     check_same_length(positive=labels, score=scores)
-    return labels, scores
+    return labels, stats.rankdata(scores)  # their order alone matters, and ranks are finite
 
 
 def _spearman(errors: FloatArray, predicted: FloatArray) -> float:
     for name, values in (("errors", errors), ("predicted", predicted)):
-        if np.ptp(values) == 0:
+        if values.min() == values.max():
             raise UndefinedMetricError(f"Expected {name} that differ, got only {values[0]:g}.")
     return stats.spearmanr(errors, predicted).statistic
 

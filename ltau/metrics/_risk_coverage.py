@@ -36,7 +36,7 @@ def risk_coverage_curve(errors: ArrayLike, predicted: ArrayLike) -> tuple[FloatA
     ------
     ValueError
         If lengths differ, errors are NaN, infinite or negative, or predicted
-        values are NaN or infinite.
+        values are NaN.
 
     References
     ----------
@@ -80,7 +80,7 @@ def risk_coverage_area(
     ------
     ValueError
         If lengths differ, errors are NaN, infinite or negative, or predicted
-        values are NaN or infinite.
+        values are NaN.
 
     Notes
     -----

@@ -58,9 +58,9 @@ def as_binary(values: ArrayLike, name: str) -> NDArray[np.bool_]:
 
 
 def as_errors_and_scores(errors: ArrayLike, predicted: ArrayLike) -> tuple[FloatArray, FloatArray]:
-    """Convert observed errors, and what should rise with them, to equally long vectors."""
+    """Convert observed errors, and scores whose order alone matters, to equally long vectors."""
     observed = as_magnitudes(errors, "errors")
-    scores = as_floats(predicted, "predicted")
+    scores = as_floats(predicted, "predicted", allow_infinite=True)
     check_same_length(errors=observed, predicted=scores)
     return observed, scores
 

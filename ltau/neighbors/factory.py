@@ -34,8 +34,9 @@ def make_index(
     ----------
     kind : {"auto", "flat", "ivf", "hnsw"}
         ``"flat"`` is exact; ``"ivf"`` and ``"hnsw"`` are approximate and tuned to
-        `recall`; ``"auto"`` is flat up to 20,000 vectors and above that IVF, unless
-        IVF would have to search so much of the set that flat is faster.
+        `recall`, where there is more than one vector; ``"auto"`` is flat up to 20,000
+        vectors and above that IVF, unless IVF would have to search so much of the set
+        that flat is faster.
     vectors : ndarray of shape (n, n_features), float32, C-contiguous
         The vectors to search.
     n_neighbors : int, default=10
@@ -66,7 +67,9 @@ def make_index(
     >>> distances.round(3)
     array([[0.   , 1.414]])
     """
-    if kind == "flat" or (kind == "auto" and len(vectors) <= _SMALL):
+    if kind not in ("auto", *INDEX_CLASSES):
+        raise ValueError(f"Expected index 'auto', 'flat', 'ivf' or 'hnsw', got {kind!r}.")
+    if kind == "flat" or len(vectors) == 1 or (kind == "auto" and len(vectors) <= _SMALL):
         return FlatIndex(vectors)
     if kind in ("auto", "ivf"):
         ivf = IVFIndex.build(vectors, random_state)
@@ -74,8 +77,6 @@ def make_index(
         if kind == "auto" and ivf.effort > _WORTHWHILE_SHARE * ivf.max_effort:
             return FlatIndex(vectors)
         return ivf
-    if kind == "hnsw":
-        hnsw = HNSWIndex.build(vectors)
-        hnsw.tune(n_neighbors, recall, random_state)
-        return hnsw
-    raise ValueError(f"Expected index 'auto', 'flat', 'ivf' or 'hnsw', got {kind!r}.")
+    hnsw = HNSWIndex.build(vectors)
+    hnsw.tune(n_neighbors, recall, random_state)
+    return hnsw

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import Self
 
 import faiss
@@ -16,6 +17,7 @@ from ltau.neighbors.base import NeighborIndex, Neighbors, Vectors
 __all__ = ["FlatIndex", "exact_search"]
 
 _SPARE_CANDIDATES = 8
+_faiss_settings = Lock()  # they belong to the process
 _FEW_QUERIES = 16  # below, matrix products have nothing to gain
 
 
@@ -96,11 +98,12 @@ def _matrix_products(wanted: bool) -> Iterator[None]:
         "distance_compute_blas_query_bs": 256,
         "distance_compute_blas_database_bs": 4096,
     }
-    before = {name: getattr(faiss.cvar, name) for name in settings}
-    try:
-        for name, value in settings.items():
-            setattr(faiss.cvar, name, value)
-        yield
-    finally:
-        for name, value in before.items():
-            setattr(faiss.cvar, name, value)
+    with _faiss_settings:
+        before = {name: getattr(faiss.cvar, name) for name in settings}
+        try:
+            for name, value in settings.items():
+                setattr(faiss.cvar, name, value)
+            yield
+        finally:
+            for name, value in before.items():
+                setattr(faiss.cvar, name, value)

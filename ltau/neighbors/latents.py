@@ -205,7 +205,7 @@ class LatentIndex:
         """
         mean = np.empty(len(self))
         for stratum in self._strata:
-            _check_size(len(stratum.rows), k + 1, stratum.label)
+            _check_size(len(stratum.rows) - 1, k, stratum.label, " besides the sample itself")
             n, n_features = stratum.index.vectors.shape
             batch = max(1, _BATCH_VALUES // (n_features * (k + 1)))
             for start in range(0, n, batch):
@@ -252,10 +252,10 @@ def _labels(classes: NDArray[np.generic] | None) -> Iterable[object]:
     return [None] if classes is None else classes
 
 
-def _check_size(n_samples: int, n_needed: int, label: object) -> None:
-    if n_samples < n_needed:
+def _check_size(n_samples: int, n_neighbors: int, label: object, besides: str = "") -> None:
+    if n_samples < n_neighbors:
         where = "" if label is None else f" in stratum {label}"
         raise ValueError(
-            f"Expected at least {n_needed} training samples{where} for that many neighbours, "
+            f"Expected at least n_neighbors = {n_neighbors} training samples{where}{besides}, "
             f"got n_samples = {n_samples}."
         )

@@ -42,8 +42,8 @@ class LatentScaler:
             The latents.
         scaling : {"none", "standardize", "whiten"}
             Whether features are left as they are, brought to unit variance, or also
-            decorrelated. A direction in which the latents do not vary is measured in
-            units of the root mean variance of all features.
+            decorrelated. A direction in which the latents do not vary beyond the rounding
+            of float32 is measured in units of the root mean variance of all.
 
         Returns
         -------
@@ -55,10 +55,11 @@ class LatentScaler:
             return cls(mean, None)
         covariance = _covariance(latents, mean)
         if scaling == "standardize":
-            return cls(mean, np.diag(_inverse_std(np.diag(covariance))))
+            variances = np.diag(covariance)
+            return cls(mean, np.diag(_inverse_std(variances, mean**2 + variances)))
         if scaling == "whiten":
             variances, axes = np.linalg.eigh(covariance)
-            return cls(mean, axes * _inverse_std(variances))
+            return cls(mean, axes * _inverse_std(variances, (mean**2).max() + variances.max()))
         raise ValueError(f"Expected scaling 'none', 'standardize' or 'whiten', got {scaling!r}.")
 
     def transform(self, latents: Vectors) -> Vectors:
@@ -73,13 +74,25 @@ class LatentScaler:
         -------
         ndarray of shape (n, n_features), float32, C-contiguous
             The scaled latents.
+
+        Raises
+        ------
+        ValueError
+            If they are so large that squared distances would overflow float32.
         """
         scaled = np.empty(latents.shape, np.float32)
+        limit = 0.5 * (np.finfo(np.float32).max / latents.shape[1]) ** 0.5
         for start in range(0, len(latents), _CHUNK_ROWS):
-            centred = latents[start : start + _CHUNK_ROWS] - self.mean
-            scaled[start : start + _CHUNK_ROWS] = (
-                centred if self.matrix is None else centred @ self.matrix
-            )
+            chunk = latents[start : start + _CHUNK_ROWS] - self.mean
+            if self.matrix is not None:
+                chunk = chunk @ self.matrix
+            largest = max(chunk.max(initial=0.0), -chunk.min(initial=0.0))
+            if not largest < limit:
+                raise ValueError(
+                    f"Expected scaled latents below {limit:.3g}, whose squared distances fit in "
+                    f"float32, got {largest:.3g}."
+                )
+            scaled[start : start + _CHUNK_ROWS] = chunk
         return scaled
 
     def to_arrays(self) -> Arrays:
@@ -113,10 +126,15 @@ def _covariance(latents: Vectors, mean: NDArray[np.float64]) -> NDArray[np.float
     return total / len(latents)
 
 
-def _inverse_std(variances: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Inverse standard deviations; the root mean variance stands in for what vanishes."""
-    mean = variances.mean()
-    if mean <= 0:
+def _inverse_std(
+    variances: NDArray[np.float64], mean_square: NDArray[np.float64] | float
+) -> NDArray[np.float64]:
+    """Inverse standard deviations; the root mean variance stands in for what is rounding.
+
+    Latents in float32 are rounded by their size, `mean_square`, whatever their variance.
+    """
+    rounding = (len(variances) * np.finfo(np.float32).eps) ** 2 * mean_square
+    varies = variances > rounding
+    if not varies.any():
         return np.ones_like(variances)
-    rounding = variances.max() * len(variances) * np.finfo(np.float32).eps
-    return 1 / np.sqrt(np.where(variances > rounding, variances, mean))
+    return 1 / np.sqrt(np.where(varies, variances, variances.mean()))

@@ -84,7 +84,7 @@ def test_one_class_is_undefined(metric, positive):
     [
         ([0, 1, 2], [0.1, 0.2, 0.3], "positive to be bool, or 0 and 1"),
         ([0, 1, 1], [0.1, 0.2], "one length, got positive: 3, score: 2"),
-        ([0, 1, 1], [0.1, np.nan, np.inf], "score without NaN or infinite values, got 2 in 3"),
+        ([0, 1, 1], [0.1, np.nan, np.inf], "score without NaN values, got 1 in 3"),
         ([], [], "at least one value in positive"),
     ],
 )
@@ -98,3 +98,11 @@ def test_correlation_with_a_constant_is_undefined():
         spearman([0.1, 0.2], [5.0, 5.0])
     with pytest.raises(UndefinedMetricError, match=r"errors that differ, got only 0\.1"):
         spearman([0.1, 0.1], [4.0, 5.0])
+
+
+def test_infinite_scores_rank_as_the_largest():
+    errors, labels = [0.1, 0.4, 0.3, 0.5], [False, True, False, True]
+    finite, infinite = [1.0, 2.0, 3.0, 4.0], [1.0, 2.0, 3.0, np.inf]
+    assert spearman(errors, infinite) == spearman(errors, finite)
+    assert auroc(labels, infinite) == auroc(labels, finite)
+    assert auprc(labels, infinite) == auprc(labels, finite)

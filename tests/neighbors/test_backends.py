@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import faiss
 import numpy as np
@@ -121,6 +122,25 @@ def test_ivf_repeats_with_its_seed():
     one, other = (make_index("ivf", vectors, random_state=7) for _ in range(2))
     assert one.effort == other.effort
     np.testing.assert_array_equal(one.search(queries, 10)[1], other.search(queries, 10)[1])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_single_vector_is_found(kind):
+    distances, indices = make_index(kind, clustered(1), n_neighbors=1).search(clustered(1), 1)
+    assert (distances, indices) == (0, 0)
+
+
+def test_threads_leave_the_settings_of_faiss_alone():
+    vectors, queries = clustered(3000), clustered(50, seed=1)
+    index = make_index("flat", vectors)
+    before = faiss.cvar.distance_compute_blas_query_bs
+    expected = index.search(queries, 10)[1]
+    with ThreadPoolExecutor(4) as pool:
+        sizes = [50, 5] * 20  # by products and by differences
+        found = list(pool.map(lambda n: index.search(queries[:n], 10)[1], sizes))
+    for n, indices in zip(sizes, found, strict=True):
+        np.testing.assert_array_equal(indices, expected[:n])
+    assert faiss.cvar.distance_compute_blas_query_bs == before
 
 
 def test_auto_is_flat_for_small_sets():

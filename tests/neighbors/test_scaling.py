@@ -39,6 +39,24 @@ def test_whitened_distances_are_those_of_scikit_learn(latents):
     )
 
 
+@pytest.mark.parametrize("ratio", [1e2, 1e4])
+def test_features_of_unlike_scales_all_count(latents, ratio):
+    latents[:, 0] *= ratio
+    exact = latents.astype(np.float64)
+    scaled = LatentScaler.fit(latents, "standardize").transform(latents)
+    np.testing.assert_allclose(scaled, StandardScaler().fit_transform(exact), rtol=1e-3, atol=1e-4)
+    whitened = LatentScaler.fit(latents, "whiten").transform(latents)
+    # Of the directions mixed with the large feature, float32 keeps fewer digits.
+    np.testing.assert_allclose(np.cov(whitened.T, bias=True), np.eye(5), atol=1e-3)
+
+
+@pytest.mark.parametrize("scaling", ["none", "standardize", "whiten"])
+def test_latents_whose_distances_overflow_are_refused(latents, scaling):
+    scaler = LatentScaler.fit(latents, scaling)
+    with pytest.raises(ValueError, match=r"squared distances fit in float32, got \d"):
+        scaler.transform(np.full((1, 5), 1e26, np.float32))
+
+
 @pytest.mark.parametrize("scaling", ["standardize", "whiten"])
 def test_a_feature_that_never_varies_is_measured_like_the_others(latents, scaling):
     latents[:, 2] = 3.0
