@@ -124,7 +124,7 @@ class LTAUEstimator(PredictionMixin, BaseEstimator):
     >>> errors[rows].mean(axis=(1, 2)).round(1)                        # of the neighbours
     array([0.3, 2.1])
     >>> estimator.ood_score([[0.0, 0.0, 0.0], [9.0, 9.0, 9.0]]).round()
-    array([ 1., 12.])
+    array([ 1., 17.])
     >>> estimator.score(latents, errors) < 0                           # minus the CRPS
     True
     """

@@ -39,7 +39,7 @@ def test_bad_errors_of_a_distribution(metric, errors, message, exponential):
 @pytest.mark.parametrize(
     ("predicted", "message"),
     [
-        ([1.0, np.nan, 2.0], "predicted without NaN values, got 1 in 3"),
+        ([1.0, np.nan, 2.0], r"predicted without NaN .*values, got 1 in 3"),
         ([1.0, 2.0], "one length, got errors: 3, predicted: 2"),
     ],
 )
