@@ -1,8 +1,9 @@
 """Per-sample error bars for any regression model, from the errors it made while training."""
 
-from ltau.binning import ErrorBins, ErrorHistogram
+from ltau.binning import ErrorBins
 from ltau.distribution import ErrorDistribution
 from ltau.estimator import LTAUEstimator
+from ltau.histogram import ErrorHistogram
 from ltau.io import LTAUFileError
 
 __version__ = "0.1.0.dev0"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ltau.binning import ErrorHistogram
+from ltau.histogram import ErrorHistogram
 
 __all__ = [
     "check_observed",

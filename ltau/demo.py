@@ -23,9 +23,10 @@ from torch.utils.data import DataLoader, TensorDataset
 from tqdm.auto import tqdm
 
 from ltau.adapters.torch import ErrorRecorder, latents
-from ltau.binning import ErrorBins, ErrorHistogram
+from ltau.binning import ErrorBins
 from ltau.distribution import ErrorDistribution
 from ltau.estimator import LTAUEstimator
+from ltau.histogram import ErrorHistogram
 from ltau.metrics import auroc, bootstrap_estimate, coverage, miscalibration_area, spearman
 from ltau.plotting import (
     ErrorCalibrationDisplay,

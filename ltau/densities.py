@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ltau._arrays import Arrays
-from ltau.binning import ErrorBins, ErrorHistogram
+from ltau.binning import ErrorBins
+from ltau.histogram import ErrorHistogram
 
 __all__ = ["TrainingDensities"]
 

@@ -22,8 +22,9 @@ from ltau._validation import (
     check_trajectories,
     n_burnt_in,
 )
-from ltau.binning import ErrorBins, ErrorHistogram
+from ltau.binning import ErrorBins
 from ltau.densities import TrainingDensities
+from ltau.histogram import ErrorHistogram
 from ltau.neighbors import LatentIndex
 from ltau.neighbors.threads import n_threads
 from ltau.prediction import PredictionMixin
