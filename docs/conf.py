@@ -21,7 +21,9 @@ default_role = "py:obj"
 # Every class page lists the methods that the library itself defines.
 autodoc_default_options = {
     "members": True,
-    "inherited-members": "ABC, BaseEstimator, Protocol, ValueError, float, object",
+    "inherited-members": (
+        "ABC, BaseEstimator, Callback, Dataset, Module, Protocol, ValueError, float, object, tuple"
+    ),
 }
 autodoc_typehints = "none"  # numpydoc sections name the types
 numpydoc_show_class_members = False  # autodoc lists them
@@ -42,7 +44,7 @@ html_theme_options = {
     "secondary_sidebar_items": ["page-toc"],
     "show_prev_next": True,
 }
-html_sidebars = {page: [] for page in ("index", "method", "quickstart", "speed")}
+html_sidebars = {page: [] for page in ("index", "method", "quickstart", "speed", "stages", "trainers")}
 
 
 def skip_member(app, what, name, obj, skip, options):

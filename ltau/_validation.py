@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ltau.histogram import ErrorHistogram
+from ltau.log import ErrorLog
 
 __all__ = [
     "check_observed",
@@ -16,9 +17,11 @@ __all__ = [
 ]
 
 
-def check_trajectories(errors: ArrayLike, n_samples: int) -> NDArray[np.generic]:
+def check_trajectories(
+    errors: ArrayLike | ErrorLog, n_samples: int
+) -> NDArray[np.generic] | ErrorLog:
     """Check that errors are real and of shape (n_samples, n_epochs); values are binned later."""
-    array = _check_real(errors)
+    array = errors if isinstance(errors, ErrorLog) else _check_real(errors)
     if array.ndim != 2:
         raise ValueError(
             "Expected error trajectories of shape (n_samples, n_epochs), got a "

@@ -25,6 +25,7 @@ from ltau._validation import (
 from ltau.binning import ErrorBins
 from ltau.densities import TrainingDensities
 from ltau.histogram import ErrorHistogram
+from ltau.log import ErrorLog
 from ltau.neighbors import LatentIndex
 from ltau.neighbors.threads import n_threads
 from ltau.prediction import PredictionMixin
@@ -180,17 +181,18 @@ class LTAUEstimator(PredictionMixin, BaseEstimator):
         tags.target_tags.single_output = False  # a trajectory, were it of one epoch
         return tags
 
-    def fit(self, X: ArrayLike, y: ArrayLike, strata: ArrayLike | None = None) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike | ErrorLog, strata: ArrayLike | None = None) -> Self:
         """Learn from the training samples' latents and error trajectories.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Latents of the training samples; used in float32.
-        y : array-like of shape (n_samples, n_epochs)
+        y : array-like of shape (n_samples, n_epochs), or ErrorLog
             Error of each training sample at each epoch: non-negative, in the unit of
             the target; used in float32. NaN = the sample was not seen that epoch.
-            Several models trained on the same samples are simply more epochs.
+            Several models trained on the same samples are simply more epochs. A log is
+            read in blocks of samples, and never loaded whole.
         strata : array-like of shape (n_samples,), optional
             Class of each sample, for atoms the element. Scaling, neighbours and
             distances then stay within a class, and every prediction needs `strata`.
@@ -230,7 +232,7 @@ class LTAUEstimator(PredictionMixin, BaseEstimator):
         self._own_distances = (0, np.empty(0))  # for a number of neighbours; none yet
         return self
 
-    def _count(self, errors: NDArray[np.generic]) -> ErrorHistogram:
+    def _count(self, errors: NDArray[np.generic] | ErrorLog) -> ErrorHistogram:
         """Bin the trajectories after the burn-in, in blocks of samples."""
         n_samples, n_epochs = errors.shape
         first = n_burnt_in(self.burn_in, n_epochs)

@@ -44,7 +44,7 @@ def _in_an_empty_folder(monkeypatch, tmp_path):
     plt.switch_backend(backend)
 
 
-@pytest.mark.parametrize("page", ["index.rst", "quickstart.rst"])
+@pytest.mark.parametrize("page", ["index.rst", "quickstart.rst", "stages.rst", "trainers.rst"])
 def test_every_block_of_code_is_found(page):
     text = (DOCS / page).read_text(encoding="utf-8")
     assert len(list(blocks(page))) == len(re.findall(r"^ *\.\. (?:code-block|plot)::", text, re.M))
@@ -79,3 +79,17 @@ def test_the_first_error_bars_hold_what_the_page_promises():
     assert page["miscalibration_area"](page["distribution"], page["errors"]) < 0.05
     assert page["errors_far"].mean() > 3 * page["errors"].mean()
     assert Path("model.ltau").is_file()
+
+
+def test_every_trainer_logs_errors_that_can_be_fitted():
+    for framework in ("torch", "lightning", "skorch"):
+        pytest.importorskip(framework)
+    page = run("trainers.rst")
+    noise = page["x"][:, 1].numpy()
+    predicted = page["estimator"].predict(page["latents"](page["model"], [page["x"]], "1"))
+    assert np.corrcoef(predicted, noise)[0, 1] > 0.2
+
+
+def test_models_that_learn_in_stages_cover_what_the_page_says():
+    pytest.importorskip("xgboost")
+    assert run("stages.rst")["inside"] == pytest.approx(0.86, abs=0.03)

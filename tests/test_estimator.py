@@ -22,6 +22,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from ltau import ErrorBins, ErrorDistribution, ErrorHistogram, LTAUEstimator
+from ltau.log import ErrorLog
 from ltau.metrics import spearman
 
 PREDICTIONS = {
@@ -195,6 +196,28 @@ def test_binning_in_blocks_changes_nothing(trajectories, monkeypatch, n_values):
     monkeypatch.setattr("ltau.estimator._BLOCK_VALUES", n_values)
     blocks = LTAUEstimator(burn_in=3).fit(latents, errors)
     np.testing.assert_array_equal(blocks.predict_pdf(latents), whole.predict_pdf(latents))
+
+
+def test_a_log_is_fitted_as_its_errors_are(trajectories, monkeypatch, tmp_path):
+    monkeypatch.setattr("ltau.estimator._BLOCK_VALUES", 1000)
+    latents, errors = trajectories
+    errors[np.random.default_rng(0).random(errors.shape) < 0.3] = np.nan
+    with ErrorLog(tmp_path / "log", n_samples=300) as log:
+        for epoch in errors.T:
+            (seen,) = np.nonzero(~np.isnan(epoch))
+            log.record(seen, epoch[seen])
+            log.end_epoch()
+        logged = LTAUEstimator(burn_in=0.25).fit(latents, log)
+    whole = LTAUEstimator(burn_in=0.25).fit(latents, errors)
+    np.testing.assert_array_equal(logged.predict_pdf(latents), whole.predict_pdf(latents))
+
+
+def test_a_log_of_other_samples_or_without_epochs_is_refused(trajectories, tmp_path):
+    latents, _ = trajectories
+    with pytest.raises(ValueError, match="at least one epoch"):
+        LTAUEstimator().fit(latents, ErrorLog(tmp_path / "empty", n_samples=300))
+    with pytest.raises(ValueError, match="300 samples"):
+        LTAUEstimator().fit(latents, ErrorLog(tmp_path / "other", n_samples=299))
 
 
 def test_memory_stays_within_batches(monkeypatch):

@@ -1,0 +1,210 @@
+"""Error trajectories, recorded where the model runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import MappingProxyType
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from numpy.typing import NDArray
+
+from ltau.log import ErrorLog
+
+__all__ = ["ErrorRecorder", "Reduction"]
+
+Reduction = str | Callable[[torch.Tensor], torch.Tensor]
+
+_NOT_SEEN = -1.0  # NaN would be lost among the processes' maxima
+
+# Of residuals of shape (n, n_outputs).
+_REDUCTIONS = MappingProxyType(
+    {
+        "norm": lambda residuals: torch.linalg.vector_norm(residuals, dim=1),
+        "mean": lambda residuals: residuals.abs().mean(dim=1),
+        "max": lambda residuals: residuals.abs().amax(dim=1),
+    }
+)
+
+
+class ErrorRecorder:
+    """Record every training sample's error, epoch by epoch, inside a training loop.
+
+    Errors are kept on the device where they arise, and copied off it once an epoch.
+
+    Parameters
+    ----------
+    n_samples : int
+        Number of training samples, whose ids are 0 to `n_samples` - 1.
+    log : ErrorLog, optional
+        Where finished epochs go; by default they are kept in memory.
+    reduction : {"norm", "mean", "max"} or callable, default="norm"
+        What the error of a sample with several outputs is: the Euclidean norm of its
+        residuals, or their mean or largest absolute value, over all axes but the
+        first. A callable takes the residuals, in float32, and gives a tensor of shape
+        (n,), whose absolute value is the error.
+
+    Attributes
+    ----------
+    errors : ndarray of shape (n_samples, n_epochs), float32
+        Error trajectories of the finished epochs.
+
+    Raises
+    ------
+    ValueError
+        If there is no such reduction, or the log is of another number of samples.
+
+    Notes
+    -----
+    In a distributed run every process has a recorder and calls `end_epoch`. The first
+    process, rank 0, gets the errors of all, and it alone needs the log. A sample that
+    several processes saw, as one that fills up the last batch, counts once: with the
+    largest of its errors.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ltau.adapters.torch import ErrorRecorder
+    >>> recorder = ErrorRecorder(n_samples=3)
+    >>> prediction, target = torch.tensor([1.0, 2.0]), torch.tensor([1.5, 2.0])
+    >>> recorder.record(torch.tensor([2, 0]), prediction - target)
+    >>> recorder.end_epoch()
+    >>> recorder.errors
+    array([[0. ],
+           [nan],
+           [0.5]], dtype=float32)
+    """
+
+    def __init__(
+        self, n_samples: int, log: ErrorLog | None = None, *, reduction: Reduction = "norm"
+    ) -> None:
+        if not callable(reduction) and reduction not in _REDUCTIONS:
+            raise ValueError(
+                f"Expected reduction to be one of {list(_REDUCTIONS)} or callable, "
+                f"got {reduction!r}."
+            )
+        if log is not None and log.n_samples != n_samples:
+            raise ValueError(f"Expected a log of {n_samples} samples, got one of {log.n_samples}.")
+        self.n_samples = n_samples
+        self.log = log
+        self.reduction = reduction
+        self._epoch: torch.Tensor | None = None  # this epoch's errors, on their device
+        self._epochs: list[NDArray[np.float32]] = []  # finished, where there is no log
+
+    def record(self, ids: torch.Tensor, residuals: torch.Tensor) -> None:
+        """Record the errors of one batch.
+
+        Parameters
+        ----------
+        ids : tensor of shape (n,), integer
+            The samples of the batch; best left on the CPU, where they are checked
+            without waiting for the device. A sample recorded again in the same epoch
+            keeps its last error.
+        residuals : tensor of shape (n,) or (n, ...)
+            Prediction minus target, of any floating type, in the unit of the target.
+
+        Raises
+        ------
+        ValueError
+            If lengths differ, an id is no integer or has no sample, or a callable
+            reduction gives another shape.
+        """
+        self._check_ids(ids, residuals)
+        errors = self._reduce(residuals.detach().float())
+        if self._epoch is None:
+            self._epoch = errors.new_full((self.n_samples,), _NOT_SEEN)
+        self._epoch[ids.to(errors.device, torch.int64)] = errors
+
+    def end_epoch(self, epoch: int | None = None) -> None:
+        """Finish the epoch: copy its errors off the device. Samples not seen are NaN.
+
+        Parameters
+        ----------
+        epoch : int, optional
+            Number of the epoch, from 0. One that is there is replaced, so that a run
+            resumed from a checkpoint may repeat epochs. By default it is the next.
+
+        Raises
+        ------
+        RuntimeError
+            If nothing was recorded since the last epoch.
+        ValueError
+            If a residual was NaN or infinite: the epoch is dropped then. If epochs
+            before this one are missing.
+        OSError
+            If the epoch cannot be written to the log. It is kept: call `end_epoch`
+            again to retry.
+        """
+        if self._epoch is None:
+            raise RuntimeError("Nothing was recorded in this epoch: call record() first.")
+        # Maxima keep what is infinite, and may lose what is NaN.
+        finite_or_inf = self._epoch.nan_to_num(nan=torch.inf, posinf=torch.inf)
+        errors = _largest_of_all_processes(finite_or_inf).cpu().numpy()
+        infinite = np.flatnonzero(np.isinf(errors))
+        if infinite.size:
+            self._epoch = None
+            first = ", ".join(map(str, infinite[:5])) + (", ..." if infinite.size > 5 else "")
+            raise ValueError(
+                f"Expected finite residuals, got NaN or infinite ones of {infinite.size} "
+                f"samples: {first}."
+            )
+        if not (dist.is_available() and dist.is_initialized()) or dist.get_rank() == 0:
+            self._keep(errors, epoch)
+        self._epoch = None
+
+    @property
+    def errors(self) -> NDArray[np.float32]:
+        """Error trajectories of the finished epochs, shape (n_samples, n_epochs)."""
+        if self.log is not None:
+            return self.log[:]
+        if not self._epochs:
+            return np.empty((self.n_samples, 0), np.float32)
+        return np.stack(self._epochs, axis=1)
+
+    def _check_ids(self, ids: torch.Tensor, residuals: torch.Tensor) -> None:
+        if ids.ndim != 1 or ids.shape != residuals.shape[:1]:
+            raise ValueError(
+                f"Expected as many ids as residuals, got shapes {tuple(ids.shape)} "
+                f"and {tuple(residuals.shape)}."
+            )
+        if ids.is_floating_point() or ids.is_complex() or ids.dtype == torch.bool:
+            raise ValueError(f"Expected ids that are integers, got {ids.dtype}.")
+        if len(ids):
+            low, high = torch.stack(ids.aminmax()).tolist()
+            if low < 0 or high >= self.n_samples:
+                raise ValueError(
+                    f"Expected ids from 0 to {self.n_samples - 1}, got {low} to {high}."
+                )
+
+    def _reduce(self, residuals: torch.Tensor) -> torch.Tensor:
+        """Make one error of each sample's residuals."""
+        if not callable(self.reduction):
+            return _REDUCTIONS[self.reduction](residuals.unsqueeze(-1).flatten(1))
+        errors = self.reduction(residuals)
+        if errors.shape != residuals.shape[:1]:
+            raise ValueError(
+                f"Expected the reduction to give shape {tuple(residuals.shape[:1])}, "
+                f"got {tuple(errors.shape)}."
+            )
+        return errors.abs()
+
+    def _keep(self, errors: NDArray[np.float32], epoch: int | None) -> None:
+        seen = np.flatnonzero(errors != _NOT_SEEN)
+        if self.log is not None:
+            self.log.record(seen, errors[seen])
+            self.log.end_epoch(epoch)
+            return
+        number = len(self._epochs) if epoch is None else epoch
+        if not 0 <= number <= len(self._epochs):
+            raise ValueError(f"Expected an epoch from 0 to {len(self._epochs)}, got {number}.")
+        row = np.full(self.n_samples, np.nan, np.float32)
+        row[seen] = errors[seen]
+        self._epochs[number : number + 1] = [row]
+
+
+def _largest_of_all_processes(errors: torch.Tensor) -> torch.Tensor:
+    """Put the errors of all processes together, in place."""
+    if dist.is_available() and dist.is_initialized():
+        dist.all_reduce(errors, dist.ReduceOp.MAX)
+    return errors

@@ -1,0 +1,320 @@
+"""Errors recorded while a Lightning trainer runs, against what its weights give by themselves."""
+
+import copy
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+lightning = pytest.importorskip("lightning.pytorch")
+
+from torch.utils.data import DataLoader, IterableDataset, Subset, TensorDataset  # noqa: E402
+
+from ltau.adapters.lightning import ErrorRecorderCallback  # noqa: E402
+from ltau.log import ErrorLog  # noqa: E402
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning"),  # Lightning's own
+    pytest.mark.filterwarnings("ignore:.*does not have many workers:UserWarning"),
+    pytest.mark.filterwarnings("ignore:Checkpoint directory:UserWarning"),
+]
+
+N = 33
+
+
+class Regressor(lightning.LightningModule):
+    """A module that knows nothing of errors being recorded."""
+
+    def __init__(self, lr=0.1):
+        super().__init__()
+        torch.manual_seed(0)
+        self.lr = lr
+        self.net = torch.nn.Linear(2, 1)
+        self.weights = []  # at the start of each epoch
+
+    def forward(self, x):
+        return self.net(x).flatten()
+
+    def on_train_epoch_start(self):
+        self.weights.append(copy.deepcopy(self.net.state_dict()))
+
+    def training_step(self, batch, batch_idx):
+        assert type(batch) is list
+        x, y = batch
+        return torch.nn.functional.mse_loss(self(x), y)
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=self.lr)
+
+
+@pytest.fixture
+def data():
+    generator = torch.Generator().manual_seed(1)
+    return TensorDataset(
+        torch.randn(N, 2, generator=generator), torch.randn(N, generator=generator)
+    )
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "log"
+
+
+def fit(module, loader, callback, *, ckpt_path=None, **kwargs):
+    settings = {"max_epochs": 3, "enable_checkpointing": False, **kwargs}
+    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
+    callbacks = [callback, *settings.pop("callbacks", [])]
+    trainer = lightning.Trainer(accelerator="cpu", callbacks=callbacks, **quiet, **settings)
+    trainer.fit(module, loader, ckpt_path=ckpt_path)
+    return trainer
+
+
+def errors_of(weights, data):
+    """What a bare layer with these weights gets wrong."""
+    layer = torch.nn.Linear(2, 1)
+    layer.load_state_dict(weights)
+    x, y = data[:]
+    return (layer(x).detach()[:, 0] - y).abs().numpy()
+
+
+def test_each_epoch_has_the_errors_of_its_own_weights(data, path):
+    module = Regressor()
+    fit(module, DataLoader(data, batch_size=N, shuffle=True), ErrorRecorderCallback(path))
+    expected = np.stack([errors_of(weights, data) for weights in module.weights], axis=1)
+    np.testing.assert_allclose(ErrorLog(path)[:], expected, rtol=1e-4, atol=1e-6)
+    assert expected.std(axis=1).min() > 0  # the weights did change
+
+
+@pytest.mark.parametrize(
+    ("loading", "training"),
+    [
+        ({}, {}),
+        ({"num_workers": 2}, {"max_epochs": 2}),
+        ({"num_workers": 1, "persistent_workers": True}, {"max_epochs": 2}),
+        ({}, {"accumulate_grad_batches": 3}),
+        ({}, {"reload_dataloaders_every_n_epochs": 1}),
+        ({}, {"precision": "bf16-mixed"}),
+    ],
+)
+def test_shuffled_batches_keep_their_ids(data, path, loading, training):
+    module = Regressor(lr=0.0)
+    loader = DataLoader(data, batch_size=4, shuffle=True, **loading)
+    trainer = fit(module, loader, ErrorRecorderCallback(path), **training)
+    expected = errors_of(module.net.state_dict(), data)
+    tolerance = 0.05 if training.get("precision") else 1e-5
+    for errors in ErrorLog(path).epochs():
+        np.testing.assert_allclose(errors, expected, rtol=1e-4, atol=tolerance)
+    assert ErrorLog(path).n_epochs == trainer.max_epochs
+
+
+def test_rows_of_a_subset_are_the_positions_in_it(data, path):
+    module, rows = Regressor(lr=0.0), [30, 2, 17, 5]
+    fit(module, DataLoader(Subset(data, rows), batch_size=3), ErrorRecorderCallback(path))
+    expected = errors_of(module.net.state_dict(), data)[rows]
+    np.testing.assert_allclose(ErrorLog(path)[:, 0], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_samples_that_are_dropped_are_nan(data, path):
+    loader = DataLoader(data, batch_size=8, drop_last=True)
+    fit(Regressor(), loader, ErrorRecorderCallback(path), limit_train_batches=3)
+    errors = ErrorLog(path)[:]
+    assert np.isfinite(errors[:24]).all()
+    assert np.isnan(errors[24:]).all()
+
+
+@pytest.mark.filterwarnings("ignore:train_dataloader yielded None:UserWarning")
+def test_samples_of_a_batch_that_is_skipped_are_nan(data, path):
+    def collate(samples):
+        return None if len(samples) == 1 else torch.utils.data.default_collate(samples)
+
+    module = Regressor(lr=0.0)
+    loader = DataLoader(data, batch_sampler=[[4], [3, 2], [1, 0]], collate_fn=collate)
+    fit(module, loader, ErrorRecorderCallback(path))
+    expected = errors_of(module.net.state_dict(), data)
+    expected[4:] = np.nan
+    np.testing.assert_allclose(ErrorLog(path)[:, 0], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_the_last_batches_of_an_epoch_cut_short_do_not_reach_the_next(data, path):
+    module = Regressor(lr=0.0)
+    loader = DataLoader(data, batch_size=4, shuffle=True, num_workers=1)
+    fit(module, loader, ErrorRecorderCallback(path), limit_train_batches=2)
+    expected = errors_of(module.net.state_dict(), data)
+    for errors in ErrorLog(path).epochs():
+        seen = ~np.isnan(errors)
+        assert seen.sum() == 8
+        np.testing.assert_allclose(errors[seen], expected[seen], rtol=1e-4, atol=1e-6)
+
+
+def test_loaders_of_a_datamodule_are_found_and_validation_is_not_recorded(data, path):
+    class Data(lightning.LightningDataModule):
+        def train_dataloader(self):
+            return DataLoader(data, batch_size=4, shuffle=True)
+
+        def val_dataloader(self):
+            return DataLoader(Subset(data, range(5)), batch_size=2)
+
+    class Validated(Regressor):
+        def validation_step(self, batch, batch_idx):
+            self(batch[0])
+
+    module = Validated(lr=0.0)
+    fit(module, Data(), ErrorRecorderCallback(path), val_check_interval=0.5)
+    expected = errors_of(module.net.state_dict(), data)
+    np.testing.assert_allclose(ErrorLog(path)[:, 2], expected, rtol=1e-4, atol=1e-6)
+
+
+def test_a_run_resumed_from_a_checkpoint_goes_on_in_the_same_log(data, path, tmp_path):
+    loader = DataLoader(data, batch_size=N)
+    whole = Regressor()
+    fit(whole, loader, ErrorRecorderCallback(tmp_path / "whole"), max_epochs=4)
+    for epochs, start in [(3, None), (4, tmp_path / "epoch=1.ckpt")]:  # epoch 2 is run again
+        keep = lightning.callbacks.ModelCheckpoint(tmp_path, filename="{epoch}", save_top_k=-1)
+        settings = {"enable_checkpointing": True, "callbacks": [keep], "ckpt_path": start}
+        fit(Regressor(), loader, ErrorRecorderCallback(path), max_epochs=epochs, **settings)
+    np.testing.assert_array_equal(ErrorLog(path)[:], ErrorLog(tmp_path / "whole")[:])
+
+
+def test_a_submodule_and_residuals_of_any_batch(data, path):
+    class Named(Regressor):
+        def training_step(self, batch, batch_idx):
+            return torch.nn.functional.mse_loss(self.net(batch["x"])[:, 0], batch["y"])
+
+    samples = [{"x": x, "y": y} for x, y in data]
+    callback = ErrorRecorderCallback(
+        path, module="net", residuals=lambda output, batch: 100 * (output[:, 0] - batch["y"])
+    )
+    module = Named(lr=0.0)
+    fit(module, DataLoader(samples, batch_size=4, shuffle=True), callback)
+    expected = 100 * errors_of(module.net.state_dict(), data)
+    np.testing.assert_allclose(ErrorLog(path)[:, 0], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_log_with_a_unit_is_written_to_and_closed(data, path):
+    log = ErrorLog(path, N, unit="eV")
+    module = Regressor()
+    trainer = fit(module, DataLoader(data, batch_size=8), ErrorRecorderCallback(log))
+    with ErrorLog(path) as again:
+        again.record([0], [1.0])  # nobody else is writing
+    assert (again.unit, again.n_epochs) == ("eV", 3)
+    assert not module._forward_hooks
+    assert "process_dataloader" not in vars(trainer.strategy)
+
+
+class Stream(IterableDataset):
+    def __iter__(self):
+        yield from ((torch.zeros(2), torch.tensor(0.0)) for _ in range(4))
+
+
+class Plain:
+    """Batches that come from no DataLoader."""
+
+    def __iter__(self):
+        yield torch.zeros(1, 2), torch.zeros(1)
+
+
+@pytest.mark.parametrize(
+    ("loader", "error", "message"),
+    [
+        (lambda _: DataLoader(Stream()), TypeError, "dataset with a length.* got Stream"),
+        (lambda _: Plain(), TypeError, "a DataLoader .* got Plain"),
+        (lambda data: DataLoader(data, batch_size=None), ValueError, "batch_size=None"),
+        (lambda data: [DataLoader(data)] * 2, TypeError, "one training DataLoader, got list"),
+        (lambda data: DataLoader(TensorDataset(data[:][0])), ValueError, r"batches \(x, y\)"),
+    ],
+)
+def test_batches_without_ids_or_targets_are_refused(data, path, loader, error, message):
+    class Tolerant(Regressor):
+        def training_step(self, batch, batch_idx):
+            return self(batch[0]).mean()
+
+    with pytest.raises(error, match=message):
+        fit(Tolerant(), loader(data), ErrorRecorderCallback(path))
+
+
+def test_a_module_that_does_not_run_once_is_refused_and_others_named(data, path):
+    class Direct(Regressor):
+        def training_step(self, batch, batch_idx):
+            return self.net(batch[0]).mean()
+
+    with pytest.raises(RuntimeError, match=r"LightningModule to run once.* 0 times.*\['net'\]"):
+        fit(Direct(), DataLoader(data), ErrorRecorderCallback(path))
+
+
+def test_an_unknown_submodule_is_refused(data, path):
+    with pytest.raises(ValueError, match=r"one of \['net'\], got 'head'"):
+        fit(Regressor(), DataLoader(data), ErrorRecorderCallback(path, module="head"))
+
+
+def test_a_log_of_another_number_of_samples_is_refused(data, path):
+    ErrorLog(path, 7)
+    with pytest.raises(ValueError, match="n_samples=7"):
+        fit(Regressor(), DataLoader(data), ErrorRecorderCallback(path))
+
+
+def test_a_run_that_diverges_ends_and_leaves_the_log_to_others(data, path):
+    targets = data[:][1].clone()
+    targets[5] = torch.nan
+    loader = DataLoader(TensorDataset(data[:][0], targets), batch_size=1)
+    with pytest.raises(ValueError, match=r"NaN or infinite ones of \d+ samples: 5"):
+        fit(Regressor(), loader, ErrorRecorderCallback(path))
+    with ErrorLog(path) as log:
+        log.record([0], [1.0])
+    assert log.n_epochs == 0
+
+
+DISTRIBUTED = """
+import sys
+import torch
+import lightning.pytorch as lightning
+from torch.utils.data import DataLoader, TensorDataset
+from ltau.adapters.lightning import ErrorRecorderCallback
+
+torch.set_num_threads(1)
+
+class Regressor(lightning.LightningModule):
+    def __init__(self):
+        super().__init__()
+        self.net = torch.nn.Linear(2, 1)
+    def forward(self, x):
+        return self.net(x).flatten()
+    def training_step(self, batch, batch_idx):
+        return torch.nn.functional.mse_loss(self(batch[0]), batch[1])
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.0)
+
+torch.manual_seed(0)
+data, module = TensorDataset(torch.randn(33, 2), torch.randn(33)), Regressor()
+trainer = lightning.Trainer(
+    accelerator="cpu", devices=2, strategy="ddp", max_epochs=2, logger=False,
+    enable_checkpointing=False, enable_progress_bar=False,
+    callbacks=[ErrorRecorderCallback("log")],
+)
+trainer.fit(module, DataLoader(data, batch_size=4, shuffle=True))
+assert trainer.world_size == 2
+if trainer.is_global_zero:
+    torch.save((module.net.state_dict(), data.tensors), "run.pt")
+"""
+
+
+@pytest.mark.skipif(
+    not (torch.distributed.is_available() and torch.distributed.is_gloo_available()),
+    reason="no gloo",
+)
+def test_two_processes_write_one_log(tmp_path):
+    (tmp_path / "train.py").write_text(DISTRIBUTED)
+    root = str(Path(__file__).resolve().parents[2])
+    environment = {**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "train.py"]
+    run = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert run.returncode == 0, run.stderr
+    weights, tensors = torch.load(tmp_path / "run.pt")
+    expected = errors_of(weights, TensorDataset(*tensors))  # 33 samples: one fills up a batch
+    log = ErrorLog(tmp_path / "log")
+    np.testing.assert_allclose(log[:], np.stack([expected] * 2, axis=1), rtol=1e-4, atol=1e-6)
