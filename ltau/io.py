@@ -13,16 +13,16 @@ import json
 import os
 import struct
 import tokenize
-import uuid
 import zipfile
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
+
+from ltau._files import write_whole
 
 __all__ = ["LTAUFileError", "read", "write"]
 
@@ -70,21 +70,13 @@ def write(
     TypeError
         If the header or an array holds something else.
     """
-    target = Path(path).resolve()  # the file that a link leads to is replaced, not the link
-    temporary = target.parent / f".{uuid.uuid4().hex}.tmp"
-    try:
-        with temporary.open("xb") as file:
-            with zipfile.ZipFile(file, "w") as archive:
-                _write_parts(archive, header, arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    except BaseException as error:
-        with suppress(OSError):
-            temporary.unlink()
-        if isinstance(error, OSError):  # of the kind that it was, about the file asked for
-            raise OSError(error.errno, f"Cannot write: {error.strerror}", str(target)) from error
-        raise
+
+    def write_archive(file: IO[bytes]) -> None:
+        with zipfile.ZipFile(file, "w") as archive:
+            _write_parts(archive, header, arrays)
+
+    # The file that a link leads to is replaced, not the link.
+    write_whole(Path(path).resolve(), write_archive)
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:

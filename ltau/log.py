@@ -13,12 +13,8 @@ import json
 import operator
 import os
 import re
-import sys
 import tokenize
-import uuid
-import weakref
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from numbers import Integral
 from pathlib import Path
 from typing import Any, Self, SupportsIndex
@@ -27,6 +23,8 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from ltau._files import write_whole
+from ltau._lock import lock
 from ltau.io import LTAUFileError
 
 __all__ = ["ErrorLog", "merge_logs"]
@@ -238,9 +236,10 @@ class ErrorLog:
                 f"Expected an epoch from 0 to {self._n_written}, the next of {self._path}, "
                 f"got {number}."
             )
-        file = io.BytesIO()
-        np.save(file, self._under_way.astype(_DTYPE, copy=False), allow_pickle=False)
-        _write(_epoch_path(self._path, number), file.getvalue())
+        errors = self._under_way.astype(_DTYPE, copy=False)
+        write_whole(
+            _epoch_path(self._path, number), lambda file: np.save(file, errors, allow_pickle=False)
+        )
         self._n_written = max(self._n_written, number + 1)
         self._under_way = None
 
@@ -281,7 +280,7 @@ class ErrorLog:
         shape = self.shape
         # An array without memory: numpy says what shape comes out, or what is out of range.
         asked = np.broadcast_to(self.dtype.type(0), shape)[rows, epochs].shape
-        errors = np.empty(asked, self.dtype)
+        errors = np.empty(asked[::-1], self.dtype).T  # an epoch's errors lie together, as on disk
         numbers = np.arange(shape[1])[epochs]
         columns = errors if numbers.ndim else errors[..., np.newaxis]
         for column, number in enumerate(np.atleast_1d(numbers)):
@@ -308,8 +307,7 @@ class ErrorLog:
 
     def _become_writer(self) -> None:
         """Take the lock, and clear away what a killed writer left."""
-        self._lock = _lock(self._path)
-        _writers.add(self)
+        self._lock = lock(self._path, self)
         try:
             self._n_written = self.n_epochs
             for leftover in self._path.glob("epoch-*.tmp"):
@@ -440,7 +438,7 @@ def _start(
     except (TypeError, ValueError) as error:
         raise ValueError(f"Expected notes that JSON can hold, got {notes}: {error}.") from error
     path.mkdir(parents=True, exist_ok=True)
-    _write(path / _METADATA, data)
+    write_whole(path / _METADATA, lambda file: file.write(data))
 
 
 def _read_metadata(path: Path) -> dict[str, Any]:
@@ -533,64 +531,3 @@ def _rows_and_epochs(key: Any) -> tuple[Any, Any]:
 
 def _epoch_path(path: Path, epoch: int) -> Path:
     return path / f"epoch-{epoch:06d}.npy"
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Write one file of a log, whole or not at all."""
-    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException as error:
-        with suppress(OSError):
-            temporary.unlink()
-        if isinstance(error, OSError):  # of the kind that it was, about the log and the epoch
-            raise OSError(
-                error.errno, f"Cannot write {path.name}: {error.strerror}", str(path.parent)
-            ) from error
-        raise
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock_file(file: io.FileIO) -> None:
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-else:
-    import fcntl
-
-    def _lock_file(file: io.FileIO) -> None:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def _lock(path: Path) -> io.FileIO:
-    """Take the lock of a log's one writer; the system releases it when the process dies."""
-    file = io.FileIO(path / "lock", "a")
-    try:
-        _lock_file(file)
-    except OSError as error:
-        file.close()
-        if isinstance(error, BlockingIOError | PermissionError):
-            raise RuntimeError(
-                f"Expected to be the one writer of the log at {path}, but it has another: "
-                "close that, or end its process."
-            ) from error
-        raise OSError(error.errno, f"Cannot lock the log: {error.strerror}", str(path)) from error
-    return file
-
-
-# A forked process has copies of its parent's locks, and a lock lasts as long as any copy:
-# the data workers of a killed run would keep its successor out. So a fork closes them.
-_writers: weakref.WeakSet[ErrorLog] = weakref.WeakSet()
-
-
-def _close_all() -> None:
-    for log in _writers:
-        log.close()
-
-
-if sys.platform != "win32":
-    os.register_at_fork(after_in_child=_close_all)

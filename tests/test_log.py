@@ -652,7 +652,7 @@ def test_a_disk_that_knows_no_locks_is_named(log, path, monkeypatch):
     def fail(*_):
         raise OSError(38, "Function not implemented")
 
-    monkeypatch.setattr("ltau.log._lock_file", fail)
+    monkeypatch.setattr("ltau._lock._lock_file", fail)
     with pytest.raises(OSError, match="Cannot lock the log: Function not") as caught:
         log.record([0], [1.0])
     assert caught.value.filename == str(path)
@@ -815,7 +815,7 @@ def test_an_epoch_that_cannot_be_written_can_be_retried(log, path, errors, troub
                 log.end_epoch(number)
             name = f"epoch-00000{5 if number is None else number}.npy"
             assert f"Cannot write {name}" in str(caught.value)
-            assert caught.value.filename == str(path)
+            assert str(path) in caught.value.filename
             assert_no_leftovers(path)
             assert_holds(path, errors)
         log.record([2], [2.5])
@@ -830,7 +830,7 @@ def test_a_log_whose_disk_goes_away_and_comes_back(log, path, errors, tmp_path):
         path.rename(tmp_path / "elsewhere")
         with pytest.raises(FileNotFoundError, match=r"Cannot write epoch-000005\.npy") as caught:
             log.end_epoch()
-        assert caught.value.filename == str(path)
+        assert str(path) in caught.value.filename
         assert not path.exists()
         (tmp_path / "elsewhere").rename(path)
         log.end_epoch()
@@ -843,7 +843,7 @@ def test_a_log_that_cannot_be_started_says_so_and_can_be_later(path, trouble, mo
     with trouble(monkeypatch) as reason, pytest.raises(OSError, match=reason) as caught:
         ErrorLog(path, 3, notes={"long": "x" * 100})
     assert "Cannot write log.json" in str(caught.value)
-    assert caught.value.filename == str(path)
+    assert str(path) in caught.value.filename
     assert ErrorLog(path, 4).shape == (4, 0)
 
 
