@@ -24,7 +24,7 @@ $(VENV)/.%: pyproject.toml constraints.txt
 demo: $(VENV)/.demo
 	$(BIN)/ltau demo
 
-test: $(VENV)/.demo $(VENV)/.test
+test: $(VENV)/.demo $(VENV)/.test $(VENV)/.bench
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.lint $(VENV)/.test
@@ -35,7 +35,7 @@ lint: $(VENV)/.lint $(VENV)/.test
 docs: $(VENV)/.docs
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
 
-bench: $(VENV)/.test
+bench: $(VENV)/.test $(VENV)/.bench
 	$(BIN)/python -m pytest benchmarks --benchmark-columns=min,median,rounds -q -s
 
 clean:
