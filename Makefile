@@ -12,7 +12,7 @@ help:
 	@echo "make test   run the tests"
 	@echo "make lint   check style and types"
 	@echo "make docs   build the documentation into docs/_build/html"
-	@echo "make bench  measure the speed"
+	@echo "make bench  measure the speed, and compare with other methods (quick)"
 	@echo "make clean  remove the virtual environment and everything built"
 
 # One stamp an extra: $(VENV)/.demo says that ltau[demo] is installed.
@@ -37,6 +37,7 @@ docs: $(VENV)/.docs
 
 bench: $(VENV)/.test $(VENV)/.bench
 	$(BIN)/python -m pytest benchmarks --benchmark-columns=min,median,rounds -q -s
+	$(BIN)/python -m benchmarks.regression --quick
 
 clean:
 	rm -rf $(VENV) docs/_build docs/api/generated .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache

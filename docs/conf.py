@@ -44,7 +44,8 @@ html_theme_options = {
     "secondary_sidebar_items": ["page-toc"],
     "show_prev_next": True,
 }
-html_sidebars = {page: [] for page in ("index", "method", "quickstart", "speed", "stages", "trainers")}
+pages = ["index", "method", "quickstart", "regression", "speed", "stages", "trainers"]
+html_sidebars = {page: [] for page in pages}
 
 
 def skip_member(app, what, name, obj, skip, options):

@@ -1,0 +1,1 @@
+"""Error bars on public regression sets: LTAU against other methods."""

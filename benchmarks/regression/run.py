@@ -1,0 +1,149 @@
+"""Measure every method on every split, one cell at a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from threadpoolctl import threadpool_limits
+from tqdm.auto import tqdm
+
+import ltau
+from benchmarks.cells import cached
+from benchmarks.data import SETS, Dataset, Split, load
+from benchmarks.methods import METHODS, Method, make_estimator
+from benchmarks.network import Network
+from benchmarks.scores import score
+
+__all__ = ["FULL", "QUICK", "REWEIGHTING", "Cell", "Profile", "run"]
+
+T = TypeVar("T")
+
+REWEIGHTING = "re-weighting"
+_SECOND_TRAINING = 500  # added to the seed: another start than that of the first training
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How much is run. The fold's number is the seed of everything random in it."""
+
+    sets: tuple[str, ...] = SETS
+    n_folds: int = 5
+    n_epochs: int = 200
+    max_train: int = 2000
+    max_test: int = 2000
+
+
+FULL = Profile()
+QUICK = Profile(sets=("airfoil", "yacht", "esol"), n_folds=2, n_epochs=50)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The measurements of one method on one fold of one set."""
+
+    dataset: str
+    method: str
+    fold: int
+    result: dict[str, float]
+
+
+def run(profile: Profile, output: Path) -> list[Cell]:
+    """Measure all cells that are not measured yet, and give all.
+
+    Parameters
+    ----------
+    profile : Profile
+        What to run.
+    output : Path
+        Folder whose subfolder ``cells`` keeps what is finished.
+
+    Returns
+    -------
+    list of Cell
+        In the order of sets, folds and methods.
+    """
+    torch.set_num_threads(1)
+    cells = []
+    names = [*METHODS, REWEIGHTING]
+    with (
+        threadpool_limits(1),
+        tqdm(total=len(profile.sets) * profile.n_folds * len(names), unit="cell") as progress,
+    ):
+        _warm_up()
+        for name in profile.sets:
+            dataset = load(name)
+            for fold in range(profile.n_folds):
+                for method in names:
+                    progress.set_description(f"{name}, fold {fold}, {method}")
+                    result = _cell(profile, output / "cells", name, dataset, fold, method)
+                    cells.append(Cell(name, method, fold, result))
+                    progress.update()
+    return cells
+
+
+def _warm_up() -> None:
+    """Let every method run once: the first call of a library costs more than those after it."""
+    X = np.random.default_rng(0).normal(size=(300, 2))
+    for method in METHODS.values():
+        method(n_epochs=2, seed=0).fit(X, X.sum(axis=1)).predict(X)
+
+
+def _cell(
+    profile: Profile, folder: Path, name: str, dataset: Dataset, fold: int, method: str
+) -> dict[str, float]:
+    """Measure one cell, unless it is in the cache."""
+    settings = {key: value for key, value in asdict(profile).items() if key.startswith("max_")}
+    config: dict[str, Any] = {
+        "set": name,
+        "fold": fold,
+        "method": method,
+        "n_epochs": profile.n_epochs,
+        "ltau": ltau.__version__,
+        **settings,
+    }
+    split = dataset.split(fold, profile.max_train, profile.max_test)
+
+    def measure() -> dict[str, float]:
+        if method == REWEIGHTING:
+            return _reweight(split, profile.n_epochs, fold)
+        return _measure(split, METHODS[method](profile.n_epochs, fold))
+
+    return cached(folder, config, measure)
+
+
+def _measure(split: Split, method: Method) -> dict[str, float]:
+    """Fit a method and score what it predicts; costs are in seconds of the processor."""
+    _, fit_seconds = _timed(lambda: method.fit(split.X_train, split.y_train))
+    times = [_timed(lambda: method.predict(split.X_test).interval(0.9))[1] for _ in range(3)]
+    prediction = method.predict(split.X_test)
+    return {
+        **score(prediction, split.y_test, float(split.y_train.std())),
+        "fit_seconds": fit_seconds,
+        "predict_seconds": min(times),
+    }
+
+
+def _reweight(split: Split, n_epochs: int, seed: int) -> dict[str, float]:
+    """Train again, weighted by LTAU and unweighted, and compare the errors on the test rows."""
+    X, y, X_test, y_test = split
+    first = Network(n_epochs, seed=seed).fit(X, y)
+    weight = make_estimator().fit(first.latents(X), first.errors_).sample_weight()
+    result = {}
+    for name, sample_weight in (("unweighted", None), ("weighted", weight)):
+        second = Network(n_epochs, seed=seed + _SECOND_TRAINING).fit(X, y, sample_weight)
+        errors = np.abs(second.predict(X_test) - y_test) / y.std()
+        result[f"mae_{name}"] = float(errors.mean())
+        result[f"rmse_{name}"] = float(np.sqrt((errors**2).mean()))
+    return result
+
+
+def _timed(call: Callable[[], T]) -> tuple[T, float]:
+    start = time.process_time()
+    result = call()
+    return result, time.process_time() - start
