@@ -111,10 +111,11 @@ class ErrorRecorder:
             reduction gives another shape.
         """
         self._check_ids(ids, residuals)
+        # Inside a training loop every operation on a tensor counts: as few as will do.
         errors = self._reduce(residuals.detach().float())
         if self._epoch is None:
             self._epoch = errors.new_full((self.n_samples,), _NOT_SEEN)
-        self._epoch[ids.to(errors.device, torch.int64)] = errors
+        self._epoch.index_put_((ids.to(errors.device, torch.int64),), errors)
 
     def end_epoch(self, epoch: int | None = None) -> None:
         """Finish the epoch: copy its errors off the device. Samples not seen are NaN.
@@ -171,7 +172,8 @@ class ErrorRecorder:
         if ids.is_floating_point() or ids.is_complex() or ids.dtype == torch.bool:
             raise ValueError(f"Expected ids that are integers, got {ids.dtype}.")
         if len(ids):
-            low, high = torch.stack(ids.aminmax()).tolist()
+            values = ids.cpu().numpy()
+            low, high = values.min(), values.max()
             if low < 0 or high >= self.n_samples:
                 raise ValueError(
                     f"Expected ids from 0 to {self.n_samples - 1}, got {low} to {high}."
@@ -180,7 +182,8 @@ class ErrorRecorder:
     def _reduce(self, residuals: torch.Tensor) -> torch.Tensor:
         """Make one error of each sample's residuals."""
         if not callable(self.reduction):
-            return _REDUCTIONS[self.reduction](residuals.unsqueeze(-1).flatten(1))
+            several = residuals.ndim > 1
+            return _REDUCTIONS[self.reduction](residuals.flatten(1)) if several else residuals.abs()
         errors = self.reduction(residuals)
         if errors.shape != residuals.shape[:1]:
             raise ValueError(

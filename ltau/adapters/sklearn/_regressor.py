@@ -65,12 +65,9 @@ class LTAURegressor(RegressorMixin, BaseEstimator):
 
     Notes
     -----
-    On five sets of the UCI repository (energy, concrete, airfoil, wine and 4,000 rows of
-    kin40k; three splits each) the intervals at 50 % and 90 % held on average 52 % and
-    90 % of the new targets. With the errors on the samples that the regressor was
-    trained on they held 33 % and 70 %; with those of a single held-out fifth the levels
-    were right too, but the rank correlation of predicted and observed error fell from
-    0.33 to 0.22.
+    Errors on the samples that the regressor was trained on would make the intervals far
+    too narrow. Those of a single held-out share give the right level, but fewer samples
+    to find neighbours among, and so a worse ranking.
 
     Boosted trees that fit the noise see their training samples more clearly than new
     ones. Where targets are noise for the most part, the intervals can come out some
