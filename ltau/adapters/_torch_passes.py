@@ -151,7 +151,12 @@ def find_layer(model: torch.nn.Module, layer: str) -> torch.nn.Module:
 def outputs_of(module: torch.nn.Module) -> Iterator[list[Any]]:
     """Collect what a module gives while the context lasts."""
     outputs: list[Any] = []
-    hook = module.register_forward_hook(lambda _m, _i, output: outputs.append(output))
+
+    def keep(_module: torch.nn.Module, _inputs: Any, output: Any) -> None:
+        # A copy: a layer that works in place, such as ReLU(inplace=True), may come next.
+        outputs.append(output.clone() if isinstance(output, torch.Tensor) else output)
+
+    hook = module.register_forward_hook(keep)
     try:
         yield outputs
     finally:

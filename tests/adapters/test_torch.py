@@ -487,3 +487,13 @@ def test_an_estimator_with_strata_is_refused(model, data):
 def test_layers_without_latents_give_no_error_bars(layer, estimator):
     with pytest.raises(ValueError, match=r"run once a batch|n_samples, n_features"):
         UncertainModule(Odd().eval(), layer, estimator)(torch.zeros(5, 3))
+
+
+def test_latents_before_a_layer_that_works_in_place():
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(inplace=True))
+    x = torch.randn(20, 3)
+    with torch.no_grad():
+        expected = model[0](x)
+    assert (expected < 0).any()
+    np.testing.assert_array_equal(latents(model, [x], "0"), expected)
