@@ -18,6 +18,12 @@ Reduction = str | Callable[[torch.Tensor], torch.Tensor]
 
 _NOT_SEEN = -1.0  # NaN would be lost among the processes' maxima
 
+# Right after an optimiser's step the caches are cold, and an operation on a small tensor
+# takes many times as long as in a loop of its own: so batches wait, and go in together.
+_BATCHES_THAT_WAIT = 256
+
+_INTEGERS = {torch.int8, torch.int16, torch.int32, torch.int64, torch.uint8}
+
 # Of residuals of shape (n, n_outputs).
 _REDUCTIONS = MappingProxyType(
     {
@@ -31,7 +37,8 @@ _REDUCTIONS = MappingProxyType(
 class ErrorRecorder:
     """Record every training sample's error, epoch by epoch, inside a training loop.
 
-    Errors are kept on the device where they arise, and copied off it once an epoch.
+    Errors wait on the device where they arise, and are copied off it by hundreds of
+    batches at once.
 
     Parameters
     ----------
@@ -89,7 +96,8 @@ class ErrorRecorder:
         self.n_samples = n_samples
         self.log = log
         self.reduction = reduction
-        self._epoch: torch.Tensor | None = None  # this epoch's errors, on their device
+        self._epoch: NDArray[np.float32] | None = None  # this epoch's errors
+        self._waiting: list[tuple[torch.Tensor, torch.Tensor]] = []  # ids and errors of batches
         self._epochs: list[NDArray[np.float32]] = []  # finished, where there is no log
 
     def record(self, ids: torch.Tensor, residuals: torch.Tensor) -> None:
@@ -107,15 +115,21 @@ class ErrorRecorder:
         Raises
         ------
         ValueError
-            If lengths differ, an id is no integer or has no sample, or a callable
-            reduction gives another shape.
+            If lengths differ, ids are no integers, or a callable reduction gives another
+            shape. If an id has no sample: the epoch is dropped then. Ids of the first batch
+            are checked at once, later ones by hundreds of batches, or at `end_epoch`.
         """
-        self._check_ids(ids, residuals)
-        # Inside a training loop every operation on a tensor counts: as few as will do.
-        errors = self._reduce(residuals.detach().float())
-        if self._epoch is None:
-            self._epoch = errors.new_full((self.n_samples,), _NOT_SEEN)
-        self._epoch.index_put_((ids.to(errors.device, torch.int64),), errors)
+        if ids.ndim != 1 or ids.shape != residuals.shape[:1]:
+            raise ValueError(
+                f"Expected as many ids as residuals, got shapes {tuple(ids.shape)} "
+                f"and {tuple(residuals.shape)}."
+            )
+        if ids.dtype not in _INTEGERS:
+            raise ValueError(f"Expected ids that are integers, got {ids.dtype}.")
+        # Copies: what the caller goes on to do with the tensors must not matter.
+        self._waiting.append((ids.clone(), self._reduce(residuals.detach())))
+        if self._epoch is None or len(self._waiting) == _BATCHES_THAT_WAIT:
+            self._put_in()
 
     def end_epoch(self, epoch: int | None = None) -> None:
         """Finish the epoch: copy its errors off the device. Samples not seen are NaN.
@@ -131,17 +145,16 @@ class ErrorRecorder:
         RuntimeError
             If nothing was recorded since the last epoch.
         ValueError
-            If a residual was NaN or infinite: the epoch is dropped then. If epochs
-            before this one are missing.
+            If a residual was NaN or infinite, or an id has no sample: the epoch is
+            dropped then. If epochs before this one are missing.
         OSError
             If the epoch cannot be written to the log. It is kept: call `end_epoch`
             again to retry.
         """
         if self._epoch is None:
             raise RuntimeError("Nothing was recorded in this epoch: call record() first.")
-        # Maxima keep what is infinite, and may lose what is NaN.
-        finite_or_inf = self._epoch.nan_to_num(nan=torch.inf, posinf=torch.inf)
-        errors = _largest_of_all_processes(finite_or_inf).cpu().numpy()
+        self._put_in()
+        errors = self._largest_of_all_processes(self._epoch)
         infinite = np.flatnonzero(np.isinf(errors))
         if infinite.size:
             self._epoch = None
@@ -163,34 +176,46 @@ class ErrorRecorder:
             return np.empty((self.n_samples, 0), np.float32)
         return np.stack(self._epochs, axis=1)
 
-    def _check_ids(self, ids: torch.Tensor, residuals: torch.Tensor) -> None:
-        if ids.ndim != 1 or ids.shape != residuals.shape[:1]:
-            raise ValueError(
-                f"Expected as many ids as residuals, got shapes {tuple(ids.shape)} "
-                f"and {tuple(residuals.shape)}."
-            )
-        if ids.is_floating_point() or ids.is_complex() or ids.dtype == torch.bool:
-            raise ValueError(f"Expected ids that are integers, got {ids.dtype}.")
-        if len(ids):
-            values = ids.cpu().numpy()
-            low, high = values.min(), values.max()
-            if low < 0 or high >= self.n_samples:
-                raise ValueError(
-                    f"Expected ids from 0 to {self.n_samples - 1}, got {low} to {high}."
-                )
-
     def _reduce(self, residuals: torch.Tensor) -> torch.Tensor:
-        """Make one error of each sample's residuals."""
+        """Make one error of each sample's residuals, in memory of its own."""
         if not callable(self.reduction):
-            several = residuals.ndim > 1
-            return _REDUCTIONS[self.reduction](residuals.flatten(1)) if several else residuals.abs()
-        errors = self.reduction(residuals)
+            if residuals.ndim == 1:
+                return residuals.clone()
+            return _REDUCTIONS[self.reduction](residuals.float().flatten(1))
+        errors = self.reduction(residuals.float()).clone()
         if errors.shape != residuals.shape[:1]:
             raise ValueError(
                 f"Expected the reduction to give shape {tuple(residuals.shape[:1])}, "
                 f"got {tuple(errors.shape)}."
             )
-        return errors.abs()
+        return errors
+
+    def _put_in(self) -> None:
+        """Put the batches that wait into the epoch."""
+        if not self._waiting:
+            return
+        batch_ids, batch_errors = zip(*self._waiting, strict=True)
+        self._waiting.clear()
+        ids = torch.cat(batch_ids).cpu().numpy()
+        # Maxima keep what is infinite, and may lose what is NaN.
+        errors = torch.cat(batch_errors).float().abs().nan_to_num(nan=torch.inf, posinf=torch.inf)
+        if ids.size and not 0 <= ids.min() <= ids.max() < self.n_samples:
+            self._epoch = None
+            raise ValueError(
+                f"Expected ids from 0 to {self.n_samples - 1}, got {ids.min()} to {ids.max()}."
+            )
+        if self._epoch is None:
+            self._epoch = np.full(self.n_samples, _NOT_SEEN, np.float32)
+        self._epoch[ids] = errors.cpu().numpy()
+        self._device = errors.device
+
+    def _largest_of_all_processes(self, errors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Put the errors of all processes together."""
+        if not (dist.is_available() and dist.is_initialized()):
+            return errors
+        shared = torch.from_numpy(errors).to(self._device)  # where the processes' backend works
+        dist.all_reduce(shared, dist.ReduceOp.MAX)
+        return shared.cpu().numpy()
 
     def _keep(self, errors: NDArray[np.float32], epoch: int | None) -> None:
         seen = np.flatnonzero(errors != _NOT_SEEN)
@@ -204,10 +229,3 @@ class ErrorRecorder:
         row = np.full(self.n_samples, np.nan, np.float32)
         row[seen] = errors[seen]
         self._epochs[number : number + 1] = [row]
-
-
-def _largest_of_all_processes(errors: torch.Tensor) -> torch.Tensor:
-    """Put the errors of all processes together, in place."""
-    if dist.is_available() and dist.is_initialized():
-        dist.all_reduce(errors, dist.ReduceOp.MAX)
-    return errors
