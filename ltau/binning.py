@@ -342,9 +342,9 @@ def _range(blocks: Iterable[NDArray[np.generic]]) -> tuple[float, float]:
     high = 0.0
     for chunk in itertools.chain.from_iterable(map(_chunks, blocks)):
         _check_magnitudes(chunk)
-        cell_counts += np.bincount(
-            (chunk.view(np.uint32) >> _CELL_SHIFT).ravel(), minlength=len(cell_counts)
-        )
+        cells = (chunk.view(np.uint32) >> _CELL_SHIFT).astype(np.intp)
+        counts = np.bincount(cells.ravel())
+        cell_counts[: len(counts)] += counts
         high = max(high, float(np.fmax.reduce(chunk, axis=None, initial=0.0)))
     starts = _cell_starts()
     cell_counts[np.isnan(starts)] = 0

@@ -88,6 +88,10 @@ class LTAUEstimator(PredictionMixin, BaseEstimator):
         The strata seen at fit.
     n_samples_fit_ : int
         Number of training samples.
+    target_, unit_ : str or None
+        What the errors are of, and their unit, where an `ErrorLog` said so.
+    notes_ : dict
+        The notes of the log, to which more may be added: what JSON can hold.
     n_features_in_ : int
         Number of latent features.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -230,7 +234,18 @@ class LTAUEstimator(PredictionMixin, BaseEstimator):
             )
         self._densities = TrainingDensities.from_histogram(histogram)
         self._own_distances = (0, np.empty(0))  # for a number of neighbours; none yet
+        self._describe(*((y.target, y.unit, y.notes) if isinstance(y, ErrorLog) else ()))
         return self
+
+    def _describe(
+        self, target: str | None = None, unit: str | None = None, notes: Any = None
+    ) -> None:
+        """Say what the errors are of, once that is known to be something that a file can hold."""
+        if not isinstance(target, str | None) or not isinstance(unit, str | None):
+            raise ValueError(f"Expected a target and a unit in words, got {target!r}, {unit!r}.")
+        if not isinstance(notes, dict | None):
+            raise ValueError(f"Expected notes in a dict, got {notes!r}.")
+        self.target_, self.unit_, self.notes_ = target, unit, notes or {}
 
     def _count(self, errors: NDArray[np.generic] | ErrorLog) -> ErrorHistogram:
         """Bin the trajectories after the burn-in, in blocks of samples."""
@@ -239,7 +254,12 @@ class LTAUEstimator(PredictionMixin, BaseEstimator):
         size = max(1, _BLOCK_VALUES // n_epochs)
         blocks = [slice(start, start + size) for start in range(0, n_samples, size)]
         if isinstance(self.bins, str):
-            parts = (errors[rows, first:] for rows in blocks)
+            # The range may be found in any order: a log is fastest by epochs.
+            parts = (
+                (errors[:, epoch] for epoch in range(first, n_epochs))
+                if isinstance(errors, ErrorLog)
+                else [errors[:, first:]]
+            )
             bins = ErrorBins.from_blocks(parts, self.n_bins, self.bins)
         else:
             bins = ErrorBins(self.bins)
@@ -367,6 +387,8 @@ class LTAUEstimator(PredictionMixin, BaseEstimator):
             If `fit` was not called.
         OSError
             If the file cannot be written; what was there stays.
+        TypeError
+            If `notes_` has something that JSON cannot hold.
         ValueError
             If a parameter was set to something invalid since.
         """
@@ -375,6 +397,7 @@ class LTAUEstimator(PredictionMixin, BaseEstimator):
         header = {
             "estimator": type(self).__name__,
             "params": {name: _plain(value) for name, value in self.get_params().items()},
+            "errors": {"target": self.target_, "unit": self.unit_, "notes": self.notes_},
         }
         own_k, own_distances = self._own_distances
         arrays = {"own_k": np.array(own_k), "own_distances": own_distances}
@@ -412,6 +435,7 @@ class LTAUEstimator(PredictionMixin, BaseEstimator):
             estimator = cls(**header["params"])
             estimator._validate_params()
             estimator._restore(arrays)
+            estimator._describe(**header["errors"])
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise io.LTAUFileError(f"{path} does not hold a whole estimator: {error}") from error
         return estimator

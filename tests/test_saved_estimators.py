@@ -8,6 +8,7 @@ import pytest
 from sklearn.exceptions import NotFittedError
 
 from ltau import LTAUEstimator, LTAUFileError, io
+from ltau.log import ErrorLog
 
 RNG = np.random.default_rng(0)
 LATENTS = RNG.normal(size=(300, 4))
@@ -143,6 +144,11 @@ def test_an_unfitted_estimator_is_not_saved(path):
         {"params": {"n_neighbors": "5"}},
         {"params": {"scaling": "cubic"}},
         {"params": {"no_such_parameter": 1}},
+        {"errors": None},
+        {"errors": {"target": 3}},
+        {"errors": {"unit": ["eV"]}},
+        {"errors": {"notes": "none"}},
+        {"errors": {"source": "a log"}},
     ],
     ids=str,
 )
@@ -339,3 +345,19 @@ def test_feature_names_that_do_not_fit_are_refused(path, names):
     forge(path, saved("flat"), {"feature_names": names})
     with pytest.raises(LTAUFileError):
         LTAUEstimator.load(path)
+
+
+def test_what_a_log_says_of_its_errors_comes_back(path, tmp_path):
+    rng = np.random.default_rng(0)
+    notes = {"model": "a2f", "seeds": [1, 2], "rate": 0.1}
+    with ErrorLog(tmp_path / "log", 40, unit="eV/Å", target="forces", notes=notes) as log:
+        log.record(np.arange(40), rng.random(40))
+        log.end_epoch()
+    estimator = LTAUEstimator().fit(rng.random((40, 3)), log)
+    estimator.notes_["probe"] = {"latents": [[0.1, 0.2]]}
+    estimator.save(path)
+    loaded = LTAUEstimator.load(path)
+    assert (loaded.target_, loaded.unit_) == ("forces", "eV/Å")
+    assert loaded.notes_ == notes | {"probe": {"latents": [[0.1, 0.2]]}}
+    array = LTAUEstimator().fit(rng.random((40, 3)), log[:])
+    assert (array.target_, array.unit_, array.notes_) == (None, None, {})
