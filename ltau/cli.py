@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ltau import __version__
 
@@ -22,18 +24,29 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Raises
     ------
     SystemExit
-        If the arguments are not understood, or something that is needed is not installed.
+        If the arguments are not understood, something that is needed is not installed, or
+        files are not what they should be.
     """
-    parser = argparse.ArgumentParser(prog="ltau", description="Error bars from training errors.")
+    parser = ArgumentParser(prog="ltau", description="Error bars from training errors.")
     parser.add_argument("--version", action="version", version=f"ltau {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
-    demo = commands.add_parser("demo", help="train a network on real data and fit LTAU to it")
-    demo.add_argument(
+    _add_demo(commands.add_parser("demo", help="train a network on real data and fit LTAU to it"))
+    nequip = commands.add_parser("nequip", help="how wrong the forces of a NequIP model are")
+    _add_nequip(nequip.add_subparsers(dest="nequip_command", required=True))
+    options = parser.parse_args(arguments)
+    options.run(parser, options)
+
+
+def _add_demo(parser: ArgumentParser) -> None:
+    parser.add_argument(
         "--output", type=Path, default=Path("ltau-demo"), help="folder for the pictures"
     )
-    demo.add_argument("--epochs", type=_positive, default=40, help="epochs of training")
-    demo.add_argument("--seed", type=int, default=0, help="seed of everything random")
-    options = parser.parse_args(arguments)
+    parser.add_argument("--epochs", type=_positive, default=40, help="epochs of training")
+    parser.add_argument("--seed", type=int, default=0, help="seed of everything random")
+    parser.set_defaults(run=_demo)
+
+
+def _demo(parser: ArgumentParser, options: Namespace) -> None:
     try:
         from ltau.demo import run
     except ModuleNotFoundError as error:
@@ -45,8 +58,55 @@ def main(arguments: Sequence[str] | None = None) -> None:
     run(options.output, n_epochs=options.epochs, seed=options.seed)
 
 
+def _add_nequip(commands: Any) -> None:
+    fit = commands.add_parser("fit", help="fit an estimator to the folder of a training")
+    fit.add_argument("training", type=Path, help="folder of nequip-train, with a recorder's logs")
+    fit.add_argument("--checkpoint", type=Path, help="by default the folder's last.ckpt")
+    fit.add_argument("--target", choices=["forces", "energy"], default="forces")
+    fit.add_argument("--n-neighbors", type=_positive, default=10)
+    fit.add_argument("--burn-in", type=_number, default=0.0, help="first epochs to leave out")
+    fit.add_argument("--scaling", choices=["none", "standardize", "whiten"], default="none")
+    _add_output(fit, "the estimator, such as model.ltau")
+
+    predict = commands.add_parser("predict", help="predict forces and how wrong they may be")
+    predict.add_argument("estimator", type=Path, help="what fit wrote")
+    predict.add_argument("model", type=Path, help="checkpoint, package or compiled model")
+    predict.add_argument("structures", type=Path, help="a file that ASE reads")
+    predict.add_argument("--level", type=float, default=0.9, help="of the upper bound")
+    _add_output(predict, "the structures, such as out.extxyz")
+
+    compile_ = commands.add_parser("compile", help="compile a model that gives its latents too")
+    compile_.add_argument("model", type=Path, help="checkpoint or package")
+    _add_output(compile_, "the compiled model, such as model.nequip.pt2")
+
+
+def _add_output(parser: ArgumentParser, output: str) -> None:
+    parser.add_argument("-o", "--output", type=Path, required=True, help=output)
+    parser.add_argument("--device", default="cpu", help="where the model is to run")
+    parser.set_defaults(run=_nequip)
+
+
+def _nequip(parser: ArgumentParser, options: Namespace) -> None:
+    command = f"ltau nequip {options.nequip_command}"
+    if not options.output.parent.is_dir():
+        parser.error(f"cannot write {options.output}: there is no such folder")
+    try:
+        from ltau.adapters.nequip._commands import COMMANDS
+    except ModuleNotFoundError as error:
+        parser.exit(1, f"{command} needs {error.name}: pip install 'ltau[nequip]'\n")
+    try:
+        COMMANDS[options.nequip_command](options)
+    except (OSError, ValueError) as error:
+        parser.exit(1, f"{command}: {error}\n")
+
+
 def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"expected at least 1, got {number}")
     return number
+
+
+def _number(text: str) -> float:
+    """Keep apart 1, a number of epochs, and 1.0, a fraction of them."""
+    return int(text) if text.isdecimal() else float(text)

@@ -64,7 +64,7 @@ class ErrorDistribution:
             )
         if not (np.isfinite(e).all() and (np.diff(e) > 0).all()):
             raise ValueError("Expected finite, strictly increasing edges.")
-        if not (p >= 0).all() or not np.allclose(p.sum(axis=1), 1.0, rtol=0, atol=1e-6):
+        if not (p >= 0).all() or not (np.abs(p.sum(axis=1) - 1) <= 1e-6).all():
             raise ValueError("Expected non-negative probabilities that sum to 1 in every row.")
         s = np.ones(len(p)) if scale is None else np.asarray(scale, dtype=np.float64)
         if s.shape != (len(p),) or not (np.isfinite(s).all() and (s > 0).all()):

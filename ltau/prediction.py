@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -180,29 +180,52 @@ class PredictionMixin:
             )
         return np.stack([prediction - half_width, prediction + half_width], axis=1)
 
+    @overload
     def predict_distribution(
-        self, X: ArrayLike, strata: ArrayLike | None = None
-    ) -> ErrorDistribution:
+        self,
+        X: ArrayLike,
+        strata: ArrayLike | None = None,
+        *,
+        return_ood_score: Literal[False] = False,
+    ) -> ErrorDistribution: ...
+    @overload
+    def predict_distribution(
+        self, X: ArrayLike, strata: ArrayLike | None = None, *, return_ood_score: Literal[True]
+    ) -> tuple[ErrorDistribution, Floats]: ...
+    def predict_distribution(
+        self, X: ArrayLike, strata: ArrayLike | None = None, *, return_ood_score: bool = False
+    ) -> ErrorDistribution | tuple[ErrorDistribution, Floats]:
         """Predict the whole distribution of each sample's error.
 
         Parameters
         ----------
         X, strata
             As in `predict`.
+        return_ood_score : bool, default=False
+            Whether to give `ood_score` as well, from the same search.
 
         Returns
         -------
-        ErrorDistribution
+        distribution : ErrorDistribution
             One distribution a sample.
+        ood_score : ndarray of shape (n_samples,)
+            As `ood_score` gives it, if asked for.
 
         Raises
         ------
         NotFittedError, ValueError
-            As `predict`.
+            As `predict`; and as `ood_score`, if that is asked for.
         """
-        batches = self._neighbors(X, strata)
-        probabilities = _join(self._densities.average(rows, w) for rows, w in batches)
-        return ErrorDistribution(probabilities, self._densities.edges)
+        batches = self._search(X, strata)
+        weigh = self._weigh()
+        own = self._training_distances() if return_ood_score else None
+        probabilities, scores = [], []
+        for distances, rows in batches:
+            probabilities.append(self._densities.average(rows, weigh(distances)))
+            if own is not None:
+                scores.append(_ood_score(distances, own[rows]))
+        distribution = ErrorDistribution(_join(probabilities), self._densities.edges)
+        return distribution if own is None else (distribution, _join(scores))
 
     def kneighbors(
         self, X: ArrayLike, n_neighbors: int | None = None, strata: ArrayLike | None = None
@@ -258,14 +281,14 @@ class PredictionMixin:
         """
         batches = self._search(X, strata)
         own = self._training_distances()
-        return _join(_ratio(d.mean(axis=1), own[rows].mean(axis=1)) for d, rows in batches)
+        return _join(_ood_score(distances, own[rows]) for distances, rows in batches)
 
     def _search(
         self, X: ArrayLike, strata: ArrayLike | None, n_neighbors: int | None = None
     ) -> Iterator[Neighbors]:
         """Check the queries, then search them in batches of bounded memory."""
         check_is_fitted(self)
-        latents = validate_data(self, X, reset=False, dtype=np.float32, order="C")
+        latents = self._check_latents(X)
         classes = check_strata(strata, len(latents))
         k = self.n_neighbors if n_neighbors is None else n_neighbors
         if not isinstance(k, int | np.integer) or k < 1:
@@ -281,15 +304,37 @@ class PredictionMixin:
 
         return map(batch, range(0, len(latents), size))
 
+    def _check_latents(self, X: ArrayLike) -> NDArray[np.float32]:
+        """Check the queries. Those of a step in a simulation are what they should be."""
+        if (
+            type(X) is np.ndarray
+            and X.dtype == np.float32
+            and X.flags.c_contiguous
+            and X.ndim == 2
+            and X.shape[1] == self._index.n_features
+            and len(X)
+            and not hasattr(self, "feature_names_in_")
+            and np.isfinite(X).all()
+        ):
+            return X
+        # Takes what else can be turned into latents, and says what is wrong.
+        checked: NDArray[np.float32] = validate_data(
+            self, X, reset=False, dtype=np.float32, order="C"
+        )
+        return checked
+
     def _neighbors(
         self, X: ArrayLike, strata: ArrayLike | None
     ) -> Iterator[tuple[NDArray[np.intp], Floats]]:
         """Find the neighbours of each batch, and their weights."""
         batches = self._search(X, strata)
+        weigh = self._weigh()
+        return ((rows, weigh(distances)) for distances, rows in batches)
+
+    def _weigh(self) -> Callable[[Floats], Floats]:
         if self.weights not in _WEIGHTS:
             raise ValueError(f"Expected weights 'uniform' or 'distance', got {self.weights!r}.")
-        weigh = _WEIGHTS[self.weights]
-        return ((rows, weigh(distances)) for distances, rows in batches)
+        return _WEIGHTS[self.weights]
 
     def _distributions(self, X: ArrayLike, strata: ArrayLike | None) -> Iterator[ErrorDistribution]:
         """Predict the distributions of each batch."""
@@ -329,7 +374,8 @@ def _inverse_weights(distances: Floats) -> Floats:
 _WEIGHTS = {"uniform": _equal_weights, "distance": _inverse_weights}
 
 
-def _ratio(distance: Floats, reference: Floats) -> Floats:
-    """Divide; nothing over nothing is 1."""
+def _ood_score(distances: Floats, own_distances: Floats) -> Floats:
+    """Divide mean distances by those of the neighbours; nothing over nothing is 1."""
+    distance, reference = distances.mean(axis=1), own_distances.mean(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(distance == reference, 1.0, distance / reference)

@@ -42,6 +42,21 @@ def test_the_demo_refuses_what_cannot_work(arguments, message, tmp_path, monkeyp
     assert message in capsys.readouterr().err
 
 
+def test_the_nequip_commands_say_what_is_missing(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "nequip.data", None)
+    for name in [name for name in sys.modules if name.startswith("ltau.adapters.nequip")]:
+        monkeypatch.delitem(sys.modules, name)
+    with pytest.raises(SystemExit, match="1"):
+        main(["nequip", "fit", "run", "-o", "model.ltau"])
+    assert "ltau nequip fit needs nequip" in capsys.readouterr().err
+
+
+def test_the_nequip_commands_need_a_folder_to_write_to(tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["nequip", "fit", "run", "-o", str(tmp_path / "no" / "model.ltau")])
+    assert "there is no such folder" in capsys.readouterr().err
+
+
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
     """What a short demo printed, and the folder it wrote to."""

@@ -115,6 +115,27 @@ def test_ood_score_is_the_ratio_of_distances(trajectories):
     assert score[50:].min() > 2 > np.median(score[:50])
 
 
+@pytest.mark.parametrize("weights", ["uniform", "distance"])
+def test_one_search_gives_the_distribution_and_the_ood_score(trajectories, weights):
+    latents, errors = trajectories
+    strata = np.arange(len(latents)) % 3
+    estimator = LTAUEstimator(5, weights=weights).fit(latents, errors, strata)
+    distribution, score = estimator.predict_distribution(latents, strata, return_ood_score=True)
+    alone = estimator.predict_distribution(latents, strata)
+    np.testing.assert_array_equal(distribution.probabilities, alone.probabilities)
+    np.testing.assert_array_equal(score, estimator.ood_score(latents, strata))
+
+
+@pytest.mark.parametrize(
+    "same", [np.ndarray.tolist, np.asfortranarray, lambda x: x.astype(np.float64), lambda x: x[:]]
+)
+def test_queries_of_any_kind_give_the_same_bits(trajectories, same):
+    latents, errors = trajectories
+    queries = latents.astype(np.float32)
+    estimator = LTAUEstimator(5).fit(latents, errors)
+    np.testing.assert_array_equal(estimator.predict(same(queries)), estimator.predict(queries))
+
+
 def test_ood_score_among_duplicates():
     latents = np.repeat([[0.0], [5.0]], 20, axis=0)
     estimator = LTAUEstimator(3).fit(latents, np.ones((40, 2)))
