@@ -1,6 +1,7 @@
 """Per-sample error bars for any regression model, from the errors it made while training."""
 
 from ltau.binning import ErrorBins
+from ltau.calibration import Calibration
 from ltau.distribution import ErrorDistribution
 from ltau.estimator import LTAUEstimator
 from ltau.histogram import ErrorHistogram
@@ -8,4 +9,11 @@ from ltau.io import LTAUFileError
 
 __version__ = "0.1.0.dev0"
 
-__all__ = ["ErrorBins", "ErrorDistribution", "ErrorHistogram", "LTAUEstimator", "LTAUFileError"]
+__all__ = [
+    "Calibration",
+    "ErrorBins",
+    "ErrorDistribution",
+    "ErrorHistogram",
+    "LTAUEstimator",
+    "LTAUFileError",
+]

@@ -9,6 +9,7 @@ from ltau.histogram import ErrorHistogram
 from ltau.log import ErrorLog
 
 __all__ = [
+    "check_groups",
     "check_observed",
     "check_seen",
     "check_strata",
@@ -76,6 +77,14 @@ def check_strata(strata: ArrayLike | None, n_samples: int) -> NDArray[np.generic
             f"got shape {array.shape}, {array.dtype}."
         )
     return array
+
+
+def check_groups(groups: ArrayLike | None, n_samples: int) -> NDArray[np.generic] | None:
+    """Check that there is one group, an integer or a string, for each sample."""
+    try:
+        return check_strata(groups, n_samples)
+    except ValueError as error:
+        raise ValueError(str(error).replace("strata", "groups")) from error
 
 
 def check_observed(errors: ArrayLike) -> NDArray[np.float64]:

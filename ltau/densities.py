@@ -92,14 +92,14 @@ class TrainingDensities:
             means[start : start + _CHUNK_ROWS] = counts @ centers / block[:, -1]
         return means
 
-    def cdf(self, rows: NDArray[np.intp], error: float) -> Floats:
+    def cdf(self, rows: NDArray[np.intp], error: float | Floats) -> Floats:
         """Evaluate P(training error <= error) for some samples.
 
         Parameters
         ----------
         rows : ndarray of any shape, intp
             Training samples.
-        error : float
+        error : float, or ndarray that broadcasts to the shape of `rows`
             The error, in its unit.
 
         Returns
@@ -108,12 +108,11 @@ class TrainingDensities:
             Probabilities, linear within a bin.
         """
         point = np.clip(error, 0.0, self.edges[-1])
-        right = int(
-            np.clip(np.searchsorted(self.edges, point, side="right") - 1, 0, self.n_bins - 1)
-        )
+        right = np.searchsorted(self.edges, point, side="right") - 1
+        right = np.clip(right, 0, self.n_bins - 1)
         fraction = (point - self.edges[right]) / (self.edges[right + 1] - self.edges[right])
         up_to_right = self.cumulative[rows, right].astype(np.float64)
-        up_to_left = self.cumulative[rows, right - 1].astype(np.float64) if right else 0.0
+        up_to_left = np.where(right > 0, self.cumulative[rows, right - 1], 0.0)
         count = up_to_left + fraction * (up_to_right - up_to_left)
         return count / self.cumulative[rows, -1]
 

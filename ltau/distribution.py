@@ -150,8 +150,9 @@ class ErrorDistribution:
 
         Parameters
         ----------
-        q : float or array-like of shape (m,)
-            Probabilities from 0 to 1. 0 gives the lower end of the support.
+        q : float or array-like of shape (m,) or (n_samples, m)
+            Probabilities from 0 to 1, common to all rows or for each row its own. 0 gives
+            the lower end of the support.
 
         Returns
         -------
@@ -161,12 +162,17 @@ class ErrorDistribution:
         Raises
         ------
         ValueError
-            If a probability lies outside [0, 1].
+            If a probability lies outside [0, 1], or `q` has another shape.
         """
-        levels = np.atleast_1d(np.asarray(q, dtype=np.float64))
-        if levels.ndim != 1 or not ((levels >= 0) & (levels <= 1)).all():
+        levels = np.asarray(q, dtype=np.float64)
+        if levels.ndim > 2 or (levels.ndim == 2 and len(levels) != len(self)):
+            raise ValueError(
+                f"Expected a scalar, (m,) or ({len(self)}, m) probabilities, got {levels.shape}."
+            )
+        if not ((levels >= 0) & (levels <= 1)).all():
             raise ValueError(f"Expected probabilities from 0 to 1, got {q!r}.")
-        quantiles = self._invert(np.broadcast_to(levels, (len(self), len(levels))))
+        levels = np.atleast_2d(levels)
+        quantiles = self._invert(np.broadcast_to(levels, (len(self), levels.shape[1])))
         return quantiles[:, 0] if np.ndim(q) == 0 else quantiles
 
     def mean(self) -> Floats:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from numbers import Integral, Real
 from typing import Any, ClassVar, Self
 
@@ -13,8 +12,6 @@ from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
 
-from ltau import io
-from ltau._arrays import Arrays, prefixed, section
 from ltau._validation import (
     check_observed,
     check_seen,
@@ -23,12 +20,13 @@ from ltau._validation import (
     n_burnt_in,
 )
 from ltau.binning import ErrorBins
+from ltau.calibration import CalibrationMixin
 from ltau.densities import TrainingDensities
 from ltau.histogram import ErrorHistogram
 from ltau.log import ErrorLog
 from ltau.neighbors import LatentIndex
 from ltau.neighbors.threads import n_threads
-from ltau.prediction import PredictionMixin
+from ltau.saving import SavingMixin
 
 __all__ = ["LTAUEstimator"]
 
@@ -37,7 +35,7 @@ Floats = NDArray[np.float64]
 _BLOCK_VALUES = 1 << 24  # errors binned at once
 
 
-class LTAUEstimator(PredictionMixin, BaseEstimator):
+class LTAUEstimator(CalibrationMixin, SavingMixin, BaseEstimator):
     r"""Predict how wrong a regression model is, from the errors it made while training.
 
     Each training sample's errors over the epochs make a density :math:`p_i(e)`. The
@@ -65,6 +63,10 @@ class LTAUEstimator(PredictionMixin, BaseEstimator):
     weights : {"uniform", "distance"}, default="uniform"
         Weights of the neighbours: equal, as in the paper, or the inverse of their
         distance.
+    distance_scaling : float, default=0.0
+        Exponent of the `ood_score` by which each predicted error is stretched: 0 is the
+        paper's method, 1 stretches errors in proportion to the distance. Above 0, the
+        training samples' own neighbours are searched once, when first needed.
     index : {"auto", "flat", "ivf", "hnsw"}, default="auto"
         How neighbours are searched: ``"flat"`` is exact, ``"ivf"`` and ``"hnsw"`` are
         approximate and tuned to `recall`. ``"auto"`` is flat for up to 20,000 samples,
@@ -90,6 +92,8 @@ class LTAUEstimator(PredictionMixin, BaseEstimator):
         Number of training samples.
     target_, unit_ : str or None
         What the errors are of, and their unit, where an `ErrorLog` said so.
+    calibration_ : Calibration or None
+        What `calibrate` learnt, if it was called.
     notes_ : dict
         The notes of the log, to which more may be added: what JSON can hold.
     n_features_in_ : int
@@ -131,8 +135,20 @@ class LTAUEstimator(PredictionMixin, BaseEstimator):
     array([0.3, 2.1])
     >>> estimator.ood_score([[0.0, 0.0, 0.0], [9.0, 9.0, 9.0]]).round()
     array([ 1., 17.])
+    >>> estimator.predict_ood([[0.0, 0.0, 0.0], [9.0, 9.0, 9.0]])
+    array([False,  True])
     >>> estimator.score(latents, errors) < 0                           # minus the CRPS
     True
+
+    On held-out samples errors turn out twice as large: the estimator learns that.
+
+    >>> held_out = rng.normal(size=(400, 3))
+    >>> observed = 2 * np.abs(rng.normal(size=400)) * np.exp(held_out[:, 0])
+    >>> calibrated = estimator.calibrate(held_out, observed, stretch_fraction=1.0)
+    >>> round(calibrated.calibration_.scale)
+    2
+    >>> calibrated.predict(easy_and_hard).round()
+    array([1., 5.])
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
@@ -145,6 +161,7 @@ class LTAUEstimator(PredictionMixin, BaseEstimator):
         "n_bins": [Interval(Integral, 2, None, closed="left")],
         "bins": [StrOptions({"log", "linear"}), "array-like"],
         "weights": [StrOptions({"uniform", "distance"})],
+        "distance_scaling": [Interval(Real, 0, None, closed="left")],
         "index": [StrOptions({"auto", "flat", "ivf", "hnsw"})],
         "recall": [Interval(Real, 0, 1, closed="right")],
         "n_jobs": [Integral, None],
@@ -160,6 +177,7 @@ class LTAUEstimator(PredictionMixin, BaseEstimator):
         n_bins: int = 100,
         bins: str | ArrayLike = "log",
         weights: str = "uniform",
+        distance_scaling: float = 0.0,
         index: str = "auto",
         recall: float = 0.99,
         n_jobs: int | None = None,
@@ -171,6 +189,7 @@ class LTAUEstimator(PredictionMixin, BaseEstimator):
         self.n_bins = n_bins
         self.bins = bins
         self.weights = weights
+        self.distance_scaling = distance_scaling
         self.index = index
         self.recall = recall
         self.n_jobs = n_jobs
@@ -234,6 +253,7 @@ class LTAUEstimator(PredictionMixin, BaseEstimator):
             )
         self._densities = TrainingDensities.from_histogram(histogram)
         self._own_distances = (0, np.empty(0))  # for a number of neighbours; none yet
+        self.calibration_ = None
         self._describe(*((y.target, y.unit, y.notes) if isinstance(y, ErrorLog) else ()))
         return self
 
@@ -372,94 +392,3 @@ class LTAUEstimator(PredictionMixin, BaseEstimator):
             total += np.nanmean(distribution.crps(observed), axis=1).sum()
             start += len(distribution)
         return -float(total) / len(errors)
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the fitted estimator to one file, without pickle.
-
-        Parameters
-        ----------
-        path : str or path-like
-            Where; an existing file is replaced once the new one is complete.
-
-        Raises
-        ------
-        NotFittedError
-            If `fit` was not called.
-        OSError
-            If the file cannot be written; what was there stays.
-        TypeError
-            If `notes_` has something that JSON cannot hold.
-        ValueError
-            If a parameter was set to something invalid since.
-        """
-        check_is_fitted(self)
-        self._validate_params()  # they may have been set since fit, and must be loaded again
-        header = {
-            "estimator": type(self).__name__,
-            "params": {name: _plain(value) for name, value in self.get_params().items()},
-            "errors": {"target": self.target_, "unit": self.unit_, "notes": self.notes_},
-        }
-        own_k, own_distances = self._own_distances
-        arrays = {"own_k": np.array(own_k), "own_distances": own_distances}
-        if hasattr(self, "feature_names_in_"):
-            arrays["feature_names"] = self.feature_names_in_.astype(str)
-        arrays |= prefixed("densities.", self._densities.to_arrays())
-        arrays |= prefixed("latents.", self._index.to_arrays())
-        io.write(path, header, arrays)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
-        """Read an estimator that `save` wrote. The file is checked, and nothing in it is run.
-
-        Parameters
-        ----------
-        path : str or path-like
-            The file.
-
-        Returns
-        -------
-        LTAUEstimator
-            The estimator: it predicts the same bits.
-
-        Raises
-        ------
-        LTAUFileError
-            If the file is damaged, not ours, or newer than this version can read.
-        OSError
-            If the file cannot be opened.
-        """
-        header, arrays = io.read(path)
-        try:
-            if header["estimator"] != cls.__name__:
-                raise ValueError(f"expected a {cls.__name__}, got a {header['estimator']}")
-            estimator = cls(**header["params"])
-            estimator._validate_params()
-            estimator._restore(arrays)
-            estimator._describe(**header["errors"])
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            raise io.LTAUFileError(f"{path} does not hold a whole estimator: {error}") from error
-        return estimator
-
-    def _restore(self, arrays: Arrays) -> None:
-        """Take over the arrays of a file, once they are known to fit each other."""
-        self._densities = TrainingDensities.from_arrays(section(arrays, "densities."))
-        self._index = LatentIndex.from_arrays(section(arrays, "latents."))
-        if len(self._index) != len(self._densities):
-            raise ValueError("there are not as many latents as densities")
-        own_k, own_distances = int(arrays["own_k"]), arrays["own_distances"]
-        if own_distances.dtype != np.float64 or not (own_distances >= 0).all():
-            raise ValueError("the distances are not such")
-        if own_distances.shape != (len(self._densities) if own_k else 0,):
-            raise ValueError("there are not as many distances as densities")
-        self._own_distances = own_k, own_distances
-        self.n_features_in_ = self._index.n_features
-        if "feature_names" in arrays:
-            names = arrays["feature_names"]
-            if names.dtype.kind != "U" or names.shape != (self.n_features_in_,):
-                raise ValueError("there are not as many names as features")
-            self.feature_names_in_ = names.astype(object)
-
-
-def _plain(value: Any) -> Any:
-    """Make a parameter one that JSON can hold."""
-    return value if isinstance(value, str | None) else np.asarray(value).tolist()

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Literal, overload
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ltau._validation import check_strata
+from ltau._validation import check_groups, check_strata
+from ltau.conformal import bound
 from ltau.densities import TrainingDensities
 from ltau.distribution import ErrorDistribution
+from ltau.domain import DomainMixin, local_ratio, stretch
 from ltau.neighbors import LatentIndex, Neighbors
 from ltau.neighbors.threads import n_threads
+
+if TYPE_CHECKING:
+    from ltau.calibration import Calibration
 
 __all__ = ["PredictionMixin"]
 
@@ -22,15 +27,25 @@ Floats = NDArray[np.float64]
 _BATCH_VALUES = 1 << 23  # in the largest temporary of a prediction, whatever the number of rows
 
 
-class PredictionMixin:
+class _Batch(NamedTuple):
+    """The neighbours of some samples, and what is made of them."""
+
+    rows: NDArray[np.intp]  # (n, k), of the training set
+    weights: Floats  # (n, k)
+    factor: Floats | None  # (n,), by which errors are stretched, if they are
+    ood_score: Floats | None  # (n,), if it was needed
+
+
+class PredictionMixin(DomainMixin):
     """Predictions from an index of the training latents and the training densities."""
 
     n_neighbors: int
     weights: str
+    distance_scaling: float
     n_jobs: int | None
+    calibration_: Calibration | None
     _index: LatentIndex
     _densities: TrainingDensities
-    _own_distances: tuple[int, Floats]  # of the training samples, for a number of neighbours
 
     def predict(self, X: ArrayLike, strata: ArrayLike | None = None) -> Floats:
         """Predict the expected error of each sample.
@@ -57,7 +72,7 @@ class PredictionMixin:
         """
         batches = self._neighbors(X, strata)
         means = self._densities.means
-        return _join((w * means[rows]).sum(axis=1) for rows, w in batches)
+        return _join(_times((w * means[rows]).sum(axis=1), f) for rows, w, f, _ in batches)
 
     def predict_pdf(self, X: ArrayLike, strata: ArrayLike | None = None) -> Floats:
         """Predict the density of each sample's error over `bin_edges_`.
@@ -70,7 +85,9 @@ class PredictionMixin:
         Returns
         -------
         ndarray of shape (n_samples, n_bins)
-            Densities per unit of error: with the widths of the bins they sum to 1.
+            Densities per unit of error: with the widths of the bins they sum to 1. What
+            `distance_scaling` or a calibration stretches beyond the last edge is in the
+            last bin; `predict_distribution` has it where it is.
 
         Raises
         ------
@@ -79,7 +96,12 @@ class PredictionMixin:
         """
         batches = self._neighbors(X, strata)
         widths = np.diff(self._densities.edges)
-        return _join(self._densities.average(rows, w, widths) for rows, w in batches)
+        return _join(
+            self._densities.average(rows, w, widths)
+            if f is None
+            else _rebinned(self._densities, rows, w, f) / widths
+            for rows, w, f, _ in batches
+        )
 
     def predict_cdf(
         self, X: ArrayLike, tolerance: ArrayLike, strata: ArrayLike | None = None
@@ -109,13 +131,18 @@ class PredictionMixin:
         if tolerances.ndim != 1 or not tolerances.size or np.isnan(tolerances).any():
             raise ValueError(f"Expected a tolerance or a 1-D array of them, got {tolerance!r}.")
         cdf = _join(
-            np.stack([(w * self._densities.cdf(rows, t)).sum(axis=1) for t in tolerances], axis=1)
-            for rows, w in self._neighbors(X, strata)
+            np.stack([_cdf(self._densities, batch, t) for t in tolerances], axis=1)
+            for batch in self._neighbors(X, strata)
         )
         return cdf[:, 0] if np.ndim(tolerance) == 0 else cdf
 
     def predict_quantile(
-        self, X: ArrayLike, q: ArrayLike, strata: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        q: ArrayLike,
+        strata: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
     ) -> Floats:
         """Predict the error that each sample does not exceed with probability `q`.
 
@@ -124,9 +151,12 @@ class PredictionMixin:
         X : array-like of shape (n_samples, n_features)
             As in `predict`.
         q : float or array-like of shape (m,)
-            Probabilities from 0 to 1.
+            Probabilities from 0 to 1. After `calibrate` they are those that held on the
+            calibration samples, and the error may be infinite where these are too few.
         strata : array-like of shape (n_samples,), optional
             As in `predict`.
+        groups : array-like of shape (n_samples,), optional
+            Group of each sample, if the estimator was calibrated with groups.
 
         Returns
         -------
@@ -136,13 +166,27 @@ class PredictionMixin:
         Raises
         ------
         NotFittedError, ValueError
-            As `predict`; and if a probability lies outside [0, 1].
+            As `predict`; if a probability lies outside [0, 1]; and if groups are missing
+            or unknown.
         """
         batches = self._distributions(X, strata)
-        return _join(distribution.quantile(q) for distribution in batches)
+        levels = self._levels(q, len(X), groups)  # type: ignore[arg-type]
+        quantiles, start = [], 0
+        for distribution in batches:
+            part = levels[start : start + len(distribution)] if len(levels) > 1 else levels
+            quantiles.append(bound(distribution, part))
+            start += len(distribution)
+        quantile = _join(quantiles)
+        return quantile[:, 0] if np.ndim(q) == 0 else quantile
 
     def predict_interval(
-        self, X: ArrayLike, y_pred: ArrayLike, level: float, strata: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        y_pred: ArrayLike,
+        level: float,
+        strata: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
     ) -> Floats:
         """Turn the model's predictions into intervals.
 
@@ -156,6 +200,8 @@ class PredictionMixin:
             Probability, from 0 to 1, that the target lies inside.
         strata : array-like of shape (n_samples,), optional
             As in `predict`.
+        groups : array-like of shape (n_samples,), optional
+            As in `predict_quantile`.
 
         Returns
         -------
@@ -166,12 +212,12 @@ class PredictionMixin:
         Raises
         ------
         NotFittedError, ValueError
-            As `predict`; and if `y_pred` has another length or NaN, or the level lies
-            outside [0, 1].
+            As `predict_quantile`; and if `y_pred` has another length or NaN, or the level
+            lies outside [0, 1].
         """
         if np.ndim(level) != 0:
             raise ValueError(f"Expected one level from 0 to 1, got {level!r}.")
-        half_width = self.predict_quantile(X, level, strata)
+        half_width = self.predict_quantile(X, level, strata, groups=groups)
         prediction = np.asarray(y_pred, dtype=np.float64)
         if prediction.shape != half_width.shape or np.isnan(prediction).any():
             raise ValueError(
@@ -216,16 +262,12 @@ class PredictionMixin:
         NotFittedError, ValueError
             As `predict`; and as `ood_score`, if that is asked for.
         """
-        batches = self._search(X, strata)
-        weigh = self._weigh()
-        own = self._training_distances() if return_ood_score else None
-        probabilities, scores = [], []
-        for distances, rows in batches:
-            probabilities.append(self._densities.average(rows, weigh(distances)))
-            if own is not None:
-                scores.append(_ood_score(distances, own[rows]))
-        distribution = ErrorDistribution(_join(probabilities), self._densities.edges)
-        return distribution if own is None else (distribution, _join(scores))
+        probabilities, factors, scores = zip(
+            *self._averages(X, strata, return_ood_score), strict=True
+        )
+        factor = None if factors[0] is None else _join(factors)
+        distribution = ErrorDistribution(_join(probabilities), self._densities.edges, factor)
+        return (distribution, _join(scores)) if return_ood_score else distribution
 
     def kneighbors(
         self, X: ArrayLike, n_neighbors: int | None = None, strata: ArrayLike | None = None
@@ -255,33 +297,6 @@ class PredictionMixin:
         """
         distances, indices = zip(*self._search(X, strata, n_neighbors), strict=True)
         return _join(distances), _join(indices)
-
-    def ood_score(self, X: ArrayLike, strata: ArrayLike | None = None) -> Floats:
-        """Measure how far each sample lies from the training domain.
-
-        The mean distance to the nearest training samples, over the mean distance of
-        those to their own nearest: about 1 inside the domain. The training samples' own
-        distances are searched when first needed, and kept.
-
-        Parameters
-        ----------
-        X, strata
-            As in `predict`.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Ratios of distances. Where all neighbours are duplicates of each other the
-            score is 1 for another duplicate, and infinite for anything else.
-
-        Raises
-        ------
-        NotFittedError, ValueError
-            As `predict`; and if there are no more training samples than neighbours.
-        """
-        batches = self._search(X, strata)
-        own = self._training_distances()
-        return _join(_ood_score(distances, own[rows]) for distances, rows in batches)
 
     def _search(
         self, X: ArrayLike, strata: ArrayLike | None, n_neighbors: int | None = None
@@ -324,39 +339,94 @@ class PredictionMixin:
         return checked
 
     def _neighbors(
-        self, X: ArrayLike, strata: ArrayLike | None
-    ) -> Iterator[tuple[NDArray[np.intp], Floats]]:
-        """Find the neighbours of each batch, and their weights."""
+        self, X: ArrayLike, strata: ArrayLike | None, ood_score: bool = False
+    ) -> Iterator[_Batch]:
+        """Find the neighbours of each batch, their weights, and how errors are stretched."""
         batches = self._search(X, strata)
-        weigh = self._weigh()
-        return ((rows, weigh(distances)) for distances, rows in batches)
-
-    def _weigh(self) -> Callable[[Floats], Floats]:
         if self.weights not in _WEIGHTS:
             raise ValueError(f"Expected weights 'uniform' or 'distance', got {self.weights!r}.")
-        return _WEIGHTS[self.weights]
+        weigh = _WEIGHTS[self.weights]
+        scale, exponent = self._stretch()
+        own = self._training_distances() if exponent or ood_score else None
+
+        def batch(distances: Floats, rows: NDArray[np.intp]) -> _Batch:
+            score = None if own is None else local_ratio(distances, own[rows])
+            factor = None
+            if exponent and score is not None:
+                factor = stretch(scale, exponent, score)
+            elif scale != 1:
+                factor = np.full(len(rows), scale)
+            return _Batch(rows, weigh(distances), factor, score)
+
+        return (batch(*found) for found in batches)
+
+    def _stretch(self) -> tuple[float, float]:
+        """Scale of all errors, and exponent of the `ood_score`."""
+        if self.calibration_ is not None:
+            return self.calibration_.scale, self.calibration_.exponent
+        return 1.0, float(self.distance_scaling)
+
+    def _averages(
+        self, X: ArrayLike, strata: ArrayLike | None, ood_score: bool = False
+    ) -> Iterator[tuple[Floats, Floats | None, Any]]:
+        """Average the neighbours' densities, batch by batch."""
+        return (
+            (self._densities.average(batch.rows, batch.weights), batch.factor, batch.ood_score)
+            for batch in self._neighbors(X, strata, ood_score)
+        )
 
     def _distributions(self, X: ArrayLike, strata: ArrayLike | None) -> Iterator[ErrorDistribution]:
         """Predict the distributions of each batch."""
-        batches = self._neighbors(X, strata)
         return (
-            ErrorDistribution(self._densities.average(rows, w), self._densities.edges)
-            for rows, w in batches
+            ErrorDistribution(probabilities, self._densities.edges, factor)
+            for probabilities, factor, _ in self._averages(X, strata)
         )
 
-    def _training_distances(self) -> Floats:
-        """Mean distance of each training sample to its own neighbours, searched once."""
-        if self._own_distances[0] != self.n_neighbors:
-            with n_threads(self.n_jobs):
-                distances = self._index.mean_distances(self.n_neighbors)
-            self._own_distances = self.n_neighbors, distances
-        return self._own_distances[1]
+    def _levels(self, q: ArrayLike, n_samples: int, groups: ArrayLike | None) -> Floats:
+        """Levels of the predicted quantiles, shape (n_samples, m), or (1, m) common to all."""
+        asked = np.atleast_1d(np.asarray(q, dtype=np.float64))
+        if asked.ndim != 1 or not ((asked >= 0) & (asked <= 1)).all():
+            raise ValueError(f"Expected probabilities from 0 to 1, got {q!r}.")
+        calibration = self.calibration_
+        grouped = (
+            calibration is not None
+            and bool(calibration.scores)
+            and (None not in calibration.scores)
+        )
+        if grouped != (groups is not None):
+            how = "with" if grouped else "without"
+            raise ValueError(f"The estimator was calibrated {how} groups: predict likewise.")
+        if calibration is None or not calibration.scores:
+            return asked[None, :]
+        labels = check_groups(groups, n_samples)
+        return np.stack([calibration.levels(level, labels) for level in asked.tolist()], axis=1)
 
 
 def _join(batches: Iterable[NDArray[Any]]) -> NDArray[Any]:
     """Put the results of all batches together, without a copy where there is one."""
     parts = list(batches)
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _times(errors: Floats, factor: Floats | None) -> Floats:
+    return errors if factor is None else errors * factor
+
+
+def _cdf(densities: TrainingDensities, batch: _Batch, tolerance: float) -> Floats:
+    """Average P(error <= tolerance) over the neighbours."""
+    limit = tolerance if batch.factor is None else (tolerance / batch.factor)[:, None]
+    cdf: Floats = (batch.weights * densities.cdf(batch.rows, limit)).sum(axis=1)
+    return cdf
+
+
+def _rebinned(
+    densities: TrainingDensities, rows: NDArray[np.intp], weights: Floats, factor: Floats
+) -> Floats:
+    """Probability of each bin after stretching; the last one has all that lies above."""
+    stretched = ErrorDistribution(densities.average(rows, weights), densities.edges, factor)
+    cdf = stretched.cdf(densities.edges)
+    cdf[:, -1] = 1.0
+    return np.diff(cdf)
 
 
 def _equal_weights(distances: Floats) -> Floats:
@@ -372,10 +442,3 @@ def _inverse_weights(distances: Floats) -> Floats:
 
 
 _WEIGHTS = {"uniform": _equal_weights, "distance": _inverse_weights}
-
-
-def _ood_score(distances: Floats, own_distances: Floats) -> Floats:
-    """Divide mean distances by those of the neighbours; nothing over nothing is 1."""
-    distance, reference = distances.mean(axis=1), own_distances.mean(axis=1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(distance == reference, 1.0, distance / reference)

@@ -360,6 +360,15 @@ def test_what_is_not_a_distribution_is_refused(probabilities, edges, scale, mess
         ErrorDistribution(probabilities, edges, scale)
 
 
+def test_each_row_may_have_quantiles_of_its_own(distribution, rng):
+    levels = rng.random((len(distribution), 3))
+    alone = [
+        row.quantile(own)[0]
+        for row, own in zip(map(distribution.__getitem__, range(5)), levels, strict=True)
+    ]
+    np.testing.assert_array_equal(distribution.quantile(levels), alone)
+
+
 @pytest.mark.parametrize(
     ("use", "message"),
     [
@@ -369,7 +378,9 @@ def test_what_is_not_a_distribution_is_refused(probabilities, edges, scale, mess
         (lambda d: d.quantile(-0.1), "probabilities from 0 to 1"),
         (lambda d: d.quantile(1.1), "probabilities from 0 to 1"),
         (lambda d: d.quantile([0.5, np.nan]), "probabilities from 0 to 1"),
-        (lambda d: d.quantile([[0.5]]), "probabilities from 0 to 1"),
+        (lambda d: d.quantile(np.full((5, 2), 1.1)), "probabilities from 0 to 1"),
+        (lambda d: d.quantile([[0.5]]), r"\(5, m\) probabilities, got \(1, 1\)"),
+        (lambda d: d.quantile(np.full((5, 2, 1), 0.5)), r"\(5, m\) probabilities"),
         (lambda d: d.interval(1.5), "level from 0 to 1"),
         (lambda d: d.interval(-0.5), "level from 0 to 1"),
         (lambda d: d.interval(np.nan), "level from 0 to 1"),

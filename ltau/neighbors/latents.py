@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Self
 
@@ -185,34 +185,43 @@ class LatentIndex:
             distances[queries], indices[queries] = self._stratum(label).search(latents[queries], k)
         return distances, indices
 
-    def mean_distances(self, k: int) -> NDArray[np.float64]:
-        """Find the mean distance of each training sample to its `k` nearest others.
+    def own_neighbors(
+        self, k: int, rows: NDArray[np.intp] | None = None
+    ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.intp]]]:
+        """Find the `k` nearest others of training samples, in batches.
 
         Parameters
         ----------
         k : int
             Number of neighbours, less than the samples of the smallest stratum.
+        rows : ndarray of shape (n,), intp, optional
+            The training samples; by default all.
 
-        Returns
-        -------
-        ndarray of shape (n_samples,), float64
-            The mean distances.
+        Yields
+        ------
+        rows : ndarray of shape (n_batch,), intp
+            Training samples, in any order.
+        distances, indices : ndarray of shape (n_batch, k)
+            As `search` gives them.
 
         Raises
         ------
         ValueError
             If a stratum has no more than `k` samples.
         """
-        mean = np.empty(len(self))
+        asked = np.ones(len(self), bool)
+        if rows is not None:
+            asked[:] = False
+            asked[rows] = True
         for stratum in self._strata:
             _check_size(len(stratum.rows) - 1, k, stratum.label, " besides the sample itself")
-            n, n_features = stratum.index.vectors.shape
-            batch = max(1, _BATCH_VALUES // (n_features * (k + 1)))
-            for start in range(0, n, batch):
-                members = np.arange(start, min(start + batch, n))
-                distances, _ = stratum.index.search_others(members, k)
-                mean[stratum.rows[members]] = distances.mean(axis=1)
-        return mean
+        for stratum in self._strata:
+            members = np.flatnonzero(asked[stratum.rows])
+            batch = max(1, _BATCH_VALUES // (stratum.index.vectors.shape[1] * (k + 1)))
+            for start in range(0, len(members), batch):
+                part = members[start : start + batch]
+                distances, found = stratum.index.search_others(part, k)
+                yield stratum.rows[part], distances, stratum.rows[found]
 
     def _stratum(self, label: object) -> _Stratum:
         labels = list(_labels(self.classes))

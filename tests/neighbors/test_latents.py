@@ -57,13 +57,22 @@ def test_labels_may_be_integers_strings_or_bools(latents, labels):
     np.testing.assert_array_equal(strata[indices], np.repeat(strata[:10, None], 5, axis=1))
 
 
-def test_mean_distances_leave_the_sample_itself_out(latents, strata, monkeypatch):
+@pytest.mark.parametrize("asked", [None, np.array([0, 1, 2, 50, 399])])
+def test_own_neighbors_leave_the_sample_itself_out(latents, strata, monkeypatch, asked):
     monkeypatch.setattr("ltau.neighbors.latents._BATCH_VALUES", 100)  # several batches
-    mean = fit(latents, strata).mean_distances(5)
-    for label in "CHO":
-        members = latents[strata == label]
-        expected, _ = NearestNeighbors(n_neighbors=5).fit(members).kneighbors()
-        np.testing.assert_allclose(mean[strata == label], expected.mean(axis=1), rtol=1e-5)
+    index, seen = fit(latents, strata), []
+    oracles = {
+        label: NearestNeighbors(n_neighbors=5).fit(latents[strata == label]) for label in "CHO"
+    }
+    for rows, distances, indices in index.own_neighbors(5, asked):
+        (label,) = set(strata[rows])
+        members = np.flatnonzero(strata == label)
+        local = np.searchsorted(members, rows)
+        expected, nearest = (part[local] for part in oracles[label].kneighbors())
+        np.testing.assert_allclose(distances, expected, rtol=1e-5)
+        np.testing.assert_array_equal(indices, members[nearest])
+        seen.extend(rows)
+    np.testing.assert_array_equal(np.sort(seen), np.arange(400) if asked is None else asked)
 
 
 def test_a_stratum_unknown_at_fit_is_named(latents, strata):
@@ -81,7 +90,7 @@ def test_a_stratum_that_is_too_small_is_named(latents, strata):
     with pytest.raises(ValueError, match=r"6 training samples in stratum H"):
         index.search(latents[:1], 6, strata[:1])
     with pytest.raises(ValueError, match=r"5 training samples in stratum H besides the sample"):
-        index.mean_distances(5)
+        next(index.own_neighbors(5))
 
 
 def test_strata_are_needed_where_fit_had_them_and_only_there(latents, strata):

@@ -1,0 +1,117 @@
+"""A fitted estimator as a file, and back."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from ltau import io
+from ltau._arrays import Arrays, prefixed, section
+from ltau.calibration import Calibration
+from ltau.densities import TrainingDensities
+from ltau.neighbors import LatentIndex
+
+__all__ = ["SavingMixin"]
+
+
+class SavingMixin(BaseEstimator):
+    """Writing an estimator to a file that holds arrays and numbers, and nothing to run."""
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted estimator to one file, without pickle.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Where; an existing file is replaced once the new one is complete.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called.
+        OSError
+            If the file cannot be written; what was there stays.
+        TypeError
+            If `notes_` has something that JSON cannot hold.
+        ValueError
+            If a parameter was set to something invalid since.
+        """
+        check_is_fitted(self)
+        self._validate_params()  # they may have been set since fit, and must be loaded again
+        header = {
+            "estimator": type(self).__name__,
+            "params": {name: _plain(value) for name, value in self.get_params().items()},
+            "errors": {"target": self.target_, "unit": self.unit_, "notes": self.notes_},
+        }
+        own_k, own_distances = self._own_distances
+        arrays = {"own_k": np.array(own_k), "own_distances": own_distances}
+        if hasattr(self, "feature_names_in_"):
+            arrays["feature_names"] = self.feature_names_in_.astype(str)
+        if self.calibration_ is not None:
+            arrays |= prefixed("calibration.", self.calibration_.to_arrays())
+        arrays |= prefixed("densities.", self._densities.to_arrays())
+        arrays |= prefixed("latents.", self._index.to_arrays())
+        io.write(path, header, arrays)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Self:
+        """Read an estimator that `save` wrote. The file is checked, and nothing in it is run.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file.
+
+        Returns
+        -------
+        LTAUEstimator
+            The estimator: it predicts the same bits.
+
+        Raises
+        ------
+        LTAUFileError
+            If the file is damaged, not ours, or newer than this version can read.
+        OSError
+            If the file cannot be opened.
+        """
+        header, arrays = io.read(path)
+        try:
+            if header["estimator"] != cls.__name__:
+                raise ValueError(f"expected a {cls.__name__}, got a {header['estimator']}")
+            estimator = cls(**header["params"])
+            estimator._validate_params()
+            estimator._restore(arrays)
+            estimator._describe(**header["errors"])
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise io.LTAUFileError(f"{path} does not hold a whole estimator: {error}") from error
+        return estimator
+
+    def _restore(self, arrays: Arrays) -> None:
+        """Take over the arrays of a file, once they are known to fit each other."""
+        self._densities = TrainingDensities.from_arrays(section(arrays, "densities."))
+        self._index = LatentIndex.from_arrays(section(arrays, "latents."))
+        if len(self._index) != len(self._densities):
+            raise ValueError("there are not as many latents as densities")
+        own_k, own_distances = int(arrays["own_k"]), arrays["own_distances"]
+        if own_distances.dtype != np.float64 or not (own_distances >= 0).all():
+            raise ValueError("the distances are not such")
+        if own_distances.shape != (len(self._densities) if own_k else 0,):
+            raise ValueError("there are not as many distances as densities")
+        self._own_distances = own_k, own_distances
+        learnt = section(arrays, "calibration.")
+        self.calibration_ = Calibration.from_arrays(learnt) if learnt else None
+        self.n_features_in_ = self._index.n_features
+        if "feature_names" in arrays:
+            names = arrays["feature_names"]
+            if names.dtype.kind != "U" or names.shape != (self.n_features_in_,):
+                raise ValueError("there are not as many names as features")
+            self.feature_names_in_ = names.astype(object)
+
+
+def _plain(value: Any) -> Any:
+    """Make a parameter one that JSON can hold."""
+    return value if isinstance(value, str | None) else np.asarray(value).tolist()
