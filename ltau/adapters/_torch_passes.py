@@ -13,7 +13,15 @@ from tqdm.auto import tqdm
 
 from ltau.adapters._torch_recorder import ErrorRecorder
 
-__all__ = ["evaluate", "find_layer", "latents", "one_row_a_sample", "outputs_of", "subtract"]
+__all__ = [
+    "evaluate",
+    "evaluation_mode",
+    "find_layer",
+    "latents",
+    "one_row_a_sample",
+    "outputs_of",
+    "subtract",
+]
 
 
 def evaluate(
@@ -56,7 +64,7 @@ def evaluate(
            [3.]], dtype=float32)
     """
     device = _device(model)
-    with torch.no_grad(), _evaluation_mode(model):
+    with torch.no_grad(), evaluation_mode(model):
         for batch in batches:
             try:
                 ids, (x, y) = batch
@@ -114,7 +122,7 @@ def latents(
     module = find_layer(model, layer)
     device = _device(model)
     rows = []
-    with torch.no_grad(), _evaluation_mode(model), outputs_of(module) as outputs:
+    with torch.no_grad(), evaluation_mode(model), outputs_of(module) as outputs:
         for batch in tqdm(batches, desc="latents", disable=not progress):
             inputs = batch if isinstance(batch, torch.Tensor) else batch[0]
             outputs.clear()
@@ -178,7 +186,7 @@ def one_row_a_sample(outputs: list[Any], layer: str, n: int | None = None) -> to
 
 
 @contextmanager
-def _evaluation_mode(model: torch.nn.Module) -> Iterator[None]:
+def evaluation_mode(model: torch.nn.Module) -> Iterator[None]:
     """Switch to evaluation mode, and every module back to its own mode afterwards."""
     modes = {module: module.training for module in model.modules()}
     model.eval()
