@@ -1,0 +1,7 @@
+"""Uncertainty of forces in the Atomic Simulation Environment."""
+
+from ltau.adapters.ase._calculator import UncertainCalculator
+from ltau.adapters.ase._monitor import UncertaintyMonitor
+from ltau.adapters.ase._results import Uncertainty
+
+__all__ = ["UncertainCalculator", "Uncertainty", "UncertaintyMonitor"]

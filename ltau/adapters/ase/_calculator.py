@@ -1,0 +1,148 @@
+"""A calculator that tells how wrong another one's forces are."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.calculators.calculator import BaseCalculator, Calculator, all_changes
+from numpy.typing import ArrayLike
+
+from ltau.adapters.ase._results import Uncertainty
+from ltau.estimator import LTAUEstimator
+
+__all__ = ["UncertainCalculator"]
+
+Latents = Callable[[Atoms, BaseCalculator], ArrayLike]
+
+
+class UncertainCalculator(Calculator):
+    """Add uncertainties of the forces to the results of any ASE calculator.
+
+    Energy, forces and all else are those of the inner calculator, bit for bit.
+
+    Parameters
+    ----------
+    calculator : ase calculator
+        What computes the forces.
+    estimator : LTAUEstimator
+        Fitted on latents of the same model, and per-atom force errors in eV/Å.
+    latents : callable
+        Called with the atoms and `calculator`, which has computed their forces by then,
+        it returns their latents, of shape (n_atoms, n_features).
+    **options
+        Options of `Uncertainty`: `level`, `tolerance`, `every`, `strata`, `unit_factor`,
+        `keep_latents`, `in_info` and `enabled`.
+
+    Attributes
+    ----------
+    calculator : ase calculator
+        The inner calculator. After a change of its parameters, call `reset`.
+    uncertainty : Uncertainty
+        What predicts; its attribute `enabled` switches the uncertainty off and on.
+
+    Raises
+    ------
+    TypeError
+        If there are no `latents` to call.
+    ValueError
+        If the inner calculator gives no forces, or from `Uncertainty`; and from a
+        calculation, if positions or latents are NaN, or as `Uncertainty.predict`.
+
+    Notes
+    -----
+    The results gain the names in ``uncertainty.properties``. Whenever a result is asked
+    for, they are copied to ``atoms.arrays`` and ``atoms.info`` too, as `Uncertainty.attach`
+    tells, and so reach files. A result that is asked for by its name is computed in any
+    step, whatever `every` says.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ase.build import molecule
+    >>> from ase.calculators.emt import EMT
+    >>> from ltau import LTAUEstimator
+    >>> from ltau.adapters.ase import UncertainCalculator
+    >>> def latents(atoms, calculator):
+    ...     distances = atoms.get_all_distances()
+    ...     return np.exp(-distances).sum(axis=1, keepdims=True)
+    >>> rng = np.random.default_rng(0)
+    >>> known = np.vstack([latents(molecule("H2O", vacuum=5.0), None)] * 20)
+    >>> known += 0.01 * rng.normal(size=known.shape)
+    >>> estimator = LTAUEstimator().fit(known, np.full((60, 5), 0.1), np.tile([8, 1, 1], 20))
+    >>> atoms = molecule("H2O", vacuum=5.0)
+    >>> atoms.calc = UncertainCalculator(EMT(), estimator, latents)
+    >>> forces = atoms.get_forces()
+    >>> atoms.arrays["forces_uncertainty"].round(1)
+    array([0.1, 0.1, 0.1])
+    >>> round(atoms.calc.results["forces_uncertainty_max"], 1)
+    0.1
+    """
+
+    def __init__(
+        self,
+        calculator: BaseCalculator,
+        estimator: LTAUEstimator,
+        latents: Latents,
+        **options: Any,
+    ) -> None:
+        super().__init__()
+        if "forces" not in calculator.implemented_properties:
+            raise ValueError(
+                "Expected a calculator that gives forces, got "
+                f"{type(calculator).__name__}, which gives {calculator.implemented_properties}."
+            )
+        if not callable(latents):
+            raise TypeError(
+                f"Expected latents to be a callable of atoms and calculator, got {latents!r}."
+            )
+        self.calculator = calculator
+        self.latents = latents
+        self.uncertainty = Uncertainty(estimator, **options)
+        self.implemented_properties = [
+            *calculator.implemented_properties,
+            *self.uncertainty.properties,
+        ]
+
+    def calculate(
+        self,
+        atoms: Atoms | None = None,
+        properties: Sequence[str] = ("forces",),
+        system_changes: Sequence[str] = all_changes,
+    ) -> None:
+        """Calculate properties by the inner calculator, and the uncertainty if it is due."""
+        if atoms is None:
+            raise ValueError("Expected atoms, got none, nor any of an earlier calculation.")
+        if not np.isfinite(atoms.positions).all():
+            raise ValueError("Expected finite positions, got NaN or infinity.")
+        due = False
+        if system_changes:
+            self.reset()
+            self.uncertainty.attach(atoms, {})  # nothing of an earlier step stays
+            due = self.uncertainty.step()
+        own = set(self.uncertainty.properties)
+        asked = self.uncertainty.enabled and not own.isdisjoint(properties)
+        for name in [name for name in properties if name not in own] or ["forces"]:
+            self.calculator.get_property(name, atoms)
+        results = {name: _copied(value) for name, value in self.calculator.results.items()}
+        if due or asked:
+            latents = self.latents(atoms, self.calculator)
+            results |= self.uncertainty.predict(latents, atoms)
+        super().calculate(atoms, list(properties), list(system_changes))
+        self.results |= results
+
+    def get_property(
+        self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True
+    ) -> Any:
+        """Give a result as ASE does, and leave the uncertainty with the atoms."""
+        value = super().get_property(name, atoms, allow_calculation)
+        if atoms is not None:
+            self.uncertainty.attach(atoms, self.results)
+        return value
+
+
+def _copied(value: object) -> object:
+    """Copy an array: some calculators overwrite theirs in the next step."""
+    return value.copy() if isinstance(value, np.ndarray) else value

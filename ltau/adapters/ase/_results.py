@@ -1,0 +1,309 @@
+"""From the latents of a structure's atoms to results under the names of this library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from copy import copy
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from ase.data import chemical_symbols
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from ltau.estimator import LTAUEstimator
+
+__all__ = ["PER_ATOM", "PER_STRUCTURE", "Results", "Uncertainty"]
+
+Results = dict[str, Any]
+
+PER_ATOM = (
+    "forces_uncertainty",
+    "forces_uncertainty_upper",
+    "forces_error_probability",
+    "ood_score",
+    "latents",
+)
+PER_STRUCTURE = ("forces_uncertainty_max", "forces_uncertainty_mean")
+
+_UNIT = "eV/Å"
+
+
+class Uncertainty:
+    """Predict the error of each atom's force from the atoms' latents.
+
+    Parameters
+    ----------
+    estimator : LTAUEstimator
+        Fitted on per-atom force errors. If it was fitted with strata, those of the atoms
+        are found as `strata` tells.
+    level : float, default=0.9
+        Probability with which the error stays below ``forces_uncertainty_upper``.
+    tolerance : float, optional
+        A force error, in eV/Å; if given, the results tell how probable a larger one is.
+    every : int, default=1
+        Predict in every so many steps, from the first one on.
+    strata : "elements" or callable, default="elements"
+        Strata of the atoms, used if the estimator has any: their atomic numbers, or what
+        the function gives for an `ase.Atoms`, of shape (n_atoms,).
+    unit_factor : float, optional
+        What the estimator's errors are multiplied with to be in eV/Å. By default 1, for
+        an estimator that was told no unit or this one.
+    keep_latents : bool, default=False
+        Whether to give the latents too: `ltau.selection.select` needs them.
+    in_info : bool, default=False
+        Whether to leave the results of the atoms in ``atoms.info`` too: ASE's traj files
+        hold that, and no arrays but its own.
+    enabled : bool, default=True
+        Whether to predict at all. The attribute may be set at any time.
+
+    Attributes
+    ----------
+    properties : tuple of str
+        Names of the results.
+
+    Raises
+    ------
+    NotFittedError
+        If the estimator is not fitted.
+    ValueError
+        If the estimator was fitted on errors of something else than forces, or in
+        another unit; if its strata are not elements; or a number is out of range.
+
+    Notes
+    -----
+    The results are, for each atom, in arrays of shape (n_atoms,):
+
+    - ``forces_uncertainty``: expected error of the force, the length of its difference
+      to the true force, in eV/Å;
+    - ``forces_uncertainty_upper``: error not exceeded with probability `level`, in eV/Å;
+    - ``forces_error_probability``: P(error > `tolerance`), if a tolerance was given;
+    - ``ood_score``: distance to the training atoms, about 1 where they are dense;
+    - ``latents``: of shape (n_atoms, n_features), if they are kept;
+
+    and for the structure ``forces_uncertainty_max`` and ``forces_uncertainty_mean``, in
+    eV/Å, over its atoms.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ase.build import molecule
+    >>> from ltau import LTAUEstimator
+    >>> from ltau.adapters.ase import Uncertainty
+    >>> rng = np.random.default_rng(0)
+    >>> latents = rng.normal(size=(60, 2))                  # of 20 molecules of water
+    >>> errors = np.full((60, 5), 0.1)                      # eV/Å
+    >>> elements = np.tile([8, 1, 1], 20)
+    >>> estimator = LTAUEstimator().fit(latents, errors, elements)
+    >>> uncertainty = Uncertainty(estimator, tolerance=0.2)
+    >>> results = uncertainty([[0.0, 0.0], [0.0, 0.0], [9.0, 9.0]], molecule("H2O"))
+    >>> results["forces_uncertainty"].round(1)
+    array([0.1, 0.1, 0.1])
+    >>> results["ood_score"] > 3
+    array([False, False,  True])
+    """
+
+    def __init__(
+        self,
+        estimator: LTAUEstimator,
+        *,
+        level: float = 0.9,
+        tolerance: float | None = None,
+        every: int = 1,
+        strata: str | Callable[[Atoms], ArrayLike] = "elements",
+        unit_factor: float | None = None,
+        keep_latents: bool = False,
+        in_info: bool = False,
+        enabled: bool = True,
+    ) -> None:
+        check_is_fitted(estimator)
+        _check_target(estimator, unit_factor)
+        if not _is_number(level) or not 0 <= level <= 1:
+            raise ValueError(f"Expected a level from 0 to 1, got {level!r}.")
+        if not isinstance(every, int | np.integer) or every < 1:
+            raise ValueError(f"Expected every to be an integer >= 1, got {every!r}.")
+        for name, value in {"tolerance": tolerance, "unit_factor": unit_factor}.items():
+            if value is not None and not (_is_number(value) and 0 < value < np.inf):
+                raise ValueError(f"Expected a positive, finite {name}, got {value!r}.")
+        if strata == "elements":
+            _check_elements(estimator)
+        elif not callable(strata):
+            raise ValueError(f'Expected strata "elements" or a callable, got {strata!r}.')
+        self.estimator = estimator
+        self.level = level
+        self.tolerance = tolerance
+        self.every = every
+        self.strata = strata
+        self.unit_factor = unit_factor
+        self.keep_latents = keep_latents
+        self.in_info = in_info
+        self.enabled = enabled
+        self._steps = 0
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """Names of the results, of the atoms and of the structure."""
+        optional = {
+            "forces_error_probability": self.tolerance is not None,
+            "latents": self.keep_latents,
+        }
+        return tuple(name for name in PER_ATOM if optional.get(name, True)) + PER_STRUCTURE
+
+    def __call__(self, latents: ArrayLike, atoms: Atoms) -> Results:
+        """Predict, if it is switched on and this step's turn.
+
+        Parameters
+        ----------
+        latents, atoms
+            As in `predict`.
+
+        Returns
+        -------
+        dict
+            The results, as in `predict`; empty where there is nothing to predict.
+
+        Raises
+        ------
+        ValueError
+            As `predict`.
+        """
+        return self.predict(latents, atoms) if self.step() else {}
+
+    def step(self) -> bool:
+        """Count a step.
+
+        Returns
+        -------
+        bool
+            Whether to predict in it. Latents need not be computed where not.
+        """
+        turn = self._steps % self.every == 0
+        self._steps += 1
+        return self.enabled and turn
+
+    def predict(self, latents: ArrayLike, atoms: Atoms) -> Results:
+        """Predict, whatever the step.
+
+        Parameters
+        ----------
+        latents : array-like of shape (n_atoms, n_features)
+            Latents of the atoms, of the model that the estimator was fitted on.
+        atoms : ase.Atoms
+            The structure.
+
+        Returns
+        -------
+        dict
+            The results by the names in `properties`.
+
+        Raises
+        ------
+        ValueError
+            If latents are NaN, infinite or of another shape, or the estimator saw no
+            atom of an element.
+        """
+        queries = np.asarray(latents, dtype=np.float32, order="C")
+        expected = (len(atoms), self.estimator.n_features_in_)
+        if queries.shape != expected:
+            raise ValueError(f"Expected latents of shape {expected}, got {queries.shape}.")
+        if not np.isfinite(queries).all():
+            bad = ~np.isfinite(queries).all(axis=1)
+            raise ValueError(f"Expected finite latents, got NaN or infinity for {_listed(bad)}.")
+        strata = self._strata(atoms)
+        factor = 1.0 if self.unit_factor is None else self.unit_factor
+        distribution, ood_score = self.estimator.predict_distribution(
+            queries, strata, return_ood_score=True
+        )
+        expectation = factor * distribution.mean()
+        results: Results = {
+            "forces_uncertainty": expectation,
+            "forces_uncertainty_upper": factor * distribution.quantile(self.level),
+            "ood_score": ood_score,
+            "forces_uncertainty_max": float(expectation.max()),
+            "forces_uncertainty_mean": float(expectation.mean()),
+        }
+        if self.tolerance is not None:
+            within = distribution.cdf(self.tolerance / factor)
+            results["forces_error_probability"] = 1.0 - within
+        if self.keep_latents:
+            results["latents"] = queries
+        return results
+
+    def attach(self, atoms: Atoms, results: Mapping[str, Any]) -> None:
+        """Copy the results to the structure, so that they reach files.
+
+        Of a calculator's results ASE writes those alone that it knows. Those of the atoms
+        go to ``atoms.arrays``, which files in extended XYZ format hold; those of the
+        structure go to ``atoms.info``, which traj files hold too.
+
+        Parameters
+        ----------
+        atoms : ase.Atoms
+            The structure. What an earlier step left is replaced, or taken away if
+            `results` does not have it.
+        results : mapping
+            What `predict` gave, or any results that hold it.
+        """
+        in_info = PER_STRUCTURE + PER_ATOM if self.in_info else PER_STRUCTURE
+        for name in PER_ATOM + PER_STRUCTURE:
+            atoms.arrays.pop(name, None)
+            atoms.info.pop(name, None)
+        for name in results.keys() & set(PER_ATOM):
+            atoms.arrays[name] = results[name].copy()
+        for name in results.keys() & set(in_info):
+            atoms.info[name] = copy(results[name])
+
+    def _strata(self, atoms: Atoms) -> NDArray[np.generic] | None:
+        known = self.estimator.strata_
+        if known is None:
+            return None
+        if callable(self.strata):
+            return np.asarray(self.strata(atoms))
+        unknown = sorted(set(atoms.numbers.tolist()) - set(known.tolist()))
+        if unknown:
+            raise ValueError(
+                f"The estimator was fitted on atoms of {_symbols(known.tolist())}, got "
+                f"{_symbols(unknown)}: {_listed(np.isin(atoms.numbers, unknown))}."
+            )
+        return atoms.numbers
+
+
+def _check_target(estimator: LTAUEstimator, unit_factor: float | None) -> None:
+    """Refuse an estimator of something else than forces in eV/Å, if it tells."""
+    target, unit = estimator.target_, estimator.unit_
+    if target not in (None, "forces"):
+        raise ValueError(f"Expected an estimator fitted on errors of forces, got one of {target}.")
+    if unit_factor is None and unit not in (None, _UNIT):
+        raise ValueError(
+            f"Expected an estimator fitted on errors in {_UNIT}, got one in {unit}: "
+            "give unit_factor, by which its errors are multiplied."
+        )
+
+
+def _check_elements(estimator: LTAUEstimator) -> None:
+    """Refuse strata that cannot be atomic numbers."""
+    known = estimator.strata_
+    if known is None:
+        return
+    if known.dtype.kind not in "iu" or not np.isin(known, np.arange(len(chemical_symbols))).all():
+        raise ValueError(
+            f"Expected an estimator whose strata are atomic numbers, got {known.tolist()}: "
+            "give strata, a function of the atoms."
+        )
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real)
+
+
+def _symbols(numbers: list[int]) -> str:
+    return ", ".join(chemical_symbols[number] for number in numbers)
+
+
+def _listed(chosen: ArrayLike) -> str:
+    """Name the first atoms of a mask."""
+    rows = np.flatnonzero(chosen)
+    more = ", ..." if rows.size > 5 else ""
+    return f"atoms {', '.join(map(str, rows[:5]))}{more}"

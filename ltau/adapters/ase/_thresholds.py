@@ -1,0 +1,70 @@
+"""Limits that numbers of a run may pass for some steps, and no longer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from numbers import Real
+
+import numpy as np
+
+__all__ = ["Thresholds"]
+
+
+class Thresholds:
+    """Count for how many steps in a row each number was above its limit.
+
+    Parameters
+    ----------
+    limits : mapping of str to float or None
+        The limit of each number, positive; None if it has none.
+    patience : int
+        Number of steps in a row that are too many.
+
+    Raises
+    ------
+    ValueError
+        If a limit or the patience is out of range.
+    """
+
+    def __init__(self, limits: Mapping[str, float | None], patience: int) -> None:
+        self.limits = {name: limit for name, limit in limits.items() if limit is not None}
+        for name, limit in self.limits.items():
+            if not _is_number(limit) or not 0 < limit < np.inf:
+                raise ValueError(f"Expected a positive, finite limit of {name}, got {limit!r}.")
+            if "probability" in name and limit >= 1:
+                raise ValueError(f"Expected a limit of {name} below 1, got {limit!r}.")
+        if not isinstance(patience, int | np.integer) or patience < 1:
+            raise ValueError(f"Expected patience to be an integer >= 1, got {patience!r}.")
+        self.patience = patience
+        self._counts = dict.fromkeys(self.limits, 0)
+
+    def passed(self, row: Mapping[str, float | None]) -> str | None:
+        """Count a step.
+
+        Parameters
+        ----------
+        row : mapping of str to float or None
+            The numbers of the step; None, which changes no count, where there is none.
+
+        Returns
+        -------
+        str or None
+            What was passed for too long, if anything; all counts then start again.
+        """
+        reached = []
+        for name, limit in self.limits.items():
+            value = row[name]
+            if value is None:
+                continue
+            self._counts[name] = self._counts[name] + 1 if value > limit else 0
+            if self._counts[name] >= self.patience:
+                reached.append(f"{name} = {value:.4g} > {limit:.4g}")
+        if not reached:
+            return None
+        self._counts = dict.fromkeys(self.limits, 0)
+        in_a_row = f" for {self.patience} steps in a row" if self.patience > 1 else ""
+        return " and ".join(reached) + in_a_row
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real)

@@ -1,0 +1,241 @@
+"""A wrapped calculator: the inner results as they are, and the uncertainty, in files too."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("ase")
+
+from ase.calculators.calculator import Calculator, PropertyNotImplementedError
+from ase.calculators.emt import EMT
+from ase.calculators.lj import LennardJones
+from ase.io import read, write
+from ase.md.verlet import VelocityVerlet
+
+from ltau.adapters.ase import UncertainCalculator, Uncertainty
+
+OF_ATOMS = ("forces_uncertainty", "forces_uncertainty_upper", "ood_score")
+
+
+class CountingEMT(EMT):
+    """EMT that counts its calculations."""
+
+    n_calculations = 0
+
+    def calculate(self, *args, **kwargs):
+        self.n_calculations += 1
+        super().calculate(*args, **kwargs)
+
+
+@pytest.fixture
+def uncertain(estimator, latents_of):
+    """Wrap a calculator, EMT unless told otherwise."""
+
+    def wrap(calculator=None, latents=latents_of, **options):
+        return UncertainCalculator(calculator or CountingEMT(), estimator, latents, **options)
+
+    return wrap
+
+
+def moved(atoms, step):
+    """Move the atoms, and calculate."""
+    atoms.positions[0, 0] += 0.01 * step
+    atoms.get_forces()
+    return atoms
+
+
+@pytest.mark.parametrize("inner", [EMT, LennardJones])
+def test_results_of_the_inner_calculator_are_the_same_bits(inner, uncertain, atoms):
+    plain, wrapped = atoms.copy(), atoms
+    plain.calc, wrapped.calc = inner(), uncertain(inner())
+    for _ in range(3):
+        for structure in (plain, wrapped):
+            structure.rattle(0.05, seed=3)
+        for name in ("energy", "free_energy", "energies", "forces"):
+            expected = plain.calc.get_property(name, plain)
+            np.testing.assert_array_equal(wrapped.calc.get_property(name, wrapped), expected)
+        expected = set(plain.calc.results) | set(wrapped.calc.uncertainty.properties)
+        assert wrapped.calc.results.keys() == expected
+
+
+def test_stress_of_a_crystal_is_the_same_bits(uncertain):
+    build = pytest.importorskip("ase.build")
+    plain = build.bulk("Cu", cubic=True) * (2, 2, 2)
+    plain.rattle(0.05)
+    wrapped = plain.copy()
+    plain.calc, wrapped.calc = EMT(), uncertain()
+    np.testing.assert_array_equal(wrapped.get_stress(), plain.get_stress())
+
+
+def test_uncertainty_is_that_of_the_latents(uncertain, estimator, latents_of, atoms):
+    atoms.calc = uncertain(tolerance=0.2)
+    expected = Uncertainty(estimator, tolerance=0.2)(latents_of(atoms), atoms)
+    atoms.get_potential_energy()
+    for name, value in expected.items():
+        np.testing.assert_array_equal(atoms.calc.results[name], value)
+        np.testing.assert_array_equal(atoms.calc.get_property(name, atoms), value)
+
+
+def test_latents_are_asked_of_the_calculator_after_its_calculation(uncertain, latents_of, atoms):
+    given = []
+
+    def latents(atoms, calculator):
+        given.append((calculator, calculator.results["forces"].copy()))
+        return latents_of(atoms)
+
+    inner = EMT()
+    atoms.calc = uncertain(inner, latents)
+    atoms.calc.get_property("forces_uncertainty", atoms)
+    assert given[0][0] is inner
+    np.testing.assert_array_equal(given[0][1], atoms.get_forces())
+
+
+def test_nothing_is_computed_twice_for_the_same_atoms(uncertain, latents_of, atoms):
+    calls = []
+
+    def latents(atoms, calculator):
+        calls.append(1)
+        return latents_of(atoms)
+
+    atoms.calc = uncertain(latents=latents)
+    for _ in range(2):
+        atoms.get_forces()
+        atoms.get_potential_energy()
+        atoms.calc.get_property("ood_score", atoms)
+    assert atoms.calc.calculator.n_calculations == len(calls) == 1
+    moved(atoms, 1)
+    assert atoms.calc.calculator.n_calculations == len(calls) == 2
+
+
+def test_uncertainty_comes_in_every_so_many_steps_and_leaves_nothing_stale(uncertain, atoms):
+    atoms.calc = uncertain(every=3)
+    given = []
+    for step in range(7):
+        moved(atoms, step + 1)
+        assert ("forces_uncertainty" in atoms.arrays) == ("ood_score" in atoms.calc.results)
+        given.append("forces_uncertainty" in atoms.arrays)
+    assert given == [True, False, False, True, False, False, True]
+
+
+def test_what_is_asked_for_by_name_is_computed_in_any_step(uncertain, latents_of, atoms, estimator):
+    atoms.calc = uncertain(every=100)
+    for step in range(3):
+        moved(atoms, step + 1)
+    calculations = atoms.calc.calculator.n_calculations
+    expected = estimator.predict(latents_of(atoms), atoms.numbers)
+    value = atoms.calc.get_property("forces_uncertainty", atoms)
+    np.testing.assert_allclose(value, expected)
+    np.testing.assert_allclose(atoms.arrays["forces_uncertainty"], expected)
+    assert atoms.calc.calculator.n_calculations == calculations
+
+
+def test_switched_off_it_computes_no_latents(uncertain, atoms):
+    def latents(atoms, calculator):
+        raise AssertionError
+
+    atoms.calc = uncertain(latents=latents, enabled=False)
+    atoms.get_forces()
+    assert "forces_uncertainty" not in atoms.arrays
+    with pytest.raises(PropertyNotImplementedError):
+        atoms.calc.get_property("forces_uncertainty", atoms)
+
+
+def test_results_outlive_a_later_calculation_of_the_inner_calculator(uncertain, atoms):
+    atoms.calc = uncertain()
+    forces = atoms.get_forces()
+    other = atoms.copy()
+    other.positions += np.random.default_rng(0).normal(scale=0.1, size=(8, 3))
+    atoms.calc.calculator.get_forces(other)  # EMT writes into its array of forces
+    np.testing.assert_array_equal(atoms.get_forces(), forces)
+
+
+def test_atoms_that_equal_those_calculated_get_arrays_too(uncertain, atoms):
+    calc = uncertain()
+    calc.get_forces(atoms)
+    twin = atoms.copy()
+    del twin.arrays["forces_uncertainty"]
+    calc.get_forces(twin)
+    assert calc.calculator.n_calculations == 1
+    np.testing.assert_array_equal(
+        twin.arrays["forces_uncertainty"], atoms.arrays["forces_uncertainty"]
+    )
+
+
+@pytest.mark.parametrize("name", ["run.extxyz", "run.xyz", "run.traj"])
+def test_results_come_back_from_files(name, uncertain, atoms, tmp_path):
+    is_traj = name.endswith("traj")
+    atoms.calc = uncertain(tolerance=0.2, keep_latents=True, in_info=is_traj)
+    for step in range(2):
+        moved(atoms, step)
+        write(tmp_path / name, atoms)
+        back = read(tmp_path / name)
+        of_atoms = back.info if is_traj else back.arrays
+        for key in (*OF_ATOMS, "forces_error_probability", "latents"):
+            np.testing.assert_allclose(of_atoms[key], atoms.arrays[key], atol=1e-8)
+        for key in ("forces_uncertainty_max", "forces_uncertainty_mean"):
+            np.testing.assert_allclose(back.info[key], atoms.calc.results[key])
+        np.testing.assert_allclose(back.get_forces(), atoms.get_forces(), atol=1e-8)
+
+
+def test_the_trajectory_of_a_run_holds_the_results(uncertain, atoms, tmp_path):
+    atoms.calc = uncertain(in_info=True)
+    VelocityVerlet(atoms, 1.0, trajectory=str(tmp_path / "md.traj")).run(3)
+    frames = read(tmp_path / "md.traj", ":")
+    assert len(frames) == 4
+    np.testing.assert_array_equal(frames[-1].info["ood_score"], atoms.arrays["ood_score"])
+
+
+def test_an_infinite_score_comes_back_from_a_file(uncertain, atoms, tmp_path):
+    atoms.calc = uncertain()
+    atoms.get_forces()
+    atoms.arrays["ood_score"][2] = np.inf  # of an atom whose neighbours are duplicates
+    write(tmp_path / "run.xyz", atoms)
+    assert read(tmp_path / "run.xyz").arrays["ood_score"][2] == np.inf
+
+
+def test_a_step_without_uncertainty_leaves_none_in_files(uncertain, atoms, tmp_path):
+    atoms.calc = uncertain(every=2)
+    for step in range(2):
+        moved(atoms, step + 1)
+        write(tmp_path / f"{step}.xyz", atoms)
+    assert "ood_score" in read(tmp_path / "0.xyz").arrays
+    assert "ood_score" not in read(tmp_path / "1.xyz").arrays
+
+
+def test_positions_that_are_not_finite_are_refused_before_any_calculation(uncertain, atoms):
+    atoms.calc = uncertain()
+    atoms.positions[0, 0] = np.nan
+    with pytest.raises(ValueError, match="Expected finite positions"):
+        atoms.get_forces()
+    assert atoms.calc.calculator.n_calculations == 0
+
+
+def test_a_failed_prediction_fails_again_and_leaves_no_arrays(uncertain, latents_of, atoms):
+    def latents(atoms, calculator):
+        values = latents_of(atoms)
+        return values if atoms.positions[0, 0] < 1 else values[:-1]
+
+    atoms.calc = uncertain(latents=latents)
+    atoms.get_forces()
+    atoms.positions[0, 0] = 1.5
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"latents of shape \(8, 4\), got \(7, 4\)"):
+            atoms.get_forces()
+        assert "forces_uncertainty" not in atoms.arrays
+
+
+def test_a_calculator_without_forces_is_refused(uncertain):
+    class Energies(Calculator):
+        implemented_properties = ("energy",)
+
+    with pytest.raises(ValueError, match=r"gives forces, got Energies, which gives \('energy',\)"):
+        uncertain(Energies())
+
+
+def test_latents_must_be_a_function(uncertain):
+    with pytest.raises(TypeError, match="latents to be a callable"):
+        uncertain(latents=np.zeros((8, 4)))
+
+
+def test_a_calculation_needs_atoms(uncertain):
+    with pytest.raises(ValueError, match="Expected atoms, got none"):
+        uncertain().calculate()
