@@ -7,6 +7,7 @@ its neighbours' rows.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 
 import numpy as np
@@ -135,14 +136,39 @@ class TrainingDensities:
         ndarray of shape (n_queries, n_bins)
             Probability of each bin, per `bin_size`.
         """
-        weights = weights / self.cumulative[rows, -1]
         result = np.empty((len(rows), self.n_bins))
+        for part, cumulative in self._averages(rows, weights):
+            # Where no neighbour has a count, rounding may leave a little less than nothing.
+            cumulative[:, 1:] = np.maximum(np.diff(cumulative), 0.0)
+            np.divide(cumulative, bin_size, out=result[part])
+        return result
+
+    def average_cdf(self, rows: NDArray[np.intp], weights: Floats) -> Floats:
+        """Average the cumulative distributions of each query's neighbours.
+
+        Parameters
+        ----------
+        rows, weights
+            As in `average`.
+
+        Returns
+        -------
+        ndarray of shape (n_queries, n_bins + 1)
+            Probability below each edge, from 0 to 1.
+        """
+        result = np.empty((len(rows), self.n_bins + 1))
+        result[:, 0] = 0.0
+        for part, cumulative in self._averages(rows, weights):
+            # Rounding may undo, by a little, that they rise, and that they end at 1.
+            np.maximum.accumulate(cumulative, axis=1, out=result[part, 1:])
+        result /= result[:, -1:]
+        return result
+
+    def _averages(self, rows: NDArray[np.intp], weights: Floats) -> Iterator[tuple[slice, Floats]]:
+        """Average the cumulative probabilities, in blocks of queries."""
+        weights = weights / self.cumulative[rows, -1]
         block = max(1, _BLOCK_VALUES // (rows.shape[1] * self.n_bins))
         for start in range(0, len(rows), block):  # never (n_queries, k, n_bins) at once
             part = slice(start, start + block)
             counts = self.cumulative.take(rows[part], axis=0, mode="clip")  # checks no bounds
-            average = np.einsum("qkb,qk->qb", counts, weights[part])
-            # Where no neighbour has a count, rounding may leave a little less than nothing.
-            average[:, 1:] = np.maximum(np.diff(average), 0.0)
-            np.divide(average, bin_size, out=result[part])
-        return result
+            yield part, np.einsum("qkb,qk->qb", counts, weights[part])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -72,6 +73,17 @@ class ErrorDistribution:
         self.probabilities = p
         self.edges = e
         self.scale = s
+
+    @classmethod
+    def _from_cdf(cls, cdf: Floats, edges: Floats, scale: Floats | None) -> Self:
+        """Make a distribution of what is known to be one: probabilities below each edge."""
+        distribution = cls.__new__(cls)
+        # Where nothing lies in a bin, rounding may leave a little less.
+        distribution.probabilities = np.maximum(cdf[:, 1:] - cdf[:, :-1], 0.0)
+        distribution.edges = edges
+        distribution.scale = np.ones(len(cdf)) if scale is None else scale
+        distribution._cdf_at_edges = cdf
+        return distribution
 
     def __len__(self) -> int:
         return len(self.probabilities)
@@ -352,7 +364,7 @@ class ErrorDistribution:
             bins = (cdf[:, 1:] < level[:, None]).sum(axis=1)
             rows = np.arange(len(self))
             before, after = cdf[rows, bins], cdf[rows, bins + 1]
-            fraction = np.clip((level - before) / (after - before), 0.0, 1.0)
+            fraction = np.minimum((level - before) / (after - before), 1.0)
             quantiles[:, column] = self.edges[bins] + fraction * self._widths[bins]
         return self.scale[:, None] * quantiles
 

@@ -146,7 +146,7 @@ class DomainMixin:
 
 def local_ratio(distances: Floats, own_distances: Floats) -> Floats:
     """Divide mean distances by those of the neighbours; nothing over nothing is 1."""
-    distance, reference = distances.mean(axis=1), own_distances.mean(axis=1)
+    distance, reference = distances.sum(axis=1), own_distances.sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(distance == reference, 1.0, distance / reference)
 

@@ -262,11 +262,9 @@ class PredictionMixin(DomainMixin):
         NotFittedError, ValueError
             As `predict`; and as `ood_score`, if that is asked for.
         """
-        probabilities, factors, scores = zip(
-            *self._averages(X, strata, return_ood_score), strict=True
-        )
+        cdfs, factors, scores = zip(*self._averages(X, strata, return_ood_score), strict=True)
         factor = None if factors[0] is None else _join(factors)
-        distribution = ErrorDistribution(_join(probabilities), self._densities.edges, factor)
+        distribution = ErrorDistribution._from_cdf(_join(cdfs), self._densities.edges, factor)
         return (distribution, _join(scores)) if return_ood_score else distribution
 
     def kneighbors(
@@ -369,17 +367,17 @@ class PredictionMixin(DomainMixin):
     def _averages(
         self, X: ArrayLike, strata: ArrayLike | None, ood_score: bool = False
     ) -> Iterator[tuple[Floats, Floats | None, Any]]:
-        """Average the neighbours' densities, batch by batch."""
+        """Average the neighbours' cumulative distributions, batch by batch."""
         return (
-            (self._densities.average(batch.rows, batch.weights), batch.factor, batch.ood_score)
+            (self._densities.average_cdf(batch.rows, batch.weights), batch.factor, batch.ood_score)
             for batch in self._neighbors(X, strata, ood_score)
         )
 
     def _distributions(self, X: ArrayLike, strata: ArrayLike | None) -> Iterator[ErrorDistribution]:
         """Predict the distributions of each batch."""
         return (
-            ErrorDistribution(probabilities, self._densities.edges, factor)
-            for probabilities, factor, _ in self._averages(X, strata)
+            ErrorDistribution._from_cdf(cdf, self._densities.edges, factor)
+            for cdf, factor, _ in self._averages(X, strata)
         )
 
     def _levels(self, q: ArrayLike, n_samples: int, groups: ArrayLike | None) -> Floats:
@@ -423,7 +421,9 @@ def _rebinned(
     densities: TrainingDensities, rows: NDArray[np.intp], weights: Floats, factor: Floats
 ) -> Floats:
     """Probability of each bin after stretching; the last one has all that lies above."""
-    stretched = ErrorDistribution(densities.average(rows, weights), densities.edges, factor)
+    stretched = ErrorDistribution._from_cdf(
+        densities.average_cdf(rows, weights), densities.edges, factor
+    )
     cdf = stretched.cdf(densities.edges)
     cdf[:, -1] = 1.0
     return np.diff(cdf)

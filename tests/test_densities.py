@@ -196,3 +196,17 @@ GOOD = np.array([[1, 3], [0, 2]], np.uint8)
 def test_arrays_that_are_no_cumulative_counts_are_refused(edges, cumulative, message):
     with pytest.raises(ValueError, match=message):
         TrainingDensities.from_arrays({"edges": np.array(edges), "cumulative": cumulative})
+
+
+def test_an_average_distribution_reaches_1_where_its_last_neighbour_does(rng):
+    counts = rng.integers(1, 200, (40, 12)).astype(np.uint16)
+    counts[:, 7:] = 0
+    densities = densities_of(ErrorBins.linear(1.0, 12), counts)
+    rows = rng.integers(40, size=(500, 9))
+    weights = rng.random((500, 9))
+    weights /= weights.sum(axis=1, keepdims=True)
+    cdf = densities.average_cdf(rows, weights)
+    assert (cdf[:, 0] == 0).all()
+    assert (cdf[:, 7:] == 1).all()
+    assert (np.diff(cdf) >= 0).all()
+    np.testing.assert_allclose(np.diff(cdf), densities.average(rows, weights), atol=1e-14)
