@@ -1,0 +1,159 @@
+"""What the uncertainty costs beside a compiled NequIP model's pass: acetylacetone, one thread."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ltau import LTAUEstimator
+
+pytest.importorskip("nequip")
+
+import ase.io
+import torch
+from nequip.utils import torch_default_dtype
+
+from ltau.adapters.nequip import (
+    UncertainNequIPCalculator,
+    compile_model,
+    latents,
+    load_model,
+)
+from ltau.adapters.nequip._latents import latents_of
+
+# torch, of its own parts, when it compiles
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning"),
+]
+
+DATA = Path(os.environ.get("LTAU_DATA", Path(__file__).parents[3] / "shared" / "data"))
+N_ROUNDS = 20  # each over 50 structures
+
+CONFIG = """
+run: [train]
+data:
+  _target_: nequip.data.datamodule.ASEDataModule
+  seed: 0
+  train_file_path: train.extxyz
+  val_file_path: test.extxyz
+  transforms:
+    - {_target_: nequip.data.transforms.NeighborListTransform, r_max: 5.0}
+    - _target_: nequip.data.transforms.ChemicalSpeciesToAtomTypeMapper
+      model_type_names: [H, C, O]
+  train_dataloader: {batch_size: 25, shuffle: true}
+  val_dataloader: {batch_size: 25}
+  stats_manager: {_target_: nequip.data.CommonDataStatisticsManager, type_names: [H, C, O]}
+trainer:
+  _target_: lightning.Trainer
+  accelerator: cpu
+  max_epochs: 3
+  logger: false
+  callbacks:
+    - {_target_: lightning.pytorch.callbacks.ModelCheckpoint, dirpath: ., save_last: true}
+training_module:
+  _target_: nequip.train.EMALightningModule
+  loss: {_target_: nequip.train.EnergyForceLoss, coeffs: {total_energy: 1.0, forces: 1.0}}
+  val_metrics: {_target_: nequip.train.EnergyForceMetrics, coeffs: {forces_mae: 1.0}}
+  optimizer: {_target_: torch.optim.Adam, lr: 0.01}
+  model:
+    _target_: nequip.model.NequIPGNNModel
+    seed: 0
+    model_dtype: float32
+    type_names: [H, C, O]
+    r_max: 5.0
+    num_layers: 2
+    l_max: 1
+    parity: false
+    num_features: 32
+    radial_mlp_depth: 1
+    radial_mlp_width: 32
+    avg_num_neighbors: "${training_data_stats:num_neighbors_mean}"
+    per_type_energy_scales: "${training_data_stats:forces_rms}"
+    per_type_energy_shifts: "${training_data_stats:per_atom_energy_mean}"
+"""
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory):
+    """Train for three epochs, which do for a timing; compile; find the training latents."""
+    source = DATA / "acac" / "train_300K.xyz.xz"
+    if not source.exists():
+        pytest.skip(f"there is no {source}: set LTAU_DATA")
+    folder = tmp_path_factory.mktemp("acac")
+    frames = ase.io.read(source, ":")
+    train = [atoms for number, atoms in enumerate(frames) if number % 10 != 9]
+    test = frames[9::10]
+    ase.io.write(folder / "train.extxyz", train)
+    ase.io.write(folder / "test.extxyz", test)
+    (folder / "config.yaml").write_text(CONFIG)
+    command = [sys.executable, "-m", "nequip.scripts.train", "-cp", folder, "-cn", "config"]
+    subprocess.run([*command, "hydra.run.dir=."], cwd=folder, check=True, capture_output=True)  # noqa: S603
+    model, here = folder / "model.nequip.pt2", Path.cwd()
+    os.chdir(folder)  # where the checkpoint's configuration has the training data
+    try:
+        compile_model("last.ckpt", model)
+    finally:
+        os.chdir(here)
+    numbers = np.concatenate([atoms.numbers for atoms in train])
+    return model, latents(model, train), numbers, test
+
+
+def paired(plain, uncertain, items):
+    """Time both on each item, in turn; give the quartiles of the ratio, and the times in ms."""
+    times = {plain: [], uncertain: []}
+    for number in range(N_ROUNDS):  # which comes first alternates: machines drift
+        for item in items:
+            for how in (plain, uncertain) if number % 2 else (uncertain, plain):
+                start = time.perf_counter()
+                how(item)
+                times[how].append(time.perf_counter() - start)
+    before, after = (np.array(times[how][len(items) :]) for how in (plain, uncertain))
+    return np.quantile(after / before, [0.25, 0.5, 0.75]), 1e3 * np.median(before)
+
+
+@pytest.mark.parametrize("index", ["flat", "ivf"])
+def test_one_pass(case, index):
+    """Energy and forces of 15 atoms with their uncertainty, and the same without."""
+    path, features, numbers, test = case
+    errors = np.load(DATA / "acac_nequip" / "train.npz")["errors"]  # (6750, 150)
+    estimator = LTAUEstimator(index=index, n_jobs=1, random_state=0)
+    estimator.fit(features, errors, numbers)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        model = load_model(path)
+        calculator = UncertainNequIPCalculator.from_model(model, estimator)
+        predict = calculator.uncertainty.predict
+
+        def forward(item):
+            model.module(item[1])
+
+        def forward_with_uncertainty(item):
+            predict(latents_of(model.module(item[1])), item[0])
+
+        def calculate(item):
+            calculator.uncertainty.enabled = False
+            calculator.calculate(item[0])
+
+        def calculate_with_uncertainty(item):
+            calculator.uncertainty.enabled = True
+            calculator.calculate(item[0])
+
+        with torch_default_dtype(torch.float64):
+            items = [(atoms, calculator.atoms_to_data(atoms)) for atoms in test]
+        for what, plain, uncertain in (
+            ("the model's pass", forward, forward_with_uncertainty),
+            ("the ASE calculation", calculate, calculate_with_uncertainty),
+        ):
+            (low, middle, high), before = paired(plain, uncertain, items)
+            print(
+                f"\n{what} with uncertainty, {index} index: {middle:.2f} [{low:.2f}, {high:.2f}] "
+                f"times that of {before:.2f} ms without"
+            )
+    finally:
+        torch.set_num_threads(threads)

@@ -1,0 +1,247 @@
+"""A NequIP calculator for ASE that tells how wrong its forces may be."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+import torch
+from ase import Atoms
+from ase.calculators.calculator import all_changes
+from nequip.data import AtomicDataDict
+from nequip.integrations.ase import NequIPCalculator
+from nequip.utils import torch_default_dtype
+from numpy.typing import NDArray
+
+from ltau.adapters.ase import Uncertainty
+from ltau.adapters.nequip._latents import latents_of
+from ltau.adapters.nequip._models import (
+    COMPILED_INPUTS,
+    COMPILED_OUTPUTS,
+    NequIPModel,
+    as_model,
+    known_elements,
+)
+from ltau.adapters.nequip._structures import Fields, check_atoms, check_neighbors
+from ltau.estimator import LTAUEstimator
+
+__all__ = ["UncertainNequIPCalculator"]
+
+_SAME_MODEL = 1e-3  # relative; compilation changes latents by 2e-6, TF32 by some 1e-4
+
+
+class UncertainNequIPCalculator(NequIPCalculator):
+    """Energy, forces and stress by NequIP, and how wrong the forces may be, in one pass.
+
+    Energies, forces and stress are bit for bit those of `NequIPCalculator`. The results
+    hold besides what `ltau.adapters.ase.Uncertainty` tells: for each atom
+    ``forces_uncertainty``, ``forces_uncertainty_upper`` and ``ood_score``, and for the
+    structure ``forces_uncertainty_max`` and ``forces_uncertainty_mean``. Whenever ASE
+    asks for a result they are copied to the atoms too, as `Uncertainty.attach` tells,
+    and so reach files.
+
+    Usually made by `from_model`.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        A NequIP model in evaluation mode, which gives forces and latents.
+    device : str or torch.device
+        Where it is to run.
+    estimator : LTAUEstimator
+        Fitted on this model's latents and errors of forces, in the model's units.
+    transforms : sequence of torch.nn.Module
+        What gives a structure the model's atom types and neighbours.
+    energy_units_to_eV, length_units_to_A : float, default=1.0
+        What the model's units are. The uncertainties are converted as the forces are.
+    **options
+        Options of `Uncertainty`: `level`, `tolerance`, `every`, `strata`, `keep_latents`,
+        `in_info` and `enabled`.
+
+    Attributes
+    ----------
+    uncertainty : Uncertainty
+        What predicts; its attribute `enabled` switches the uncertainty off and on.
+
+    Raises
+    ------
+    ValueError
+        If the model gives no forces or no latents; or the estimator belongs to another
+        model, or was fitted on errors of something else than forces; or an option is
+        out of range. In a calculation: if there are NaN positions, an element that the
+        model or the estimator does not know, or no neighbours.
+
+    Notes
+    -----
+    A result that is asked for by its name is computed in any step, whatever `every` says.
+
+    To find out whether it belongs to the model, the estimator's own notes are used: the
+    latents of one training structure, where it was fitted from a training folder. Of an
+    estimator without notes, the width of the latents is all that can be checked.
+
+    Examples
+    --------
+    >>> from ltau import LTAUEstimator
+    >>> from ltau.adapters.nequip import UncertainNequIPCalculator
+    >>> atoms.calc = UncertainNequIPCalculator.from_model(  # doctest: +SKIP
+    ...     "model.nequip.pt2", LTAUEstimator.load("model.ltau")
+    ... )
+    >>> atoms.get_forces()  # doctest: +SKIP
+    >>> atoms.calc.results["forces_uncertainty"]  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        device: str | torch.device,
+        *,
+        estimator: LTAUEstimator,
+        transforms: Sequence[torch.nn.Module],
+        energy_units_to_eV: float = 1.0,
+        length_units_to_A: float = 1.0,
+        **options: Any,
+    ) -> None:
+        factor = energy_units_to_eV / length_units_to_A
+        if factor != 1:
+            options["unit_factor"] = factor
+        self.uncertainty = Uncertainty(estimator, **options)
+        self._due = True  # whether it is this calculation's turn
+        super().__init__(
+            model,
+            device,
+            energy_units_to_eV=energy_units_to_eV,
+            length_units_to_A=length_units_to_A,
+            transforms=list(transforms),
+        )
+        self.implemented_properties = [
+            *NequIPCalculator.implemented_properties,
+            *self.uncertainty.properties,
+        ]
+        self._known = known_elements(self.transforms)
+        self._check_model(estimator)
+
+    @classmethod
+    def from_model(
+        cls,
+        model: str | os.PathLike[str] | torch.nn.Module | NequIPModel,
+        estimator: LTAUEstimator,
+        *,
+        device: str | torch.device = "cpu",
+        **options: Any,
+    ) -> Self:
+        """Make a calculator from a checkpoint, a package or a compiled model.
+
+        Parameters
+        ----------
+        model : str, path-like, NequIPModel or nequip GraphModel
+            Path of a model as in `load_model`, or a loaded one, which stays where it is.
+        estimator : LTAUEstimator
+            Fitted on this model's latents and errors of forces.
+        device : str or torch.device, default="cpu"
+            Where to run a model that is given by its path.
+        **options
+            Other arguments of the class: units, and options of `Uncertainty`.
+
+        Returns
+        -------
+        UncertainNequIPCalculator
+            The calculator.
+
+        Raises
+        ------
+        FileNotFoundError, TypeError, ValueError
+            If the model cannot be loaded, as in `load_model`; or as the class.
+        """
+        loaded = as_model(model, device)
+        return cls(
+            loaded.module,
+            loaded.device,
+            estimator=estimator,
+            transforms=loaded.transforms,
+            **options,
+        )
+
+    @classmethod
+    def _get_aoti_compile_target(cls) -> dict[str, Any]:
+        """Let ``from_compiled_model`` of the base class take a model that gives latents."""
+        return {"input": COMPILED_INPUTS, "output": COMPILED_OUTPUTS}
+
+    def calculate(
+        self,
+        atoms: Atoms,
+        properties: Sequence[str] = ("energy",),
+        system_changes: Sequence[str] = all_changes,
+    ) -> None:
+        """Calculate everything in one pass, and the uncertainty if it is due."""
+        asked = not set(self.uncertainty.properties).isdisjoint(properties)
+        self._due = (asked and self.uncertainty.enabled) or self.uncertainty.step()
+        try:
+            with torch_default_dtype(torch.float64):  # else nequip rounds the positions
+                super().calculate(atoms, properties, system_changes)
+        except Exception:
+            self.reset()  # or ASE would take what is there for the results
+            raise
+
+    def get_property(
+        self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True
+    ) -> Any:
+        """Give a result as ASE does, and leave the uncertainty with the atoms."""
+        try:
+            return super().get_property(name, atoms, allow_calculation)
+        finally:
+            if atoms is not None:
+                self.uncertainty.attach(atoms, self.results)
+
+    def atoms_to_data(self, atoms: Atoms) -> Fields:
+        """Make the model's input of a structure, checked."""
+        check_atoms(atoms, self._known)
+        data = super().atoms_to_data(atoms)
+        check_neighbors(data)
+        return data
+
+    def save_extra_outputs(self, out: Fields) -> None:
+        """Predict the uncertainty from the latents of this pass; nequip calls this."""
+        if self._due:
+            self.results.update(self.uncertainty.predict(latents_of(out), self.atoms))
+
+    def _check_model(self, estimator: LTAUEstimator) -> None:
+        """Run the model once, to see whether it is the one that the estimator is for."""
+        probe = getattr(estimator, "notes_", {}).get("probe")
+        atoms = self._dimer() if probe is None else _structure(probe)
+        check_atoms(atoms, self._known, "a structure that the estimator was fitted on")
+        with torch_default_dtype(torch.float64):
+            out = self.call_model(self.atoms_to_data(atoms))
+        if AtomicDataDict.FORCE_KEY not in out:
+            raise ValueError(f"Expected a model that gives forces, got {', '.join(out)} alone.")
+        latents = latents_of(out)
+        if latents.shape[1] != estimator.n_features_in_:
+            raise ValueError(
+                f"Expected a model with latents of width {estimator.n_features_in_}, on which "
+                f"the estimator was fitted, got {latents.shape[1]}."
+            )
+        if probe is not None:
+            _compare(latents, np.asarray(probe["latents"], float))
+
+    def _dimer(self) -> Atoms:
+        """Make the simplest structure that the model can take, well within any cutoff."""
+        element = np.flatnonzero(self._known)[0]
+        return Atoms([element, element], [[0.0, 0.0, 0.0], [0.3, 0.0, 0.0]])
+
+
+def _structure(probe: Mapping[str, Any]) -> Atoms:
+    return Atoms(probe["numbers"], probe["positions"], cell=probe["cell"], pbc=probe["pbc"])
+
+
+def _compare(latents: NDArray[np.float32], expected: NDArray[np.float64]) -> None:
+    """Refuse a model that gives other latents for the structure in the estimator's notes."""
+    if latents.shape != expected.shape:
+        raise ValueError(f"Expected a probe of shape {latents.shape}, got {expected.shape}.")
+    difference = np.abs(latents - expected).max() / np.abs(expected).max()
+    if not difference <= _SAME_MODEL:
+        raise ValueError(
+            "The estimator belongs to another model, or another checkpoint of this one: on "
+            f"a structure that it was fitted on, the latents differ by {difference:.2g} of "
+            "the largest."
+        )

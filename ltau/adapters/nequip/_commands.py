@@ -1,0 +1,82 @@
+"""What ``ltau nequip`` runs, with the options of the command line."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+
+import ase.io
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+from tqdm.auto import tqdm
+
+from ltau.adapters.nequip._calculator import UncertainNequIPCalculator
+from ltau.adapters.nequip._compile import compile_model
+from ltau.adapters.nequip._frames import save_frames
+from ltau.adapters.nequip._run import fit_run
+from ltau.estimator import LTAUEstimator
+
+__all__ = ["COMMANDS"]
+
+
+def _fit(options: Namespace) -> None:
+    """Fit an estimator to a training's folder, and save it."""
+    fitted = fit_run(
+        options.training,
+        estimator=LTAUEstimator(
+            options.n_neighbors, burn_in=options.burn_in, scaling=options.scaling
+        ),
+        checkpoint=options.checkpoint,
+        target=options.target,
+        device=options.device,
+        progress=sys.stderr.isatty(),
+    )
+    fitted.save(options.output)
+    print(
+        f"{options.output}: errors of {fitted.target_} ({fitted.unit_}), "
+        f"of {fitted.n_samples_fit_} samples up to epoch {fitted.notes_['epoch']}"
+    )
+
+
+def _predict(options: Namespace) -> None:
+    """Write structures with the model's energies and forces, and how wrong the forces may be."""
+    calculator = UncertainNequIPCalculator.from_model(
+        options.model,
+        LTAUEstimator.load(options.estimator),
+        level=options.level,
+        device=options.device,
+    )
+    frames = ase.io.iread(options.structures, ":")
+    predicted = []
+    for number, atoms in enumerate(tqdm(frames, disable=not sys.stderr.isatty())):
+        try:
+            predicted.append(_predicted(atoms, calculator))
+        except ValueError as error:
+            raise ValueError(f"frame {number} of {options.structures}: {error}") from error
+    if not predicted:
+        raise ValueError(f"Expected structures in {options.structures}, got none.")
+    save_frames(options.output, predicted)
+    largest = max(atoms.info["forces_uncertainty_max"] for atoms in predicted)
+    print(
+        f"{options.output}: {len(predicted)} structures; "
+        f"the largest expected error of a force is {largest:.3g} eV/Å"
+    )
+
+
+def _predicted(atoms: Atoms, calculator: UncertainNequIPCalculator) -> Atoms:
+    """Run the model once; what the uncertainty adds, the calculator puts into the structure."""
+    atoms.calc = calculator
+    atoms.get_forces()
+    results = calculator.results
+    kept = {name: results[name] for name in ("energy", "forces", "stress") if name in results}
+    atoms.calc = SinglePointCalculator(atoms, **kept)
+    return atoms
+
+
+def _compile(options: Namespace) -> None:
+    """Compile a model that gives its latents too."""
+    compile_model(options.model, options.output, device=options.device)
+    print(f"{options.output}: gives energies, forces, stress and latents")
+
+
+COMMANDS = {"fit": _fit, "predict": _predict, "compile": _compile}

@@ -1,0 +1,152 @@
+"""The frames of a training set: their numbers in a log, and a copy of them on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import ase.io
+import numpy as np
+import torch
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+from nequip.data import AtomicDataDict, register_fields
+from torch.utils.data import Dataset
+
+from ltau._files import write_whole
+
+__all__ = [
+    "ATOM_KEY",
+    "FRAMES",
+    "FRAME_KEY",
+    "NumberedFrames",
+    "fingerprint",
+    "has_labels",
+    "load_frames",
+    "read_frames",
+    "save_frames",
+]
+
+FRAMES = "frames.extxyz"  # in the folder of the logs
+
+FRAME_KEY, ATOM_KEY = "ltau_frame", "ltau_atom"
+
+# On import, so that processes that load data, which get no more than a dataset, know them too.
+register_fields(graph_fields=[FRAME_KEY], node_fields=[ATOM_KEY], long_fields=[FRAME_KEY, ATOM_KEY])
+
+_DECIMALS = 8  # of positions in extended XYZ
+
+Data = dict[str, torch.Tensor]
+
+
+class NumberedFrames(Dataset[Data]):
+    """Frames of a dataset, each with its own number and those of its atoms.
+
+    A frame's number is its place in the dataset; its atoms follow those of the frame
+    before. The numbers travel with the data, through samplers, workers and batches; the
+    model does not get to see them.
+
+    Parameters
+    ----------
+    dataset : torch.utils.data.Dataset
+        The frames, as nequip has them.
+    n_atoms : sequence of int
+        Number of atoms of each frame.
+    """
+
+    def __init__(self, dataset: Dataset[Data], n_atoms: Sequence[int]) -> None:
+        self.dataset = dataset
+        self._first_atom = np.cumsum([0, *n_atoms])
+
+    def __len__(self) -> int:
+        return len(self._first_atom) - 1
+
+    def __getitem__(self, index: int) -> Data:
+        return self._numbered(index, self.dataset[index])
+
+    def __getitems__(self, indices: Sequence[int]) -> list[Data]:
+        """Give a whole batch, at once where the dataset can."""
+        fetch = getattr(self.dataset, "__getitems__", None)
+        items = fetch(indices) if callable(fetch) else [self.dataset[i] for i in indices]
+        return [self._numbered(*item) for item in zip(indices, items, strict=True)]
+
+    def _numbered(self, index: int, data: Data) -> Data:
+        first, end = self._first_atom[index : index + 2].tolist()
+        return {
+            **data,
+            FRAME_KEY: torch.tensor([[int(index)]]),
+            ATOM_KEY: torch.arange(first, end)[:, None],
+        }
+
+
+def read_frames(dataset: Any) -> list[Atoms]:
+    """Read the structures of a dataset of nequip, with the energies and forces it has.
+
+    Positions are rounded to what a file holds, so that they are the same after reading it.
+    """
+    return [_to_atoms(dataset[number], number) for number in range(len(dataset))]
+
+
+def _to_atoms(data: Data, number: int) -> Atoms:
+    if AtomicDataDict.ATOMIC_NUMBERS_KEY not in data:
+        raise ValueError(
+            f"Expected training frames with {AtomicDataDict.ATOMIC_NUMBERS_KEY!r}, "
+            f"got {sorted(data)} in frame {number}."
+        )
+    arrays = {key: value.numpy() for key, value in data.items()}
+    cell, pbc = arrays.get(AtomicDataDict.CELL_KEY), arrays.get(AtomicDataDict.PBC_KEY)
+    atoms = Atoms(
+        numbers=arrays[AtomicDataDict.ATOMIC_NUMBERS_KEY].ravel(),
+        positions=np.round(arrays[AtomicDataDict.POSITIONS_KEY], _DECIMALS),
+        cell=None if cell is None else cell.reshape(3, 3),
+        pbc=None if pbc is None else pbc.ravel(),
+    )
+    labels = {}
+    if AtomicDataDict.TOTAL_ENERGY_KEY in arrays:
+        labels["energy"] = arrays[AtomicDataDict.TOTAL_ENERGY_KEY].item()
+    if AtomicDataDict.FORCE_KEY in arrays:
+        labels["forces"] = arrays[AtomicDataDict.FORCE_KEY]
+    atoms.calc = SinglePointCalculator(atoms, **labels)
+    return atoms
+
+
+def has_labels(frames: Sequence[Atoms], name: str) -> bool:
+    """Whether frames have energies, or forces: all of them, or none."""
+    labels = [frame.calc.results.get(name) for frame in frames]
+    lacking = [i for i, label in enumerate(labels) if label is None or not np.isfinite(label).all()]
+    if lacking and any(label is not None for label in labels):
+        raise ValueError(
+            f"Expected {name} of all training frames, without NaN, or of none; "
+            f"{len(lacking)} of {len(frames)} lack them: the first is frame {lacking[0]}."
+        )
+    return not lacking
+
+
+def fingerprint(frames: Iterable[Atoms]) -> str:
+    """Digest the structures and their order."""
+    digest = hashlib.sha256()
+    for frame in frames:
+        digest.update(np.append(len(frame), frame.numbers).astype("<i8").tobytes())
+        digest.update(np.asarray(frame.pbc, bool).tobytes())
+        for lengths in (frame.positions, frame.cell.array):
+            digest.update((lengths + 0.0).astype("<f8").tobytes())  # -0.0 becomes 0.0
+    return digest.hexdigest()
+
+
+def save_frames(path: Path, frames: list[Atoms]) -> None:
+    """Write structures, with their labels, to a file of extended XYZ."""
+
+    def write(file: IO[bytes]) -> None:
+        text = io.TextIOWrapper(file, encoding="utf-8")
+        ase.io.write(text, frames, format="extxyz")
+        text.detach()
+
+    write_whole(path, write)
+
+
+def load_frames(path: Path) -> list[Atoms]:
+    """Read structures from a file of extended XYZ."""
+    return list(ase.io.iread(path, index=":", format="extxyz"))

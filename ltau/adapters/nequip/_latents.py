@@ -1,0 +1,140 @@
+"""Latents of a NequIP model: the final invariant features of each atom."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from ase import Atoms
+from nequip.data import AtomicDataDict
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+from tqdm.auto import tqdm
+
+from ltau.adapters.nequip._models import LATENTS, NequIPModel, as_model
+from ltau.adapters.nequip._state import nequip_state
+from ltau.adapters.nequip._structures import Fields, check_atoms, read
+
+__all__ = ["latents", "latents_of"]
+
+
+def latents(
+    model: str | os.PathLike[str] | torch.nn.Module | NequIPModel,
+    frames: Iterable[Atoms] | Dataset[Any],
+    *,
+    batch_size: int = 32,
+    device: str | torch.device = "cpu",
+    progress: bool = False,
+) -> NDArray[np.float32]:
+    """Compute the latents of all atoms of some structures.
+
+    The latents are the node features from which NequIP reads out the energy of each
+    atom. They are invariant to translation, rotation and the order of the atoms. Forces
+    are not computed, except by a compiled model, which always does.
+
+    Parameters
+    ----------
+    model : str, path-like, NequIPModel or nequip GraphModel
+        Path of a model as in `load_model`, or a loaded one, which stays where it is.
+    frames : iterable of ase.Atoms, or dataset of nequip
+        The structures, each with at least two atoms that are neighbours. The latents of
+        an atom without neighbours in a structure that has some are all zero.
+    batch_size : int, default=32
+        Structures that go through the model at once; a compiled one takes one at a time.
+    device : str or torch.device, default="cpu"
+        Where to run a model that is given by its path.
+    progress : bool, default=False
+        Whether to show a progress bar.
+
+    Returns
+    -------
+    ndarray of shape (n_atoms, n_features), float32
+        A row for each atom, in the order of the structures.
+
+    Raises
+    ------
+    FileNotFoundError, TypeError, ValueError
+        If the model cannot be loaded, as in `load_model`, or gives no latents; there
+        are no structures, or one has no atoms, an element that the model does not know,
+        NaN positions, or no neighbours.
+
+    Examples
+    --------
+    >>> from ase.io import read
+    >>> from ltau.adapters.nequip import latents
+    >>> latents("run/last.ckpt", read("train.extxyz", ":")).shape  # doctest: +SKIP
+    (6750, 32)
+    """
+    if not isinstance(batch_size, int | np.integer) or batch_size < 1:
+        raise ValueError(f"Expected a batch_size >= 1, got {batch_size!r}.")
+    loaded = as_model(model, device)
+    frames = frames if isinstance(frames, Dataset) else list(_each(frames))
+    if not len(frames):  # type: ignore[arg-type]
+        raise ValueError("Expected at least one structure, got none.")
+    if isinstance(frames, list):  # a dataset may be too large to be read twice
+        for number, atoms in enumerate(frames):
+            check_atoms(atoms, loaded.known, _name(number))
+    rows = []
+    with (
+        nequip_state(),
+        _without_forces(loaded),
+        tqdm(total=len(frames), desc="latents", disable=not progress) as bar,  # type: ignore[arg-type]
+    ):
+        for batch in _batches(frames, loaded, 1 if loaded.compiled else int(batch_size)):
+            rows.append(latents_of(loaded.module(_joined(batch, loaded))))
+            bar.update(len(batch))
+    return np.concatenate(rows)
+
+
+def latents_of(output: Fields) -> NDArray[np.float32]:
+    """Take the latents out of what a model gave, shape (n_atoms, n_features)."""
+    if LATENTS not in output:
+        raise ValueError(f"Expected a model that gives {LATENTS}, got {', '.join(output)}.")
+    features = output[LATENTS].detach().to("cpu", torch.float32).numpy()
+    return np.ascontiguousarray(features)
+
+
+def _each(frames: Any) -> Iterable[Any]:
+    """Refuse a single structure, which is an iterable too: of its atoms."""
+    if isinstance(frames, Atoms) or not isinstance(frames, Iterable):
+        raise TypeError(
+            f"Expected a list of ase.Atoms or a dataset of nequip, got {type(frames).__name__}."
+        )
+    return frames
+
+
+def _batches(frames: Any, model: NequIPModel, size: int) -> Iterator[list[Fields]]:
+    for start in range(0, len(frames), size):
+        numbers = range(start, min(start + size, len(frames)))
+        yield [read(frames[number], model, _name(number)) for number in numbers]
+
+
+def _joined(batch: list[Fields], model: NequIPModel) -> Fields:
+    joined = batch[0] if model.compiled else AtomicDataDict.batched_from_list(batch)
+    return AtomicDataDict.to_(joined, model.device)
+
+
+def _name(number: int) -> str:
+    return f"frame {number}"
+
+
+@contextmanager
+def _without_forces(model: NequIPModel) -> Iterator[None]:
+    """Leave out the derivatives of the energy, and with them all gradients.
+
+    A module that was told so works without; a model that has none to tell may yet take
+    derivatives of its own, and keeps gradients.
+    """
+    modules = [part for part in model.module.modules() if getattr(part, "do_derivatives", False)]
+    for part in modules:
+        part.do_derivatives = False  # type: ignore[assignment]
+    try:
+        with torch.set_grad_enabled(not modules and torch.is_grad_enabled()):
+            yield
+    finally:
+        for part in modules:
+            part.do_derivatives = True  # type: ignore[assignment]

@@ -1,0 +1,95 @@
+"""Structures as a NequIP model's input, checked before the model runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from ase import Atoms
+from ase.data import chemical_symbols
+from nequip.data import AtomicDataDict, from_ase
+from numpy.typing import NDArray
+
+from ltau.adapters.nequip._models import NequIPModel
+
+__all__ = ["Fields", "check_atoms", "check_neighbors", "read"]
+
+Fields = dict[str, torch.Tensor]
+
+_GEOMETRY = (
+    AtomicDataDict.POSITIONS_KEY,
+    AtomicDataDict.CELL_KEY,
+    AtomicDataDict.PBC_KEY,
+    AtomicDataDict.ATOMIC_NUMBERS_KEY,
+)
+
+
+def read(frame: Atoms | Mapping[str, torch.Tensor], model: NequIPModel, name: str) -> Fields:
+    """Give a structure the model's atom types and neighbours.
+
+    Parameters
+    ----------
+    frame : ase.Atoms or mapping
+        The structure, or an item of a nequip dataset. Of an item's fields only the
+        geometry is taken: its types and neighbours may be those of another model.
+    model : NequIPModel
+        The model.
+    name : str
+        What errors call the structure.
+
+    Returns
+    -------
+    dict
+        The model's input, on the CPU. Must be called under `nequip_state`.
+    """
+    if isinstance(frame, Mapping):
+        if AtomicDataDict.ATOMIC_NUMBERS_KEY not in frame:
+            raise ValueError(f"Expected {name} to have atomic numbers, got {', '.join(frame)}.")
+        fields = {key: frame[key] for key in _GEOMETRY if key in frame}
+        numbers = fields[AtomicDataDict.ATOMIC_NUMBERS_KEY].numpy().ravel()
+        _check(numbers, [fields[AtomicDataDict.POSITIONS_KEY].numpy()], model.known, name)
+    else:
+        check_atoms(frame, model.known, name)
+        bare = Atoms(frame.numbers, frame.positions, cell=frame.cell, pbc=frame.pbc)
+        fields = from_ase(bare)  # without the labels, which need not be well formed
+    for transform in model.transforms:
+        fields = transform(fields)
+    check_neighbors(fields, name)
+    return fields
+
+
+def check_atoms(atoms: Atoms, known: NDArray[np.bool_], name: str = "the structure") -> None:
+    """Refuse a structure without atoms, with NaN, or with elements unknown to the model."""
+    if not isinstance(atoms, Atoms):
+        raise TypeError(f"Expected {name} to be an ase.Atoms, got {type(atoms).__name__}.")
+    _check(atoms.numbers, [atoms.positions, atoms.cell.array], known, name)
+
+
+def check_neighbors(fields: Fields, name: str = "the structure") -> None:
+    """Refuse a structure in which no atom has a neighbour: nothing tells its atoms apart."""
+    if not fields[AtomicDataDict.EDGE_INDEX_KEY].shape[1]:
+        raise ValueError(
+            f"Expected atoms with neighbours within the model's cutoff, got none in {name}."
+        )
+
+
+def _check(
+    numbers: NDArray[np.intp],
+    geometry: list[NDArray[np.generic]],
+    known: NDArray[np.bool_],
+    name: str,
+) -> None:
+    if not len(numbers):
+        raise ValueError(f"Expected atoms in {name}, got none.")
+    if not all(np.isfinite(part).all() for part in geometry):
+        raise ValueError(f"Expected finite positions and cell, got NaN or infinity in {name}.")
+    if not known[numbers].all():
+        elements, unknown = np.flatnonzero(known), np.unique(numbers[~known[numbers]])
+        raise ValueError(
+            f"The model knows {_symbols(elements)}, got {_symbols(unknown)} in {name}."
+        )
+
+
+def _symbols(elements: NDArray[np.generic]) -> str:
+    return ", ".join(chemical_symbols[number] for number in elements.tolist())

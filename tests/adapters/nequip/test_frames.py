@@ -1,0 +1,103 @@
+"""Training structures, kept in a file and known again."""
+
+import tempfile
+from pathlib import Path
+
+import hypothesis.extra.numpy as npst
+import numpy as np
+import pytest
+from ase import Atoms
+from ase.calculators.singlepoint import SinglePointCalculator
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from nequip.data import from_ase
+
+from ltau.adapters.nequip._frames import (
+    fingerprint,
+    has_labels,
+    load_frames,
+    read_frames,
+    save_frames,
+)
+from ltau.adapters.nequip._state import nequip_state
+
+LENGTHS = st.floats(-1e5, 1e5)
+
+
+@st.composite
+def structures(draw):
+    """Structures of any shape."""
+    numbers = draw(st.lists(st.integers(1, 100), min_size=1, max_size=4))
+    atoms = Atoms(
+        numbers,
+        draw(npst.arrays(float, (len(numbers), 3), elements=LENGTHS)),
+        cell=draw(npst.arrays(float, (3, 3), elements=st.floats(1, 9))),
+        pbc=draw(st.tuples(st.booleans(), st.booleans(), st.booleans())),
+    )
+    atoms.calc = SinglePointCalculator(atoms, energy=1.5, forces=np.zeros((len(numbers), 3)))
+    return atoms
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(structures(), min_size=1, max_size=3))
+def test_a_file_keeps_the_fingerprint_of_what_nequip_has(drawn):
+    with nequip_state():
+        frames = read_frames([from_ase(atoms) for atoms in drawn])
+    for atoms, original in zip(frames, drawn, strict=True):
+        np.testing.assert_allclose(atoms.positions, original.positions, rtol=0, atol=5.1e-9)
+        np.testing.assert_array_equal(atoms.cell, original.cell)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "frames.extxyz"
+        save_frames(path, frames)
+        kept = load_frames(path)
+    assert fingerprint(kept) == fingerprint(frames)
+    assert [atoms.get_potential_energy() for atoms in kept] == [1.5] * len(frames)
+
+
+def carbon(**changes):
+    given = {"symbols": "C2", "positions": [[0, 0, 0], [1, 0, 0]], "cell": [5, 5, 5], "pbc": True}
+    return Atoms(**(given | changes))
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        [carbon(symbols="CN")],
+        [carbon(positions=[[1, 0, 0], [0, 0, 0]])],
+        [carbon(positions=[[0, 0, 0], [1.0001, 0, 0]])],
+        [carbon(cell=[5, 5, 5.1])],
+        [carbon(pbc=False)],
+        [carbon(), carbon()],
+        [],
+    ],
+)
+def test_other_structures_have_another_fingerprint(others):
+    assert fingerprint(others) != fingerprint([carbon()])
+    assert fingerprint([carbon(positions=[[-0.0, 0, 0], [1, 0, 0]])]) == fingerprint([carbon()])
+
+
+def test_frames_are_told_from_their_parts():
+    """Two frames of one atom, and one frame of two."""
+    one = carbon(pbc=False, cell=None)
+    assert fingerprint([one]) != fingerprint([one[:1], one[1:]])
+
+
+def test_frames_without_elements_are_refused():
+    with nequip_state():
+        data = from_ase(carbon())
+    del data["atomic_numbers"]
+    with pytest.raises(ValueError, match=r"'atomic_numbers', got .*'pos'.* in frame 0"):
+        read_frames([data])
+
+
+def test_labels_are_those_of_all_frames_or_of_none():
+    def labelled(**labels):
+        atoms = carbon()
+        atoms.calc = SinglePointCalculator(atoms, **labels)
+        return atoms
+
+    assert has_labels([labelled(energy=1.0)] * 2, "energy")
+    assert not has_labels([labelled(energy=1.0)] * 2, "forces")
+    for lacking in (labelled(), labelled(energy=np.nan), labelled(energy=np.inf)):
+        with pytest.raises(ValueError, match=r"energy of all .* 1 of 2 lack them: .* frame 1\."):
+            has_labels([labelled(energy=1.0), lacking], "energy")
