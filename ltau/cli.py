@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from ltau import __version__
 
 __all__ = ["main"]
+
+_DEMOS = {"diamonds": "demo", "nequip": "nequip,plot"}  # with the extras that they need
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -30,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = ArgumentParser(prog="ltau", description="Error bars from training errors.")
     parser.add_argument("--version", action="version", version=f"ltau {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
-    _add_demo(commands.add_parser("demo", help="train a network on real data and fit LTAU to it"))
+    _add_demo(commands.add_parser("demo", help="train a small model and fit LTAU to its errors"))
     nequip = commands.add_parser("nequip", help="how wrong the forces of a NequIP model are")
     _add_nequip(nequip.add_subparsers(dest="nequip_command", required=True))
     options = parser.parse_args(arguments)
@@ -38,6 +41,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _add_demo(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "name",
+        nargs="?",
+        choices=list(_DEMOS),
+        default="diamonds",
+        help="prices of diamonds (default), or a force field that NequIP learns",
+    )
     parser.add_argument(
         "--output", type=Path, default=Path("ltau-demo"), help="folder for the pictures"
     )
@@ -48,14 +58,15 @@ def _add_demo(parser: ArgumentParser) -> None:
 
 def _demo(parser: ArgumentParser, options: Namespace) -> None:
     try:
-        from ltau.demo import run
+        demo = import_module(f"ltau.demo.{options.name}")
     except ModuleNotFoundError as error:
-        parser.exit(1, f"ltau demo needs {error.name}: pip install 'ltau[demo]'\n")
+        command, extras = f"ltau demo {options.name}", _DEMOS[options.name]
+        parser.exit(1, f"{command} needs {error.name}: pip install 'ltau[{extras}]'\n")
     try:
         options.output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         parser.error(f"cannot write to the folder {options.output}: {error.strerror}")
-    run(options.output, n_epochs=options.epochs, seed=options.seed)
+    demo.run(options.output, n_epochs=options.epochs, seed=options.seed)
 
 
 def _add_nequip(commands: Any) -> None:

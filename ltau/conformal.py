@@ -59,6 +59,6 @@ def bound(distribution: ErrorDistribution, levels: Floats) -> Floats:
     ndarray of shape (n_samples, m)
         The errors.
     """
-    shape = len(distribution), levels.shape[1]
-    inside = distribution.quantile(np.broadcast_to(np.minimum(levels, 1.0), shape))
+    inside = np.minimum(levels, 1.0)
+    inside = distribution.quantile(inside if len(inside) > 1 else inside[0])
     return np.where(levels > 1.0, inside * levels, inside)

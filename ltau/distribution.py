@@ -183,8 +183,7 @@ class ErrorDistribution:
             )
         if not ((levels >= 0) & (levels <= 1)).all():
             raise ValueError(f"Expected probabilities from 0 to 1, got {q!r}.")
-        levels = np.atleast_2d(levels)
-        quantiles = self._invert(np.broadcast_to(levels, (len(self), levels.shape[1])))
+        quantiles = self._invert(np.atleast_2d(levels))
         return quantiles[:, 0] if np.ndim(q) == 0 else quantiles
 
     def mean(self) -> Floats:
@@ -355,17 +354,18 @@ class ErrorDistribution:
         return np.take_along_axis(self._cdf_at_edges, edge, axis=1)
 
     def _invert(self, levels: Floats) -> Floats:
-        """Quantiles at each row's own levels, shape (n_samples, m), a column at a time."""
+        """Quantiles, shape (n_samples, m), at levels of each row or common to all."""
         cdf = self._cdf_at_edges
-        quantiles = np.empty(levels.shape)
+        rows = np.arange(len(self))
+        quantiles = np.empty((len(self), levels.shape[1]))
         # No error has probability 0: the least positive level finds where they begin.
         levels = np.maximum(levels, np.finfo(np.float64).tiny)
         for column, level in enumerate(levels.T):
             bins = (cdf[:, 1:] < level[:, None]).sum(axis=1)
-            rows = np.arange(len(self))
             before, after = cdf[rows, bins], cdf[rows, bins + 1]
+            left, right = self.edges[bins], self.edges[bins + 1]
             fraction = np.minimum((level - before) / (after - before), 1.0)
-            quantiles[:, column] = self.edges[bins] + fraction * self._widths[bins]
+            quantiles[:, column] = left + fraction * (right - left)
         return self.scale[:, None] * quantiles
 
 

@@ -300,7 +300,8 @@ class PredictionMixin(DomainMixin):
         self, X: ArrayLike, strata: ArrayLike | None, n_neighbors: int | None = None
     ) -> Iterator[Neighbors]:
         """Check the queries, then search them in batches of bounded memory."""
-        check_is_fitted(self)
+        if not hasattr(self, "_index"):  # asking scikit-learn takes longer than a small search
+            check_is_fitted(self)
         latents = self._check_latents(X)
         classes = check_strata(strata, len(latents))
         k = self.n_neighbors if n_neighbors is None else n_neighbors

@@ -180,9 +180,15 @@ class LatentIndex:
             raise ValueError(f"Expected strata of shape ({len(latents)},), got {strata.shape}.")
         distances = np.empty((len(latents), k))
         indices = np.empty((len(latents), k), np.intp)
-        for label in np.unique(strata):
-            queries = strata == label
-            distances[queries], indices[queries] = self._stratum(label).search(latents[queries], k)
+        n_found = 0
+        for stratum in self._strata:
+            queries = np.flatnonzero(strata == stratum.label)
+            if queries.size:
+                found = stratum.search(latents[queries], k)
+                distances[queries], indices[queries] = found
+                n_found += queries.size
+        if n_found < len(strata):
+            self._refuse_unknown(strata)
         return distances, indices
 
     def own_neighbors(
@@ -223,12 +229,11 @@ class LatentIndex:
                 distances, found = stratum.index.search_others(part, k)
                 yield stratum.rows[part], distances, stratum.rows[found]
 
-    def _stratum(self, label: object) -> _Stratum:
+    def _refuse_unknown(self, strata: NDArray[np.generic]) -> None:
         labels = list(_labels(self.classes))
-        if label not in labels:
-            seen = ", ".join(map(str, labels))
-            raise ValueError(f"Stratum {label} was not seen at fit, which saw {seen}.")
-        return self._strata[labels.index(label)]
+        unknown = next(label for label in np.unique(strata) if label not in labels)
+        seen = ", ".join(map(str, labels))
+        raise ValueError(f"Stratum {unknown} was not seen at fit, which saw {seen}.")
 
     def to_arrays(self) -> Arrays:
         """Give the arrays from which `from_arrays` makes this index again, bit for bit."""
