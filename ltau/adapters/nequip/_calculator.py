@@ -77,6 +77,9 @@ class UncertainNequIPCalculator(NequIPCalculator):
     -----
     A result that is asked for by its name is computed in any step, whatever `every` says.
 
+    With several threads the sums in a compiled model's forces, also in nequip's own
+    calculator, depend in their last digits on the order in which the threads come.
+
     To find out whether it belongs to the model, the estimator's own notes are used: the
     latents of one training structure, where it was fitted from a training folder. Of an
     estimator without notes, the width of the latents is all that can be checked.

@@ -15,6 +15,7 @@ for framework in ("torch", "lightning", "nequip"):
 
 import ase.io  # noqa: E402
 import lightning.pytorch as lightning  # noqa: E402
+import torch  # noqa: E402
 from ase import Atoms  # noqa: E402
 from ase.build import bulk  # noqa: E402
 from ase.calculators.emt import EMT  # noqa: E402
@@ -48,6 +49,20 @@ def pytest_collection_modifyitems(items):
         if here in item.path.parents:
             for warning in WARNINGS:
                 item.add_marker(pytest.mark.filterwarnings(warning), append=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    """Let torch use one thread: models this small are the faster for it, and exact.
+
+    The sums of a compiled model's forces depend on the order in which threads come.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")  # of trainings in other processes
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        yield
+        torch.set_num_threads(before)
 
 
 def labelled(atoms):

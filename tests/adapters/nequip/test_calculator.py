@@ -275,17 +275,18 @@ def test_an_element_that_the_estimator_has_not_seen(model, frames):
 
 
 def test_molecular_dynamics_leaks_no_memory(compiled, estimator, frames):
-    """2,000 steps; once Python's own pools are full, nothing stays of a step."""
+    """2,000 steps, the last of them traced, once Python's own pools are full."""
     atoms = frames[0].copy()
     atoms.calc = UncertainNequIPCalculator.from_model(compiled, estimator)
     dynamics = VelocityVerlet(atoms, timestep=0.5 * units.fs)
+    dynamics.run(1200)
     tracemalloc.start()
     try:
-        dynamics.run(1000)
+        dynamics.run(400)
         before, _ = tracemalloc.get_traced_memory()
-        dynamics.run(1000)
+        dynamics.run(400)
         after, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert after - before < 50_000  # bytes: one array a step would be twice as much
+    assert after - before < 400 * 50  # bytes: less than the forces of a step
     assert set(OF_ATOMS) <= atoms.arrays.keys()

@@ -6,9 +6,16 @@ import random
 import numpy as np
 import pytest
 import torch
+from nequip.utils import global_state
 from nequip.utils.global_state import global_state_initialized
 
 from ltau.adapters.nequip._state import nequip_state
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch):
+    """Let nequip not be set up yet, whatever ran before."""
+    monkeypatch.setattr(global_state, "_GLOBAL_STATE_INITIALIZED", False)
 
 
 def positions():
