@@ -13,6 +13,7 @@ from ltau.neighbors.flat import FlatIndex, exact_search
 __all__ = ["ApproximateIndex"]
 
 _N_TUNING_QUERIES = 1000
+_FINENESS = 8  # how near, relatively, the effort comes to the least one
 _DISTANCE_ROUNDING = 1e-5  # relative, in float32
 
 
@@ -46,7 +47,9 @@ class ApproximateIndex(NeighborIndex):
         return distances, indices
 
     def tune(self, k: int, recall: float, random_state: int | None) -> None:
-        """Double the effort until the recall of the `k` neighbours is reached.
+        """Find the least effort that reaches the recall of the `k` neighbours.
+
+        The effort is doubled until it does, and then halved in on from below.
 
         Measured on a random sample of the vectors, each held out of its own search.
 
@@ -70,15 +73,24 @@ class ApproximateIndex(NeighborIndex):
         exact, _ = FlatIndex(self.vectors).search_others(sample, k)
         # Measured by distance, so that among equally near vectors any will do.
         near_enough = exact[:, -1:] * (1 + _DISTANCE_ROUNDING)
-        self.effort = 1
-        while True:
+
+        def measure(effort: int) -> float:
+            self.effort = effort
             found, _ = self.search_others(sample, k)
-            self.recall = float((found <= near_enough).mean())
-            if self.recall >= recall:
-                return
-            if self.effort >= self.max_effort:
+            return float((found <= near_enough).mean())
+
+        too_low, effort = 0, 1
+        while (reached := measure(effort)) < recall:
+            if effort >= self.max_effort:
                 raise ValueError(
-                    f"The {self.kind!r} index reaches a recall of {self.recall:.4f} at the most, "
+                    f"The {self.kind!r} index reaches a recall of {reached:.4f} at the most, "
                     f"below recall={recall}; use index='flat', or ask for less."
                 )
-            self.effort = min(2 * self.effort, self.max_effort)
+            too_low, effort = effort, min(2 * effort, self.max_effort)
+        while effort - too_low > max(1, effort // _FINENESS):
+            middle = (too_low + effort) // 2
+            if measure(middle) < recall:
+                too_low = middle
+            else:
+                effort = middle
+        self.recall = measure(effort)
