@@ -1,5 +1,9 @@
-"""What the uncertainty costs beside a compiled NequIP model's pass: acetylacetone, one thread."""
+"""What recording costs in ``nequip-train``, and uncertainty beside a compiled model's pass.
 
+Acetylacetone, on one thread.
+"""
+
+import json
 import os
 import subprocess
 import sys
@@ -45,16 +49,17 @@ data:
     - {_target_: nequip.data.transforms.NeighborListTransform, r_max: 5.0}
     - _target_: nequip.data.transforms.ChemicalSpeciesToAtomTypeMapper
       model_type_names: [H, C, O]
-  train_dataloader: {batch_size: 25, shuffle: true}
+  train_dataloader: {batch_size: 5, shuffle: true}
   val_dataloader: {batch_size: 25}
   stats_manager: {_target_: nequip.data.CommonDataStatisticsManager, type_names: [H, C, O]}
 trainer:
   _target_: lightning.Trainer
   accelerator: cpu
-  max_epochs: 3
+  max_epochs: 4
   logger: false
   callbacks:
     - {_target_: lightning.pytorch.callbacks.ModelCheckpoint, dirpath: ., save_last: true}
+    - {_target_: benchmarks.speed.nequip_recording.TimedErrorRecorder, folder: ltau}
 training_module:
   _target_: nequip.train.EMALightningModule
   loss: {_target_: nequip.train.EnergyForceLoss, coeffs: {total_energy: 1.0, forces: 1.0}}
@@ -80,7 +85,7 @@ training_module:
 
 @pytest.fixture(scope="module")
 def case(tmp_path_factory):
-    """Train for three epochs, which do for a timing; compile; find the training latents."""
+    """Train for four epochs, which do for a timing; compile; find the training latents."""
     source = DATA / "acac" / "train_300K.xyz.xz"
     if not source.exists():
         pytest.skip(f"there is no {source}: set LTAU_DATA")
@@ -92,7 +97,13 @@ def case(tmp_path_factory):
     ase.io.write(folder / "test.extxyz", test)
     (folder / "config.yaml").write_text(CONFIG)
     command = [sys.executable, "-m", "nequip.scripts.train", "-cp", folder, "-cn", "config"]
-    subprocess.run([*command, "hydra.run.dir=."], cwd=folder, check=True, capture_output=True)  # noqa: S603
+    environment = os.environ | {
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "OMP_NUM_THREADS": "1",
+    }
+    subprocess.run(  # noqa: S603
+        [*command, "hydra.run.dir=."], cwd=folder, env=environment, check=True, capture_output=True
+    )
     model, here = folder / "model.nequip.pt2", Path.cwd()
     os.chdir(folder)  # where the checkpoint's configuration has the training data
     try:
@@ -100,7 +111,8 @@ def case(tmp_path_factory):
     finally:
         os.chdir(here)
     numbers = np.concatenate([atoms.numbers for atoms in train])
-    return model, latents(model, train), numbers, test
+    times = json.loads((folder / "ltau" / "times.json").read_text())
+    return model, latents(model, train), numbers, test, times
 
 
 def paired(plain, uncertain, items):
@@ -116,13 +128,25 @@ def paired(plain, uncertain, items):
     return np.quantile(after / before, [0.25, 0.5, 0.75]), 1e3 * np.median(before)
 
 
+def test_recording(case):
+    """The share of an epoch that errors taken from the training steps cost."""
+    *_, times = case
+    recording, epochs = (np.array(times[name][1:]) for name in ("recording", "epochs"))
+    shares = 100 * recording / (epochs - recording)
+    print(
+        f"\nrecording in nequip-train: {np.median(shares):.2f} % [{shares.min():.2f}, "
+        f"{shares.max():.2f}] of an epoch of {np.median(epochs):.1f} s"
+    )
+
+
+@pytest.mark.parametrize("elements", [True, False], ids=["by element", "all elements"])
 @pytest.mark.parametrize("index", ["flat", "ivf"])
-def test_one_pass(case, index):
+def test_one_pass(case, index, elements):
     """Energy and forces of 15 atoms with their uncertainty, and the same without."""
-    path, features, numbers, test = case
+    path, features, numbers, test, _ = case
     errors = np.load(DATA / "acac_nequip" / "train.npz")["errors"]  # (6750, 150)
     estimator = LTAUEstimator(index=index, n_jobs=1, random_state=0)
-    estimator.fit(features, errors, numbers)
+    estimator.fit(features, errors, numbers if elements else None)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -152,8 +176,8 @@ def test_one_pass(case, index):
         ):
             (low, middle, high), before = paired(plain, uncertain, items)
             print(
-                f"\n{what} with uncertainty, {index} index: {middle:.2f} [{low:.2f}, {high:.2f}] "
-                f"times that of {before:.2f} ms without"
+                f"\n{what} with uncertainty, {index} index{' by element' * elements}: "
+                f"{middle:.2f} [{low:.2f}, {high:.2f}] times that of {before:.2f} ms without"
             )
     finally:
         torch.set_num_threads(threads)
