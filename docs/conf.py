@@ -22,7 +22,9 @@ default_role = "py:obj"
 autodoc_default_options = {
     "members": True,
     "inherited-members": (
-        "ABC, BaseEstimator, Callback, Dataset, Module, Protocol, ValueError, float, object, tuple"
+        "ABC, BaseCalculator, BaseEstimator, Calculator, Callback, Dataset, GetPropertiesMixin, "
+        "Module, NequIPCalculator, Protocol, ValueError, _IntegrationLoaderMixin, float, object, "
+        "tuple"
     ),
 }
 autodoc_typehints = "none"  # numpydoc sections name the types
@@ -44,7 +46,17 @@ html_theme_options = {
     "secondary_sidebar_items": ["page-toc"],
     "show_prev_next": True,
 }
-pages = ["index", "method", "quickstart", "regression", "speed", "stages", "trainers"]
+pages = [
+    "index",
+    "forcefields",
+    "method",
+    "ood",
+    "quickstart",
+    "regression",
+    "speed",
+    "stages",
+    "trainers",
+]
 html_sidebars = {page: [] for page in pages}
 
 

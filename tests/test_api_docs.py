@@ -21,6 +21,8 @@ NOT_PUBLIC = {
     "ltau.calibration": "its class is public in ltau",
     "ltau.cli": "public as the command ltau",
     "ltau.demo": "public as the command ltau demo",
+    "ltau.demo.diamonds": "what ltau demo diamonds runs",
+    "ltau.demo.nequip": "what ltau demo nequip runs",
     "ltau.conformal": "what a calibration is made of",
     "ltau.densities": "what an estimator holds",
     "ltau.distribution": "its names are public in ltau",

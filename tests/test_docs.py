@@ -44,10 +44,13 @@ def _in_an_empty_folder(monkeypatch, tmp_path):
     plt.switch_backend(backend)
 
 
-@pytest.mark.parametrize("page", ["index.rst", "quickstart.rst", "stages.rst", "trainers.rst"])
-def test_every_block_of_code_is_found(page):
+@pytest.mark.parametrize(
+    "page", ["forcefields.rst", "index.rst", "quickstart.rst", "stages.rst", "trainers.rst"]
+)
+def test_every_block_of_python_is_found(page):
     text = (DOCS / page).read_text(encoding="utf-8")
-    assert len(list(blocks(page))) == len(re.findall(r"^ *\.\. (?:code-block|plot)::", text, re.M))
+    found = re.findall(r"^ *\.\. (?:code-block:: (?!console|yaml)|plot::)", text, re.M)
+    assert len(list(blocks(page))) == len(found)
 
 
 def test_the_example_of_the_start_page_says_what_its_comments_say():
@@ -93,3 +96,37 @@ def test_every_trainer_logs_errors_that_can_be_fitted():
 def test_models_that_learn_in_stages_cover_what_the_page_says():
     pytest.importorskip("xgboost")
     assert run("stages.rst")["inside"] == pytest.approx(0.86, abs=0.03)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # nequip's own use of it
+def test_force_fields_are_trained_fitted_and_watched():
+    pytest.importorskip("nequip")
+    import ase.io
+
+    from ltau.demo.nequip import sample, train
+
+    rng = np.random.default_rng(0)
+    frames, held_out = sample(400, 6, rng), sample(400, 1, rng)
+    Path("run").mkdir()
+    train(frames, held_out, Path("run"), 3, 0)
+    ase.io.write("structures.extxyz", held_out)
+    page = run("forcefields.rst")
+    assert page["atoms"].arrays["forces_uncertainty"].shape == (13,)
+    rows = np.genfromtxt("dynamics.csv", delimiter=",", names=True)
+    assert len(rows) == len(page["frames"]) == page["dynamics"].nsteps + 1
+    assert len(set(page["chosen"])) == 3
+    np.testing.assert_allclose(
+        page["structure_mean"](page["atom_errors"], page["of_frame"]),
+        rows["forces_uncertainty_mean"],
+        rtol=1e-3,  # of positions as the file has them
+    )
+    assert Path("forces.ltau").is_file()
+    assert len(ase.io.read("to-label.extxyz", ":")) == 3
+
+
+def test_the_configuration_that_the_page_shows_is_that_of_the_example():
+    text = (DOCS / "forcefields.rst").read_text("utf-8")
+    shown = textwrap.dedent(re.search(r"code-block:: yaml\n\n((?: {3}.*\n|\n)+)", text)[1])
+    config = (ROOT / "examples" / "acac" / "acac.yaml").read_text("utf-8")
+    for line in shown.splitlines()[2:]:
+        assert line.strip() in config

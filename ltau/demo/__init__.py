@@ -1,0 +1,1 @@
+"""What the command `ltau demo` runs: the whole method on real data, once for each kind of model."""
