@@ -6,6 +6,7 @@ from ltau.distribution import ErrorDistribution
 from ltau.estimator import LTAUEstimator
 from ltau.histogram import ErrorHistogram
 from ltau.io import LTAUFileError
+from ltau.prediction import ErrorSummary
 
 __version__ = "0.1.0.dev0"
 
@@ -14,6 +15,7 @@ __all__ = [
     "ErrorBins",
     "ErrorDistribution",
     "ErrorHistogram",
+    "ErrorSummary",
     "LTAUEstimator",
     "LTAUFileError",
 ]

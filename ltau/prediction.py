@@ -20,11 +20,41 @@ from ltau.neighbors.threads import n_threads
 if TYPE_CHECKING:
     from ltau.calibration import Calibration
 
-__all__ = ["PredictionMixin"]
+__all__ = ["ErrorSummary", "PredictionMixin"]
 
 Floats = NDArray[np.float64]
 
 _BATCH_VALUES = 1 << 23  # in the largest temporary of a prediction, whatever the number of rows
+
+
+class ErrorSummary(NamedTuple):
+    """What is predicted of each sample, in three numbers.
+
+    Parameters
+    ----------
+    expected_error : ndarray of shape (n_samples,)
+        Expected errors, in the unit of the error.
+    error_bar : ndarray of shape (n_samples,)
+        Errors that are not exceeded with the probability asked for.
+    ood_score : ndarray of shape (n_samples,)
+        Distances from the training domain, about 1 inside.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ltau import LTAUEstimator
+    >>> rng = np.random.default_rng(0)
+    >>> estimator = LTAUEstimator().fit(rng.normal(size=(200, 2)), rng.random((200, 50)))
+    >>> summary = estimator.predict_summary([[0.0, 0.0], [9.0, 9.0]], level=0.9)
+    >>> summary.error_bar.round(1)
+    array([0.9, 0.9])
+    >>> summary.ood_score > 2
+    array([False,  True])
+    """
+
+    expected_error: Floats
+    error_bar: Floats
+    ood_score: Floats
 
 
 class _Batch(NamedTuple):
@@ -225,6 +255,50 @@ class PredictionMixin(DomainMixin):
                 f"got shape {prediction.shape}, {np.isnan(prediction).sum()} NaN."
             )
         return np.stack([prediction - half_width, prediction + half_width], axis=1)
+
+    def predict_summary(
+        self,
+        X: ArrayLike,
+        level: float = 0.9,
+        strata: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
+    ) -> ErrorSummary:
+        """Predict the expected error, an error bar and the `ood_score`, by one search.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            As in `predict`.
+        level : float, default=0.9
+            Probability, from 0 to 1, that the error stays within the error bar.
+        strata, groups
+            As in `predict_quantile`.
+
+        Returns
+        -------
+        ErrorSummary
+            What `predict`, `predict_quantile` and `ood_score` give.
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            As these.
+        """
+        if np.ndim(level) != 0:
+            raise ValueError(f"Expected one level from 0 to 1, got {level!r}.")
+        batches = self._neighbors(X, strata, ood_score=True)
+        levels = self._levels(level, len(X), groups)[:, 0]  # type: ignore[arg-type]
+        means = self._densities.means
+        parts, start = [], 0
+        for rows, weights, factor, score in batches:
+            part = levels[start : start + len(rows)] if len(levels) > 1 else levels
+            start += len(rows)
+            bar = self._densities.quantile(rows, weights, np.minimum(part, 1.0))
+            bar *= np.maximum(part, 1.0)  # beyond all that was predicted: see ltau.conformal
+            expected = (weights * means[rows]).sum(axis=1)
+            parts.append((_times(expected, factor), _times(bar, factor), score))
+        return ErrorSummary(*map(_join, zip(*parts, strict=True)))
 
     @overload
     def predict_distribution(

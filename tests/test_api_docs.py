@@ -39,7 +39,7 @@ NOT_PUBLIC = {
     "ltau.neighbors.latents": "its class is public in ltau.neighbors",
     "ltau.neighbors.scaling": "what LatentIndex holds",
     "ltau.neighbors.threads": "what an estimator uses",
-    "ltau.prediction": "its methods are public in LTAUEstimator",
+    "ltau.prediction": "its class is public in ltau, its methods in LTAUEstimator",
     "ltau.saving": "its methods are public in LTAUEstimator",
 }
 

@@ -3,6 +3,7 @@
 import copy
 import pickle
 import tracemalloc
+import warnings
 from tempfile import TemporaryDirectory
 
 import joblib
@@ -34,6 +35,7 @@ PREDICTIONS = {
     "predict_distribution": lambda e, z, **s: e.predict_distribution(z, **s).probabilities,
     "kneighbors": lambda e, z, **s: np.stack(e.kneighbors(z, **s)),
     "ood_score": lambda e, z, **s: e.ood_score(z, **s),
+    "predict_summary": lambda e, z, **s: np.stack(e.predict_summary(z, **s)),
     "score": lambda e, z, **s: e.score(z, np.ones(len(z)), **s),
 }
 
@@ -124,6 +126,33 @@ def test_one_search_gives_the_distribution_and_the_ood_score(trajectories, weigh
     alone = estimator.predict_distribution(latents, strata)
     np.testing.assert_array_equal(distribution.probabilities, alone.probabilities)
     np.testing.assert_array_equal(score, estimator.ood_score(latents, strata))
+
+
+@pytest.mark.parametrize("calibrated", [None, 0.0, 0.5])
+@pytest.mark.parametrize("level", [0.0, 0.5, 0.9, 1.0])
+def test_a_summary_is_what_its_parts_are(trajectories, level, calibrated):
+    latents, errors = trajectories
+    strata = np.arange(len(latents)) % 3
+    estimator = LTAUEstimator(5, distance_scaling=0.5, random_state=0)
+    estimator.fit(latents, errors, strata)
+    if calibrated is not None:
+        estimator.calibrate(latents, 3 * errors[:, 0], strata, stretch_fraction=calibrated)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of the level 1, which no sample can keep
+        summary = estimator.predict_summary(latents, level, strata)
+        bar = estimator.predict_quantile(latents, level, strata)
+    np.testing.assert_allclose(summary.expected_error, estimator.predict(latents, strata))
+    np.testing.assert_allclose(summary.error_bar, bar, rtol=1e-9, atol=1e-30)
+    np.testing.assert_array_equal(summary.ood_score, estimator.ood_score(latents, strata))
+
+
+def test_a_summary_has_one_level(trajectories):
+    latents, errors = trajectories
+    estimator = LTAUEstimator(5).fit(latents, errors)
+    with pytest.raises(ValueError, match="one level from 0 to 1"):
+        estimator.predict_summary(latents, [0.5, 0.9])
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        estimator.predict_summary(latents, 1.1)
 
 
 @pytest.mark.parametrize(

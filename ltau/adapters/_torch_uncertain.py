@@ -127,9 +127,12 @@ class UncertainModule(torch.nn.Module):
         with outputs_of(find_layer(self.model, self.layer)) as outputs:
             prediction = self.model(*args, **kwargs)
         rows = one_row_a_sample(outputs, self.layer)
-        distribution = self.estimator.predict_distribution(rows.detach().float().cpu().numpy())
+        queries = rows.detach().float().cpu().numpy()
         expected, bar = (
             torch.as_tensor(error, dtype=torch.float32, device=rows.device)
-            for error in (distribution.mean(), distribution.quantile(self.level))
+            for error in (
+                self.estimator.predict(queries),
+                self.estimator.predict_quantile(queries, self.level),
+            )
         )
         return Uncertain(prediction, expected, bar)

@@ -481,6 +481,15 @@ def test_an_uncertain_module_says_what_model_and_estimator_say(model, estimator)
     assert not model[3]._forward_hooks
 
 
+def test_an_uncertain_module_keeps_to_a_calibration(model, estimator):
+    x = torch.randn(60, 3)
+    z = latents(model.eval(), [x], "3")
+    estimator.calibrate(z, np.linspace(0, 50, 60))
+    _, expected_error, error_bar = UncertainModule(model, "3", estimator, level=0.8)(x)
+    np.testing.assert_allclose(expected_error, estimator.predict(z), rtol=1e-5)
+    np.testing.assert_allclose(error_bar, estimator.predict_quantile(z, 0.8), rtol=1e-5)
+
+
 def test_predictions_keep_their_gradients_and_error_bars_have_none(model, estimator):
     x = torch.randn(5, 3, requires_grad=True)
     prediction, expected_error, error_bar = UncertainModule(model.eval(), "3", estimator)(x)

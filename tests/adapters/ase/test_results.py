@@ -1,5 +1,7 @@
 """What is predicted for each atom, when, and where it is left."""
 
+import copy
+
 import numpy as np
 import pytest
 from sklearn.exceptions import NotFittedError
@@ -24,7 +26,13 @@ def fit_on_log(path, target, unit):
         return LTAUEstimator().fit(np.random.default_rng(0).normal(size=(20, 4)), log)
 
 
-def test_the_numbers_are_those_of_the_estimator(estimator, latents, atoms):
+@pytest.mark.parametrize("calibrated", [False, True])
+def test_the_numbers_are_those_of_the_estimator(estimator, latents, atoms, calibrated):
+    if calibrated:
+        rng = np.random.default_rng(0)
+        held_out = np.tile(latents, (20, 1)) + 0.01 * rng.normal(size=(20 * len(atoms), 1))
+        estimator = copy.deepcopy(estimator)
+        estimator.calibrate(held_out, rng.random(len(held_out)), np.tile(atoms.numbers, 20))
     results = Uncertainty(estimator, level=0.8, tolerance=0.2)(latents, atoms)
     query = latents, atoms.numbers
     expected = {
