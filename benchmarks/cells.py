@@ -9,12 +9,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-__all__ = ["cached"]
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["cached", "cached_arrays"]
 
 
 def cached(
-    folder: Path, config: Mapping[str, Any], measure: Callable[[], dict[str, float]]
-) -> dict[str, float]:
+    folder: Path, config: Mapping[str, Any], measure: Callable[[], dict[str, Any]]
+) -> dict[str, Any]:
     """Read the measurement made with this configuration, or make and keep it.
 
     Parameters
@@ -28,17 +31,64 @@ def cached(
 
     Returns
     -------
-    dict of str to float
+    dict of str to JSON values
         The measurement.
     """
-    key = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
-    path = folder / f"{key}.json"
+    path = _path(folder, config, "json")
     if path.is_file():
-        result: dict[str, float] = json.loads(path.read_text("utf-8"))["result"]
+        result: dict[str, Any] = json.loads(path.read_text("utf-8"))["result"]
         return result
     result = measure()
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.tmp")
-    partial.write_text(json.dumps({"config": config, "result": result}, indent=1), "utf-8")
-    partial.replace(path)  # a file is there whole or not at all
+    with _Partial(path) as partial:
+        partial.write_text(json.dumps({"config": config, "result": result}, indent=1), "utf-8")
     return result
+
+
+def cached_arrays(
+    folder: Path, config: Mapping[str, Any], make: Callable[[], dict[str, NDArray[Any]]]
+) -> dict[str, NDArray[Any]]:
+    """Read the arrays made with this configuration, or make and keep them.
+
+    Parameters
+    ----------
+    folder : Path
+        Where arrays are kept, a file of numpy each; made if it is not there.
+    config : mapping of str to JSON values
+        All that the arrays depend on.
+    make : callable
+        Makes the arrays.
+
+    Returns
+    -------
+    dict of str to ndarray
+        The arrays.
+    """
+    path = _path(folder, config, "npz")
+    if not path.is_file():
+        arrays = make()
+        with _Partial(path) as partial, partial.open("wb") as file:
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+    with np.load(path) as file:
+        return {name: file[name] for name in file.files}
+
+
+def _path(folder: Path, config: Mapping[str, Any], suffix: str) -> Path:
+    key = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
+    return folder / f"{key}.{suffix}"
+
+
+class _Partial:
+    """Another name for a file until it is complete: it is there whole or not at all."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.partial = path, path.with_suffix(f".{os.getpid()}.tmp")
+
+    def __enter__(self) -> Path:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        return self.partial
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.partial.replace(self.path)
+        else:
+            self.partial.unlink(missing_ok=True)

@@ -1,8 +1,9 @@
-"""Public regression sets: found in a folder, and verified by their checksums.
+"""Public data sets: found in a folder, and verified by their checksums.
 
 The folder is named by ``LTAU_DATA``, or is ``../shared/data`` beside the checkout. The UCI sets are
 those of https://github.com/treforevans/uci_datasets, with its ten test folds; ESOL is Delaney's
-solubility set as MoleculeNet has it.
+solubility set as MoleculeNet has it. The structures of acetylacetone are those of
+https://github.com/davkovacs/BOTNet-datasets.
 """
 
 from __future__ import annotations
@@ -16,14 +17,24 @@ import pandas as pd
 import pooch
 from numpy.typing import NDArray
 
-__all__ = ["SETS", "Dataset", "Split", "load"]
+__all__ = ["SETS", "Dataset", "Split", "find", "load"]
 
 Floats = NDArray[np.float64]
 
 _UCI = "https://github.com/treforevans/uci_datasets"
-_ESOL = "https://deepchemdata.s3-us-west-1.amazonaws.com/datasets/delaney-processed.csv"
+_ESOL = "https://deepchemdata.s3-us-west-1.amazonaws.com/datasets/"
+_ACAC = (
+    "https://raw.githubusercontent.com/davkovacs/BOTNet-datasets/"
+    "29e6d467317e4b5967b7ea5cbee54de953fa0d45/dataset_acac/"
+)
 
 _SHA256 = {
+    "acac/train_300K.xyz": "8f5706d6902360555a5be59395612d2afc3489a75688388a58e7275fdad68af3",
+    "acac/test_MD_300K.xyz": "2291f3186a3cc6a5e05e92952c84a9237ca53f862d78fd3316a769360719ec43",
+    "acac/test_MD_600K.xyz": "d5a5bba154ec43f915eb7529f86ec3af60e6f911743859daba030181a0378ff7",
+    "acac/train_300K.xyz.xz": "19578f1191e15dae06c77053de7ef976dd9cbdd905a72691580147970003e3aa",
+    "acac/test_MD_300K.xyz.xz": "e9bb58880bb12021054f63e1f70dc01f2862d17c90149a6350855dc4bde4cfae",
+    "acac/test_MD_600K.xyz.xz": "628b53b2590bf592fe81b1a40c9145220aa70ef4234fb9f9cc2753e90bec0ce6",
     "uci/airfoil/data.csv.gz": "1cce82516ac9e564fba52f55d817eb147fc39085f5d7b958ad15b92f4207f23e",
     "uci/airfoil/test_mask.csv.gz": (
         "dbba6121fb8f900350fe10d724b54faa2b67fcc7bfc3409cf7add717281609e4"
@@ -112,14 +123,14 @@ def load(name: str) -> Dataset:
         raise ValueError(f"Expected one of {', '.join(SETS)}, got {name!r}.")
     if name == "esol":
         return _load_esol()
-    data = np.loadtxt(_file(f"uci/{name}/data.csv.gz"), delimiter=",")
-    folds = np.loadtxt(_file(f"uci/{name}/test_mask.csv.gz"), delimiter=",").astype(bool)
+    data = np.loadtxt(find(f"uci/{name}/data.csv.gz"), delimiter=",")
+    folds = np.loadtxt(find(f"uci/{name}/test_mask.csv.gz"), delimiter=",").astype(bool)
     return Dataset(data[:, :-1], data[:, -1], folds)
 
 
 def _load_esol() -> Dataset:
     """Load ESOL with six descriptors as features; it has no folds of its own, so draw ten."""
-    table = pd.read_csv(_file("esol/delaney-processed.csv"))
+    table = pd.read_csv(find("esol/delaney-processed.csv"))
     fold = np.random.default_rng(0).permutation(np.arange(len(table)) % 10)
     return Dataset(
         table[_ESOL_FEATURES].to_numpy(np.float64),
@@ -128,21 +139,43 @@ def _load_esol() -> Dataset:
     )
 
 
-def _file(name: str) -> Path:
-    """Find a file in the data folder and verify it; ESOL is downloaded where it is missing."""
+def find(name: str) -> Path:
+    """Find a file in the data folder and verify it; what is not UCI's is downloaded if missing.
+
+    Parameters
+    ----------
+    name : str
+        Path of the file in the folder; those of acetylacetone may be packed there, as ``.xz``.
+
+    Returns
+    -------
+    Path
+        Where it is.
+
+    Raises
+    ------
+    OSError
+        If it is not in the data folder, and is not downloaded.
+    ValueError
+        If it is not the one that the results were made with.
+    """
     beside = Path(__file__).resolve().parents[2] / "shared" / "data"
-    path = Path(os.environ.get("LTAU_DATA", beside)) / name
-    if path.is_file():
-        found = pooch.file_hash(str(path))
-        if found != _SHA256[name]:
-            raise ValueError(f"Expected {path} with sha256 {_SHA256[name]}, got {found}.")
-        return path
-    if name.startswith("uci/"):
+    folder = Path(os.environ.get("LTAU_DATA", beside))
+    for known in (name, f"{name}.xz"):
+        path = folder / known
+        if known in _SHA256 and path.is_file():
+            found = pooch.file_hash(str(path))
+            if found != _SHA256[known]:
+                raise ValueError(f"Expected {path} with sha256 {_SHA256[known]}, got {found}.")
+            return path
+    collection, _, file = name.partition("/")
+    if collection == "uci":
         raise FileNotFoundError(
-            f"Expected the data at {path}, found nothing. Get {name.removeprefix('uci/')} from "
+            f"Expected the data at {folder / name}, found nothing. Get {file} from "
             f"{_UCI}, put it at {name} in a folder, and set LTAU_DATA to that folder."
         )
+    source = {"esol": _ESOL, "acac": _ACAC}[collection]
     downloaded: str = pooch.retrieve(
-        _ESOL, f"sha256:{_SHA256[name]}", path=pooch.os_cache("ltau-benchmarks")
+        source + file, f"sha256:{_SHA256[name]}", path=pooch.os_cache("ltau-benchmarks")
     )
     return Path(downloaded)

@@ -18,6 +18,7 @@ Float32s = NDArray[np.float32]
 
 _WIDTH, _BATCH_SIZE, _LEARNING_RATE, _WEIGHT_DECAY = 64, 64, 1e-2, 1e-2
 _LAST_HIDDEN = 4  # the activation before the readout
+_LEAST_SPREAD = 1e-9  # of a feature, in units of its size: below is rounding
 
 
 class Network(RegressorMixin, BaseEstimator):
@@ -109,8 +110,8 @@ class Network(RegressorMixin, BaseEstimator):
             return self._to_target(self.model_[_LAST_HIDDEN + 1 :](torch.from_numpy(hidden)))
 
     def _standardize(self, X: Floats, y: Floats) -> None:
-        spread = X.std(axis=0)
-        self._shift, self._scale = X.mean(axis=0), np.where(spread > 0, spread, 1.0)
+        spread, least = X.std(axis=0), _LEAST_SPREAD * np.abs(X).max(axis=0)
+        self._shift, self._scale = X.mean(axis=0), np.where(spread > least, spread, 1.0)
         self._mean, self._std = float(y.mean()), float(y.std())
 
     def _build(self) -> torch.nn.Sequential:

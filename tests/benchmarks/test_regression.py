@@ -129,6 +129,12 @@ class TestNetwork:
             network.readout(network.latents(rows[0])), network.predict(rows[0]), rtol=1e-6
         )
 
+    def test_a_feature_that_was_constant_is_not_blown_up(self, rows):
+        X = np.column_stack([rows[0], np.full(400, 0.1)])  # whose deviation is rounding
+        network = Network(2).fit(X, rows[1])
+        X[:, -1] = 0.2
+        assert np.abs(network.latents(X)).max() < 100
+
     def test_rows_of_weight_zero_teach_nothing(self, rows):
         X, y = rows
         wrong = np.arange(400) < 100

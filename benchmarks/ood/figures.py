@@ -1,0 +1,127 @@
+"""Figures of one domain: calibration, scores, and predicted against observed errors."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from benchmarks.ood.baselines import Baseline, Prediction, methods
+from benchmarks.ood.domains import Domain, Samples
+from benchmarks.ood.run import Case, load
+from ltau.plotting import OKABE_ITO, ErrorCalibrationDisplay, PredictedErrorDisplay
+from ltau.plotting._axes import label_log_axis
+
+__all__ = ["draw"]
+
+_SHOWN = ("LTAU, paper", "LTAU, distance-aware", "LTAU, calibrated", "Distance")
+
+
+def draw(case: Case, output: Path) -> list[Path]:
+    """Draw three figures of a domain, whose models are trained.
+
+    Parameters
+    ----------
+    case : Case
+        The domain.
+    output : Path
+        Folder of the results; the figures begin with the domain's name.
+
+    Returns
+    -------
+    list of Path
+        The figures, of PNG.
+    """
+    plt.switch_backend("Agg")  # files, no window
+    domain = load(case, output / "cells")
+    predictions = {
+        name: {test: fitted.predict(samples) for test, samples in domain.tests.items()}
+        for name, fitted in ((name, method.fit(domain)) for name, method in _shown(domain).items())
+    }
+    stem = re.sub(r"\W+", "-", case.name)
+    figures = {
+        "calibration": _calibration(domain, predictions),
+        "scores": _score_histograms(domain, predictions),
+        "errors": _predicted_errors(domain, predictions),
+    }
+    paths = []
+    for name, figure in figures.items():
+        paths.append(output / f"{stem}-{name}.png")
+        figure.savefig(paths[-1], dpi=130)
+        plt.close(figure)
+    return paths
+
+
+def _shown(domain: Domain) -> dict[str, Baseline]:
+    """Take some of the methods, of the ensembles the largest."""
+    chosen = {
+        name: method
+        for name, method in methods(domain).items()
+        if name in _SHOWN or name.startswith("Ensemble of")
+    }
+    ensembles = [name for name in chosen if name.startswith("Ensemble")]
+    return {name: method for name, method in chosen.items() if name not in ensembles[:-1]}
+
+
+_Predictions = dict[str, dict[str, Prediction]]
+
+
+def _calibration(domain: Domain, predictions: _Predictions) -> Figure:
+    figure, axes = plt.subplots(
+        1, len(domain.tests), figsize=(4.2 * len(domain.tests), 4.4), layout="constrained"
+    )
+    for ax, (test, samples) in zip(axes, domain.tests.items(), strict=True):
+        for (name, by_test), color in zip(predictions.items(), OKABE_ITO, strict=False):
+            ErrorCalibrationDisplay.from_predictions(
+                by_test[test].distribution, samples.errors, name=name, ax=ax, color=color
+            )
+        ax.set_title(test)
+    return figure
+
+
+def _score_histograms(domain: Domain, predictions: _Predictions) -> Figure:
+    """Draw the scores of structures, of each method that has its own."""
+    shown = {name: by_test for name, by_test in predictions.items() if "calibrated" not in name}
+    figure, axes = plt.subplots(
+        1, len(shown), figsize=(3.4 * len(shown), 3.2), layout="constrained"
+    )
+    for ax, (name, by_test) in zip(axes, shown.items(), strict=True):
+        scores = {
+            test: _structure_means(by_test[test], samples) for test, samples in domain.tests.items()
+        }
+        pooled = np.concatenate(list(scores.values()))
+        edges = np.geomspace(pooled.min(), pooled.max(), 40)
+        for (test, values), color in zip(scores.items(), OKABE_ITO, strict=False):
+            share = np.full(len(values), 100 / len(values))
+            ax.hist(values, edges, weights=share, alpha=0.55, color=color, label=test)
+        ax.set(xscale="log", xlabel="Score", title=name)
+        label_log_axis(ax.xaxis)
+    axes[0].set_ylabel("Share of the test set (%)")
+    axes[0].legend(fontsize="small")
+    return figure
+
+
+def _structure_means(prediction: Prediction, samples: Samples) -> NDArray[np.float64]:
+    counts = np.bincount(samples.structures)
+    means: NDArray[np.float64] = (
+        np.bincount(samples.structures, weights=prediction.ood_score) / counts
+    )
+    return np.maximum(means, np.finfo(np.float32).tiny)
+
+
+def _predicted_errors(domain: Domain, predictions: _Predictions) -> Figure:
+    n_rows, n_columns = len(domain.tests), len(predictions)
+    figure, axes = plt.subplots(
+        n_rows, n_columns, figsize=(3.3 * n_columns, 3.1 * n_rows), layout="constrained"
+    )
+    for row, (test, samples) in zip(axes, domain.tests.items(), strict=True):
+        for ax, (name, by_test) in zip(row, predictions.items(), strict=True):
+            PredictedErrorDisplay.from_predictions(
+                samples.errors, by_test[test].distribution.mean(), unit=domain.unit, ax=ax
+            )
+            ax.set_title(f"{name}, {test}", fontsize="small")
+    return figure

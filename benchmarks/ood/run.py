@@ -1,0 +1,287 @@
+"""Train the models, then measure every method on every domain."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from threadpoolctl import threadpool_limits
+from tqdm.auto import tqdm
+
+import ltau
+from benchmarks.cells import cached
+from benchmarks.data import load as load_table
+from benchmarks.ood import forcefields, tabular
+from benchmarks.ood.baselines import Baseline, Prediction, methods
+from benchmarks.ood.domains import IN_DOMAIN, Domain, Samples
+from benchmarks.ood.forcefields import ForceField
+from benchmarks.ood.scores import detection, score
+from benchmarks.ood.tabular import Table
+
+__all__ = ["FULL", "QUICK", "Case", "Cell", "Profile", "load", "run", "run_all", "train"]
+
+T = TypeVar("T")
+
+_N_TIMED = 3  # predictions that are timed; the fastest counts
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How much is run."""
+
+    fields: tuple[ForceField, ...]
+    tables: tuple[Table, ...]
+    n_seeds: int  # each seed is a replicate: another model, and other rows
+    n_resamples: int  # of the bootstrap
+
+    def cases(self) -> list[Case]:
+        """Give every domain of every seed."""
+        return [
+            Case(data, seed)
+            for data in (*self.fields, *self.tables)
+            for seed in range(self.n_seeds)
+        ]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One domain: the model of a seed on a set of data."""
+
+    data: ForceField | Table
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Name of the set, with the shift where one is made from the data."""
+        shift = f", {self.data.shift}" if isinstance(self.data, Table) else ""
+        return self.data.name + shift
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The measurements of one method on one domain."""
+
+    domain: str
+    seed: int
+    method: str
+    result: dict[str, Any]  # costs; ``tests``, of each test set its scores
+
+
+def _tables(names: Iterable[str], **sizes: int) -> tuple[Table, ...]:
+    return tuple(Table(name, shift, **sizes) for name in names for shift in tabular.SHIFTS)
+
+
+FULL = Profile(
+    fields=(
+        ForceField(
+            "acac",
+            ("H", "C", "O"),
+            r_max=5.0,
+            n_features=32,
+            n_epochs=150,
+            n_train=450,
+            n_test=650,
+            n_members=4,
+        ),
+        ForceField(
+            "emt",
+            ("Cu", "Au"),
+            r_max=4.2,
+            n_features=16,
+            n_epochs=80,
+            n_train=150,
+            n_test=80,
+            n_members=4,
+        ),
+    ),
+    tables=_tables(
+        ("airfoil", "energy", "kin40k", "concrete", "yacht", "wine", "esol"),
+        n_epochs=200,
+        max_train=2000,
+        max_test=1000,
+        n_members=4,
+    ),
+    n_seeds=2,
+    n_resamples=200,
+)
+QUICK = Profile(
+    fields=(
+        ForceField(
+            "emt",
+            ("Cu", "Au"),
+            r_max=4.2,
+            n_features=8,
+            n_epochs=6,
+            n_train=30,
+            n_test=16,
+            n_members=2,
+        ),
+    ),
+    tables=_tables(("airfoil",), n_epochs=30, max_train=400, max_test=200, n_members=2),
+    n_seeds=1,
+    n_resamples=50,
+)
+
+
+def load(case: Case, cells: Path) -> Domain:
+    """Give a domain; its models are trained if they are not."""
+    module = forcefields if isinstance(case.data, ForceField) else tabular
+    domain: Domain = module.domain(case.data, case.seed, cells)  # type: ignore[arg-type]
+    return domain
+
+
+def train(cases: Sequence[Case], output: Path, n_jobs: int) -> list[Case]:
+    """Train the models of all cases that are not trained yet, the force fields first.
+
+    Parameters
+    ----------
+    cases : sequence of Case
+        What to train for.
+    output : Path
+        Folder whose subfolder ``cells`` keeps what is finished.
+    n_jobs : int
+        Processes at once, each of one thread.
+
+    Returns
+    -------
+    list of Case
+        Those whose data are there. Of the others it is said where to get them.
+    """
+    cells = output / "cells"
+    missing = _missing({case.data for case in cases}, cells)
+    for message in missing.values():
+        tqdm.write(f"Left out: {message}")
+    present = [case for case in cases if case.data not in missing]
+    fields = list(dict.fromkeys(c.data for c in present if isinstance(c.data, ForceField)))
+    tasks: list[tuple[Callable[..., object], ForceField | Table, int]] = [
+        (forcefields.train, field, seed) for field in fields for seed in range(field.n_members)
+    ]
+    tasks += [(tabular.domain, c.data, c.seed) for c in present if isinstance(c.data, Table)]
+    run_all(_train, [(*task, cells) for task in tasks], n_jobs, "training")
+    return present
+
+
+def run(profile: Profile, output: Path, n_jobs: int = 1) -> list[Cell]:
+    """Train, and measure all cells that are not measured yet; give all.
+
+    Parameters
+    ----------
+    profile : Profile
+        What to run.
+    output : Path
+        Folder whose subfolder ``cells`` keeps what is finished.
+    n_jobs : int, default=1
+        Processes at once, each of one thread.
+
+    Returns
+    -------
+    list of Cell
+        In the order of domains, seeds and methods.
+    """
+    cases = train(profile.cases(), output, n_jobs)
+    tasks = [(case, output / "cells", profile.n_resamples) for case in cases]
+    return [cell for part in run_all(_measure_case, tasks, n_jobs, "domain") for cell in part]
+
+
+def _missing(data: Iterable[ForceField | Table], cells: Path) -> dict[ForceField | Table, str]:
+    """Say of each set of data that is not there what is to be done."""
+    messages = {}
+    for part in data:
+        try:
+            if isinstance(part, ForceField):
+                part.frames(cells)
+            else:
+                load_table(part.name)
+        except OSError as error:
+            messages[part] = str(error)
+    return messages
+
+
+def run_all(
+    task: Callable[..., T], arguments: Sequence[tuple[Any, ...]], n_jobs: int, unit: str
+) -> list[T]:
+    """Do a task with each of some arguments, several at once; give the results in order."""
+    with tqdm(total=len(arguments), unit=unit) as progress:
+        if n_jobs == 1:
+            results = []
+            for each in arguments:
+                results.append(task(*each))
+                progress.update()
+            return results
+        context = multiprocessing.get_context("spawn")  # torch does not survive a fork
+        with ProcessPoolExecutor(n_jobs, context) as pool:
+            futures = [pool.submit(task, *each) for each in arguments]
+            for future in as_completed(futures):
+                future.result()
+                progress.update()
+        return [future.result() for future in futures]
+
+
+def _train(trains: Callable[..., object], data: ForceField | Table, seed: int, cells: Path) -> None:
+    with threadpool_limits(1):
+        trains(data, seed, cells)
+
+
+def _measure_case(case: Case, cells: Path, n_resamples: int) -> list[Cell]:
+    """Measure every method on one domain, unless that is done."""
+    torch.set_num_threads(1)
+    with threadpool_limits(1):
+        domain = load(case, cells)
+        config = asdict(case.data) | {
+            "seed": case.seed,
+            "resamples": n_resamples,
+            "ltau": ltau.__version__,
+        }
+        return [
+            Cell(
+                case.name,
+                case.seed,
+                name,
+                cached(
+                    cells,
+                    config | {"method": name, "settings": dict(vars(method))},
+                    lambda m=method, n=name: _measure(m, n, domain, n_resamples),
+                ),
+            )
+            for name, method in methods(domain).items()
+        ]
+
+
+def _measure(method: Baseline, name: str, domain: Domain, n_resamples: int) -> dict[str, Any]:
+    """Fit a method, and score it on each test set; costs are in units of the model's own."""
+    _, fit_seconds = _timed(lambda: method.fit(domain))
+    usual = domain.tests[IN_DOMAIN]
+    predict_seconds = min(_timed(lambda: method.predict(usual))[1] for _ in range(_N_TIMED))
+    pass_seconds = domain.pass_seconds * len(usual.errors)
+    predictions = {test: method.predict(samples) for test, samples in domain.tests.items()}
+    return {
+        "training": domain.trainings.get(name, 1) + fit_seconds / domain.training_seconds,
+        "prediction": domain.passes.get(name, 1) + predict_seconds / pass_seconds,
+        "unit": domain.unit,
+        "tests": {
+            test: score(predictions[test], samples, n_resamples)
+            | _detection(predictions, domain.tests, test, n_resamples)
+            for test, samples in domain.tests.items()
+        },
+    }
+
+
+def _detection(
+    predictions: dict[str, Prediction], tests: Any, test: str, n_resamples: int
+) -> dict[str, Any]:
+    if test == IN_DOMAIN:
+        return {}
+    inside: tuple[Prediction, Samples] = predictions[IN_DOMAIN], tests[IN_DOMAIN]
+    return detection(*inside, predictions[test], tests[test], n_resamples)
+
+
+def _timed(call: Callable[[], T]) -> tuple[T, float]:
+    start = time.process_time()
+    result = call()
+    return result, time.process_time() - start
