@@ -71,7 +71,7 @@ class Method(ABC):
 
 def make_estimator() -> LTAUEstimator:
     """Make LTAU as the first page of the documentation has it."""
-    return LTAUEstimator(n_neighbors=30, burn_in=1 / 3)
+    return LTAUEstimator(n_neighbors=30, burn_in=1 / 3, scaling="none", distance_scaling=0.0)
 
 
 class LTAU(Method):

@@ -51,6 +51,7 @@ pages = [
     "forcefields",
     "method",
     "ood",
+    "ood_tables",
     "quickstart",
     "regression",
     "speed",

@@ -75,8 +75,8 @@ def _add_nequip(commands: Any) -> None:
     fit.add_argument("--checkpoint", type=Path, help="by default the folder's last.ckpt")
     fit.add_argument("--target", choices=["forces", "energy"], default="forces")
     fit.add_argument("--n-neighbors", type=_positive, default=10)
-    fit.add_argument("--burn-in", type=_number, default=0.0, help="first epochs to leave out")
-    fit.add_argument("--scaling", choices=["none", "standardize", "whiten"], default="none")
+    fit.add_argument("--burn-in", type=_number, default=1 / 3, help="first epochs to leave out")
+    fit.add_argument("--scaling", choices=["none", "standardize", "whiten"], default="whiten")
     _add_output(fit, "the estimator, such as model.ltau")
 
     predict = commands.add_parser("predict", help="predict forces and how wrong they may be")

@@ -54,7 +54,7 @@ class DomainMixin:
         Raises
         ------
         NotFittedError, ValueError
-            As `predict`; and if there are no more training samples than neighbours.
+            As `predict`; and if there is a single training sample, in all or in a stratum.
         """
         batches = self._search(X, strata)
         own = self._training_distances()
@@ -113,8 +113,8 @@ class DomainMixin:
         NotFittedError
             If `fit` was not called.
         ValueError
-            If the rate lies outside (0, 1), or there are no more training samples than
-            neighbours.
+            If the rate lies outside (0, 1), or there is a single training sample, in all
+            or in a stratum.
         """
         if not 0 < false_positive_rate < 1:
             raise ValueError(

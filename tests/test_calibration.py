@@ -16,6 +16,12 @@ SPREAD = np.exp(LATENTS[:, 0])
 ERRORS = np.abs(RNG.normal(size=(600, 30))) * SPREAD[:, None]
 
 
+def paper(*args, **settings):
+    """Make an estimator as in the paper: every epoch, latents as they are, no stretching."""
+    defaults = {"burn_in": 0.0, "scaling": "none", "distance_scaling": 0.0}
+    return LTAUEstimator(*args, **defaults | settings)
+
+
 def held_out(n, seed=1, factor=1.0):
     rng = np.random.default_rng(seed)
     latents = rng.normal(size=(n, 3))
@@ -24,7 +30,7 @@ def held_out(n, seed=1, factor=1.0):
 
 @pytest.fixture
 def estimator():
-    return LTAUEstimator(random_state=0).fit(LATENTS, ERRORS)
+    return paper(random_state=0).fit(LATENTS, ERRORS)
 
 
 # --- scores and bounds --------------------------------------------------------------

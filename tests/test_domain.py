@@ -8,6 +8,12 @@ from sklearn.neighbors import NearestNeighbors
 from ltau import LTAUEstimator
 
 
+def paper(*args, **settings):
+    """Make an estimator as in the paper: every epoch, latents as they are, no stretching."""
+    defaults = {"burn_in": 0.0, "scaling": "none", "distance_scaling": 0.0}
+    return LTAUEstimator(*args, **defaults | settings)
+
+
 @pytest.fixture(scope="module")
 def latents():
     return np.random.default_rng(0).normal(size=(400, 3)).astype(np.float32)
@@ -15,7 +21,7 @@ def latents():
 
 @pytest.fixture(scope="module")
 def estimator(latents):
-    return LTAUEstimator(5).fit(latents, np.ones((400, 2)))
+    return paper(5).fit(latents, np.ones((400, 2)))
 
 
 def own_scores(latents, k):
@@ -33,7 +39,7 @@ def test_the_threshold_is_a_quantile_of_the_training_scores(estimator, latents, 
 
 def test_the_threshold_keeps_to_the_strata(latents):
     strata = np.array(["H", "C"])[np.arange(400) % 2]
-    estimator = LTAUEstimator(5).fit(latents, np.ones((400, 2)), strata)
+    estimator = paper(5).fit(latents, np.ones((400, 2)), strata)
     scores = np.concatenate([own_scores(latents[strata == label], 5) for label in "CH"])
     expected = np.quantile(scores, 0.9, method="higher")
     assert estimator.ood_threshold(0.1) == pytest.approx(expected, rel=1e-5)
@@ -61,4 +67,4 @@ def test_a_rate_that_is_none_is_refused(estimator, latents, rate):
 
 def test_no_threshold_before_fit():
     with pytest.raises(NotFittedError):
-        LTAUEstimator().ood_threshold()
+        paper().ood_threshold()

@@ -26,6 +26,13 @@ from ltau import ErrorBins, ErrorDistribution, ErrorHistogram, LTAUEstimator
 from ltau.log import ErrorLog
 from ltau.metrics import spearman
 
+
+def paper(*args, **settings):
+    """Make an estimator as in the paper: every epoch, latents as they are, no stretching."""
+    defaults = {"burn_in": 0.0, "scaling": "none", "distance_scaling": 0.0}
+    return LTAUEstimator(*args, **defaults | settings)
+
+
 PREDICTIONS = {
     "predict": lambda e, z, **s: e.predict(z, **s),
     "predict_pdf": lambda e, z, **s: e.predict_pdf(z, **s),
@@ -64,7 +71,7 @@ def test_predictions_follow_from_the_formula(trajectories, weights, bins):
     latents, errors = trajectories
     errors[np.random.default_rng(0).random(errors.shape) < 0.3] = np.nan
     queries = latents[:100] + 0.1
-    estimator = LTAUEstimator(7, bins=bins, n_bins=30, weights=weights).fit(latents, errors)
+    estimator = paper(7, bins=bins, n_bins=30, weights=weights).fit(latents, errors)
     edges = estimator.bin_edges_
     oracle = ErrorDistribution(formula(latents, errors, queries, edges, 7, weights), edges)
 
@@ -89,7 +96,7 @@ def test_predictions_follow_from_the_formula(trajectories, weights, bins):
 
 def test_shapes_for_one_and_for_several_levels(trajectories):
     latents, errors = trajectories
-    estimator = LTAUEstimator().fit(latents, errors)
+    estimator = paper().fit(latents, errors)
     assert estimator.predict_cdf(latents, 0.5).shape == (300,)
     assert estimator.predict_cdf(latents, [0.5]).shape == (300, 1)
     assert estimator.predict_quantile(latents, 0.5).shape == (300,)
@@ -98,7 +105,7 @@ def test_shapes_for_one_and_for_several_levels(trajectories):
 
 def test_interval_is_the_prediction_and_the_quantile_of_its_error(trajectories):
     latents, errors = trajectories
-    estimator = LTAUEstimator().fit(latents, errors)
+    estimator = paper().fit(latents, errors)
     interval = estimator.predict_interval(latents, np.arange(300.0), 0.9)
     np.testing.assert_allclose(interval.mean(axis=1), np.arange(300), atol=1e-9)
     np.testing.assert_allclose(
@@ -112,7 +119,7 @@ def test_ood_score_is_the_ratio_of_distances(trajectories):
     nearest = NearestNeighbors(n_neighbors=5).fit(latents)
     own = nearest.kneighbors()[0].mean(axis=1)
     distances, rows = nearest.kneighbors(queries)
-    score = LTAUEstimator(5).fit(latents, errors).ood_score(queries)
+    score = paper(5).fit(latents, errors).ood_score(queries)
     np.testing.assert_allclose(score, distances.mean(axis=1) / own[rows].mean(axis=1), rtol=1e-4)
     assert score[50:].min() > 2 > np.median(score[:50])
 
@@ -121,7 +128,7 @@ def test_ood_score_is_the_ratio_of_distances(trajectories):
 def test_one_search_gives_the_distribution_and_the_ood_score(trajectories, weights):
     latents, errors = trajectories
     strata = np.arange(len(latents)) % 3
-    estimator = LTAUEstimator(5, weights=weights).fit(latents, errors, strata)
+    estimator = paper(5, weights=weights).fit(latents, errors, strata)
     distribution, score = estimator.predict_distribution(latents, strata, return_ood_score=True)
     alone = estimator.predict_distribution(latents, strata)
     np.testing.assert_array_equal(distribution.probabilities, alone.probabilities)
@@ -133,7 +140,7 @@ def test_one_search_gives_the_distribution_and_the_ood_score(trajectories, weigh
 def test_a_summary_is_what_its_parts_are(trajectories, level, calibrated):
     latents, errors = trajectories
     strata = np.arange(len(latents)) % 3
-    estimator = LTAUEstimator(5, distance_scaling=0.5, random_state=0)
+    estimator = paper(5, distance_scaling=0.5, random_state=0)
     estimator.fit(latents, errors, strata)
     if calibrated is not None:
         estimator.calibrate(latents, 3 * errors[:, 0], strata, stretch_fraction=calibrated)
@@ -148,7 +155,7 @@ def test_a_summary_is_what_its_parts_are(trajectories, level, calibrated):
 
 def test_a_summary_has_one_level(trajectories):
     latents, errors = trajectories
-    estimator = LTAUEstimator(5).fit(latents, errors)
+    estimator = paper(5).fit(latents, errors)
     with pytest.raises(ValueError, match="one level from 0 to 1"):
         estimator.predict_summary(latents, [0.5, 0.9])
     with pytest.raises(ValueError, match="from 0 to 1"):
@@ -161,30 +168,30 @@ def test_a_summary_has_one_level(trajectories):
 def test_queries_of_any_kind_give_the_same_bits(trajectories, same):
     latents, errors = trajectories
     queries = latents.astype(np.float32)
-    estimator = LTAUEstimator(5).fit(latents, errors)
+    estimator = paper(5).fit(latents, errors)
     np.testing.assert_array_equal(estimator.predict(same(queries)), estimator.predict(queries))
 
 
 def test_ood_score_among_duplicates():
     latents = np.repeat([[0.0], [5.0]], 20, axis=0)
-    estimator = LTAUEstimator(3).fit(latents, np.ones((40, 2)))
+    estimator = paper(3).fit(latents, np.ones((40, 2)))
     np.testing.assert_array_equal(estimator.ood_score([[0.0], [1.0]]), [1, np.inf])
 
 
 def test_a_change_of_k_after_fit_is_followed(trajectories):
     latents, errors = trajectories
-    estimator = LTAUEstimator(10).fit(latents, errors)
+    estimator = paper(10).fit(latents, errors)
     estimator.ood_score(latents)
     estimator.set_params(n_neighbors=3)
-    fresh = LTAUEstimator(3).fit(latents, errors)
+    fresh = paper(3).fit(latents, errors)
     for predict in PREDICTIONS.values():
         np.testing.assert_array_equal(predict(estimator, latents), predict(fresh, latents))
 
 
 def test_a_duplicate_takes_all_the_weight(trajectories):
     latents, errors = trajectories
-    estimator = LTAUEstimator(weights="distance").fit(latents, errors)
-    alone = LTAUEstimator(1).fit(latents, errors)
+    estimator = paper(weights="distance").fit(latents, errors)
+    alone = paper(1).fit(latents, errors)
     np.testing.assert_allclose(estimator.predict_pdf(latents), alone.predict_pdf(latents))
 
 
@@ -194,31 +201,31 @@ def test_a_duplicate_takes_all_the_weight(trajectories):
 )
 def test_burn_in_leaves_the_first_epochs_out(trajectories, burn_in, n_left):
     latents, errors = trajectories
-    burnt = LTAUEstimator(burn_in=burn_in).fit(latents, errors)
-    cut = LTAUEstimator().fit(latents, errors[:, -n_left:])
+    burnt = paper(burn_in=burn_in).fit(latents, errors)
+    cut = paper().fit(latents, errors[:, -n_left:])
     np.testing.assert_array_equal(burnt.predict_pdf(latents), cut.predict_pdf(latents))
 
 
 def test_several_models_are_more_epochs(trajectories):
     latents, errors = trajectories
-    both = LTAUEstimator(bins="linear").fit(latents, np.hstack([errors, errors[:, ::-1]]))
-    one = LTAUEstimator(bins="linear").fit(latents, errors)
+    both = paper(bins="linear").fit(latents, np.hstack([errors, errors[:, ::-1]]))
+    one = paper(bins="linear").fit(latents, errors)
     np.testing.assert_allclose(both.predict_pdf(latents), one.predict_pdf(latents))
 
 
 def test_sample_weight_is_the_chance_to_exceed_the_tolerance(trajectories):
     latents, errors = trajectories
     edges = np.array([0, 0.5, 1, 2, errors.max()])
-    weight = LTAUEstimator(bins=edges).fit(latents, errors).sample_weight(1.0)
+    weight = paper(bins=edges).fit(latents, errors).sample_weight(1.0)
     exceeded = (errors >= 1).mean(axis=1)
     np.testing.assert_allclose(weight, exceeded / exceeded.mean())
-    weight = LTAUEstimator(bins=edges).fit(latents, errors).sample_weight(1.0, favor="easy")
+    weight = paper(bins=edges).fit(latents, errors).sample_weight(1.0, favor="easy")
     np.testing.assert_allclose(weight, (1 - exceeded) / (1 - exceeded).mean())
-    assert LTAUEstimator().fit(latents, errors).sample_weight().mean() == pytest.approx(1)
+    assert paper().fit(latents, errors).sample_weight().mean() == pytest.approx(1)
 
 
 def test_sample_weight_needs_a_tolerance_that_is_exceeded(trajectories):
-    estimator = LTAUEstimator().fit(*trajectories)
+    estimator = paper().fit(*trajectories)
     with pytest.raises(ValueError, match="No training error lies above the tolerance 1000"):
         estimator.sample_weight(1000)
     with pytest.raises(ValueError, match="No training error lies within the tolerance 0"):
@@ -233,7 +240,7 @@ def test_sample_weight_needs_a_tolerance_that_is_exceeded(trajectories):
 @pytest.mark.parametrize("name", PREDICTIONS)
 def test_small_batches_change_nothing(trajectories, monkeypatch, name):
     latents, errors = trajectories
-    estimator = LTAUEstimator().fit(latents, errors)
+    estimator = paper().fit(latents, errors)
     whole = PREDICTIONS[name](estimator, latents)
     monkeypatch.setattr("ltau.prediction._BATCH_VALUES", 1000)
     np.testing.assert_allclose(PREDICTIONS[name](estimator, latents), whole, rtol=1e-12)
@@ -242,9 +249,9 @@ def test_small_batches_change_nothing(trajectories, monkeypatch, name):
 @pytest.mark.parametrize("n_values", [1, 1000, 1 << 24])
 def test_binning_in_blocks_changes_nothing(trajectories, monkeypatch, n_values):
     latents, errors = trajectories
-    whole = LTAUEstimator(burn_in=3).fit(latents, errors)
+    whole = paper(burn_in=3).fit(latents, errors)
     monkeypatch.setattr("ltau.estimator._BLOCK_VALUES", n_values)
-    blocks = LTAUEstimator(burn_in=3).fit(latents, errors)
+    blocks = paper(burn_in=3).fit(latents, errors)
     np.testing.assert_array_equal(blocks.predict_pdf(latents), whole.predict_pdf(latents))
 
 
@@ -257,17 +264,17 @@ def test_a_log_is_fitted_as_its_errors_are(trajectories, monkeypatch, tmp_path):
             (seen,) = np.nonzero(~np.isnan(epoch))
             log.record(seen, epoch[seen])
             log.end_epoch()
-        logged = LTAUEstimator(burn_in=0.25).fit(latents, log)
-    whole = LTAUEstimator(burn_in=0.25).fit(latents, errors)
+        logged = paper(burn_in=0.25).fit(latents, log)
+    whole = paper(burn_in=0.25).fit(latents, errors)
     np.testing.assert_array_equal(logged.predict_pdf(latents), whole.predict_pdf(latents))
 
 
 def test_a_log_of_other_samples_or_without_epochs_is_refused(trajectories, tmp_path):
     latents, _ = trajectories
     with pytest.raises(ValueError, match="at least one epoch"):
-        LTAUEstimator().fit(latents, ErrorLog(tmp_path / "empty", n_samples=300))
+        paper().fit(latents, ErrorLog(tmp_path / "empty", n_samples=300))
     with pytest.raises(ValueError, match="300 samples"):
-        LTAUEstimator().fit(latents, ErrorLog(tmp_path / "other", n_samples=299))
+        paper().fit(latents, ErrorLog(tmp_path / "other", n_samples=299))
 
 
 def test_memory_stays_within_batches(monkeypatch):
@@ -275,7 +282,7 @@ def test_memory_stays_within_batches(monkeypatch):
     rng = np.random.default_rng(0)
     n, k, n_bins = 5_000, 50, 100
     latents = rng.normal(size=(n, 2)).astype(np.float32)
-    estimator = LTAUEstimator(k, n_bins=n_bins).fit(latents, rng.exponential(size=(n, 3)))
+    estimator = paper(k, n_bins=n_bins).fit(latents, rng.exponential(size=(n, 3)))
     tracemalloc.start()
     estimator.predict_pdf(latents)
     peak = tracemalloc.get_traced_memory()[1]
@@ -305,7 +312,7 @@ def fitted(draw):
         "weights": draw(st.sampled_from(["uniform", "distance"])),
         "scaling": draw(st.sampled_from(["none", "standardize", "whiten"])),
     }
-    return LTAUEstimator(**options), latents, errors
+    return paper(**options), latents, errors
 
 
 @settings(deadline=None)
@@ -377,7 +384,7 @@ def test_binning_epoch_by_epoch_equals_the_whole(case):
 
 def test_grid_search_over_k_within_groups(trajectories):
     latents, errors = trajectories
-    search = GridSearchCV(LTAUEstimator(), {"n_neighbors": [1, 5, 20]}, cv=GroupKFold(3))
+    search = GridSearchCV(paper(), {"n_neighbors": [1, 5, 20]}, cv=GroupKFold(3))
     search.fit(latents, errors, groups=np.arange(300) // 10)
     assert search.best_params_["n_neighbors"] > 1  # one neighbour is known to be worst
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
@@ -386,10 +393,10 @@ def test_grid_search_over_k_within_groups(trajectories):
 
 def test_pipeline(trajectories):
     latents, errors = trajectories
-    pipeline = make_pipeline(PCA(2, random_state=0), LTAUEstimator()).fit(latents, errors)
+    pipeline = make_pipeline(PCA(2, random_state=0), paper()).fit(latents, errors)
     reduced = pipeline[:-1].transform(latents)
     np.testing.assert_array_equal(
-        pipeline.predict(latents), LTAUEstimator().fit(reduced, errors).predict(reduced)
+        pipeline.predict(latents), paper().fit(reduced, errors).predict(reduced)
     )
     assert pipeline.score(latents, errors) < 0
 
@@ -398,14 +405,14 @@ def test_strata_are_routed(trajectories):
     latents, errors = trajectories
     strata = np.arange(300) % 2
     with sklearn.config_context(enable_metadata_routing=True):
-        estimator = LTAUEstimator().set_fit_request(strata=True)
+        estimator = paper().set_fit_request(strata=True)
         estimator.set_score_request(strata=True).set_predict_request(strata=True)
         search = GridSearchCV(estimator, {"n_neighbors": [5, 10]}, cv=3)
         search.fit(latents, errors, strata=strata)
         assert list(search.best_estimator_.strata_) == [0, 1]
         pipeline = make_pipeline(estimator).fit(latents, errors, strata=strata)
         routed = pipeline.predict(latents, strata=strata)
-    direct = LTAUEstimator().fit(latents, errors, strata=strata)
+    direct = paper().fit(latents, errors, strata=strata)
     np.testing.assert_array_equal(routed, direct.predict(latents, strata))
 
 
@@ -414,7 +421,7 @@ def test_data_frames_name_their_features(trajectories):
     latents, errors = trajectories
     frame = pandas.DataFrame(latents, columns=list("abcd"))
     strata = pandas.Series(["H", "C"] * 150)
-    estimator = LTAUEstimator().fit(frame, pandas.DataFrame(errors), strata)
+    estimator = paper().fit(frame, pandas.DataFrame(errors), strata)
     assert list(estimator.feature_names_in_) == list("abcd")
     with pytest.raises(ValueError, match="feature names should match"):
         estimator.predict(frame[list("dcba")], strata)
@@ -425,7 +432,7 @@ def test_data_frames_name_their_features(trajectories):
 def test_copies_predict_the_same_bits(trajectories, tmp_path, index, strata):
     latents, errors = trajectories
     options = {"n_bins": 50, "index": index, "random_state": 0, "scaling": "whiten"}
-    estimator = LTAUEstimator(**options).fit(latents, errors, strata)
+    estimator = paper(**options).fit(latents, errors, strata)
     joblib.dump(estimator, tmp_path / "joblib")
     estimator.save(tmp_path / "ltau")
     copies = [
@@ -445,7 +452,7 @@ def test_copies_predict_the_same_bits(trajectories, tmp_path, index, strata):
 
 
 def test_a_clone_is_not_fitted(trajectories):
-    twin = clone(LTAUEstimator(3, burn_in=0.5).fit(*trajectories))
+    twin = clone(paper(3, burn_in=0.5).fit(*trajectories))
     assert twin.get_params()["n_neighbors"] == 3
     with pytest.raises(NotFittedError):
         twin.predict(trajectories[0])
@@ -453,7 +460,7 @@ def test_a_clone_is_not_fitted(trajectories):
 
 def test_threads_change_nothing(trajectories):
     latents, errors = trajectories
-    one, all_ = (LTAUEstimator(n_jobs=n).fit(latents, errors) for n in (1, -1))
+    one, all_ = (paper(n_jobs=n).fit(latents, errors) for n in (1, -1))
     np.testing.assert_array_equal(one.predict_pdf(latents), all_.predict_pdf(latents))
 
 
@@ -500,18 +507,18 @@ def _nan(latents):
 def test_bad_training_data_is_refused(trajectories, case):
     spoil, message = BAD_TRAINING[case]
     with pytest.raises(ValueError, match=message):
-        LTAUEstimator().fit(*spoil(*trajectories))
+        paper().fit(*spoil(*trajectories))
 
 
 def test_samples_never_seen_are_counted_and_named(trajectories):
     latents, errors = trajectories
     errors[[7, 9]] = np.nan
     with pytest.raises(ValueError, match=r"2 samples have none: 7, 9\. Leave them out"):
-        LTAUEstimator().fit(latents, errors)
+        paper().fit(latents, errors)
     errors[[7, 9], 0] = 1.0
-    LTAUEstimator().fit(latents, errors)
+    paper().fit(latents, errors)
     with pytest.raises(ValueError, match="2 samples have none"):
-        LTAUEstimator(burn_in=1).fit(latents, errors)
+        paper(burn_in=1).fit(latents, errors)
 
 
 @pytest.mark.parametrize(
@@ -525,7 +532,7 @@ def test_samples_never_seen_are_counted_and_named(trajectories):
 )
 def test_options_that_do_not_fit_the_data(trajectories, options, message):
     with pytest.raises(ValueError, match=message):
-        LTAUEstimator(**options).fit(*trajectories)
+        paper(**options).fit(*trajectories)
 
 
 @pytest.mark.parametrize(
@@ -547,7 +554,7 @@ def test_options_that_do_not_fit_the_data(trajectories, options, message):
 )
 def test_invalid_parameters_are_refused(trajectories, options):
     with pytest.raises(InvalidParameterError, match=f"'{next(iter(options))}' parameter"):
-        LTAUEstimator(**options).fit(*trajectories)
+        paper(**options).fit(*trajectories)
 
 
 @pytest.mark.parametrize("name", PREDICTIONS)
@@ -555,8 +562,8 @@ def test_every_prediction_checks_its_latents(trajectories, name):
     latents, errors = trajectories
     predict = PREDICTIONS[name]
     with pytest.raises(NotFittedError):
-        predict(LTAUEstimator(), latents)
-    estimator = LTAUEstimator().fit(latents, errors)
+        predict(paper(), latents)
+    estimator = paper().fit(latents, errors)
     with pytest.raises(ValueError, match="NaN"):  # never somebody else's density
         predict(estimator, _nan(latents))
     with pytest.raises(ValueError, match="has 3 features, but LTAUEstimator is expecting 4"):
@@ -568,7 +575,7 @@ def test_every_prediction_checks_its_latents(trajectories, name):
 @pytest.mark.parametrize("index", ["flat", "ivf", "hnsw"])
 @pytest.mark.parametrize("name", PREDICTIONS)
 def test_every_prediction_refuses_latents_too_far_to_measure(trajectories, name, index):
-    estimator = LTAUEstimator(index=index, random_state=0).fit(*trajectories)
+    estimator = paper(index=index, random_state=0).fit(*trajectories)
     with pytest.raises(ValueError, match="squared distances fit in float32"):
         PREDICTIONS[name](estimator, np.full((300, 4), 1e19, np.float32))
 
@@ -577,8 +584,8 @@ def test_masked_errors_were_not_seen(trajectories):
     latents, errors = trajectories
     unseen = errors > np.median(errors)
     unseen[:, 0] = False
-    masked = LTAUEstimator().fit(latents, np.ma.masked_array(errors, unseen))
-    nan = LTAUEstimator().fit(latents, np.where(unseen, np.nan, errors))
+    masked = paper().fit(latents, np.ma.masked_array(errors, unseen))
+    nan = paper().fit(latents, np.where(unseen, np.nan, errors))
     np.testing.assert_array_equal(masked.predict_pdf(latents), nan.predict_pdf(latents))
 
 
@@ -587,11 +594,11 @@ def test_strata_of_mixed_kinds_are_refused(trajectories, labels):
     latents, errors = trajectories
     strata = np.array(labels * 150, dtype=object)[:300]
     with pytest.raises(ValueError, match="all integers or all strings, got"):
-        LTAUEstimator().fit(latents, errors, strata)
+        paper().fit(latents, errors, strata)
 
 
 def test_parameters_set_after_fit_are_checked(trajectories, path):
-    estimator = LTAUEstimator().fit(*trajectories)
+    estimator = paper().fit(*trajectories)
     estimator.save(path)
     before = path.read_bytes()
     estimator.set_params(weights="gaussian")
@@ -606,7 +613,7 @@ def test_parameters_set_after_fit_are_checked(trajectories, path):
 def test_every_prediction_checks_its_strata(trajectories, name):
     latents, errors = trajectories
     predict = PREDICTIONS[name]
-    estimator = LTAUEstimator().fit(latents, errors, np.resize([1, 6], 300))
+    estimator = paper().fit(latents, errors, np.resize([1, 6], 300))
     with pytest.raises(ValueError, match="fitted with strata"):
         predict(estimator, latents)
     with pytest.raises(ValueError, match="Stratum 8 was not seen at fit, which saw 1, 6"):
@@ -636,17 +643,17 @@ def test_every_prediction_checks_its_strata(trajectories, name):
 )
 def test_questions_without_an_answer(trajectories, ask, message):
     latents, errors = trajectories
-    estimator = LTAUEstimator().fit(latents, errors)
+    estimator = paper().fit(latents, errors)
     with pytest.raises(ValueError, match=message):
         ask(estimator, latents)
 
 
 def test_an_unwritable_path_is_named(trajectories, tmp_path):
-    estimator = LTAUEstimator().fit(*trajectories)
+    estimator = paper().fit(*trajectories)
     with pytest.raises(FileNotFoundError, match=r"Cannot write.*missing"):
         estimator.save(tmp_path / "missing" / "model.ltau")
     with pytest.raises(NotFittedError):
-        LTAUEstimator().save(tmp_path / "model.ltau")
+        paper().save(tmp_path / "model.ltau")
     assert not list(tmp_path.iterdir())
 
 
@@ -655,8 +662,8 @@ def test_an_unwritable_path_is_named(trajectories, tmp_path):
 
 def test_acac_ranks_and_scales(acac):
     train = acac["train"]
-    all_epochs = LTAUEstimator(10).fit(train["latents"], train["errors"])
-    late_epochs = LTAUEstimator(10, burn_in=1 / 3).fit(train["latents"], train["errors"])
+    all_epochs = paper(10).fit(train["latents"], train["errors"])
+    late_epochs = paper(10, burn_in=1 / 3).fit(train["latents"], train["errors"])
     for name, least in (("MD_300K", 0.58), ("MD_600K", 0.57)):
         test = acac[name]
         assert spearman(test["errors"], all_epochs.predict(test["latents"])) >= least
@@ -667,7 +674,7 @@ def test_acac_ranks_and_scales(acac):
 
 def test_acac_within_elements(acac):
     train, test = acac["train"], acac["MD_300K"]
-    estimator = LTAUEstimator(30, scaling="whiten", burn_in=1 / 3)
+    estimator = paper(30, scaling="whiten", burn_in=1 / 3)
     estimator.fit(train["latents"], train["errors"], strata=train["atomic_numbers"])
     predicted = estimator.predict(test["latents"], strata=test["atomic_numbers"])
     assert spearman(test["errors"], predicted) >= 0.61
@@ -676,7 +683,7 @@ def test_acac_within_elements(acac):
 @pytest.mark.parametrize("name", ["val", "MD_300K", "MD_600K"])
 def test_acac_neighbours_are_those_of_scikit_learn(acac, name):
     train, queries = acac["train"]["latents"], acac[name]["latents"]
-    estimator = LTAUEstimator(10, index="flat").fit(train, acac["train"]["errors"])
+    estimator = paper(10, index="flat").fit(train, acac["train"]["errors"])
     distances, indices = estimator.kneighbors(queries)
     expected_distances, expected = NearestNeighbors(n_neighbors=10).fit(train).kneighbors(queries)
     np.testing.assert_array_equal(indices, expected)

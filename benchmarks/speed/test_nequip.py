@@ -145,7 +145,9 @@ def test_one_pass(case, index, elements):
     """Energy and forces of 15 atoms with their uncertainty, and the same without."""
     path, features, numbers, test, _ = case
     errors = np.load(DATA / "acac_nequip" / "train.npz")["errors"]  # (6750, 150)
-    estimator = LTAUEstimator(index=index, n_jobs=1, random_state=0)
+    estimator = LTAUEstimator(
+        burn_in=0.0, scaling="none", distance_scaling=0.0, index=index, n_jobs=1, random_state=0
+    )
     estimator.fit(features, errors, numbers if elements else None)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

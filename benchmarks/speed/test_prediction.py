@@ -23,7 +23,9 @@ def case(request):
     """Make an estimator, queries, and a bare faiss index over the same latents."""
     latents, queries = np.split(clustered(N_SAMPLES + N_QUERIES), [N_SAMPLES])
     errors = np.random.default_rng(1).exponential(size=(N_SAMPLES, 100)).astype(np.float32)
-    estimator = LTAUEstimator(K, index=request.param, random_state=0).fit(latents, errors)
+    estimator = LTAUEstimator(
+        K, burn_in=0.0, scaling="none", distance_scaling=0.0, index=request.param, random_state=0
+    ).fit(latents, errors)
     if estimator.index_ == "flat":
         bare = faiss.IndexFlatL2(N_FEATURES)
         bare.add(latents)

@@ -77,7 +77,7 @@ def run(output: Path, *, n_epochs: int = 40, seed: int = 0) -> None:
     train, tests = load_diamonds(seed)
     price_scale = train.price.mean(), train.price.std()
     model, trajectories = train_network(train, price_scale, n_epochs)
-    estimator = LTAUEstimator(burn_in=1 / 3, random_state=seed)
+    estimator = LTAUEstimator(n_neighbors=30, random_state=seed)
     estimator.fit(_latents(model, train.features), trajectories)
     errors = {name: _errors(model, stones, price_scale) for name, stones in tests.items()}
     methods = predict(

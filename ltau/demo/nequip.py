@@ -74,7 +74,7 @@ def run(output: Path, *, n_epochs: int = 40, seed: int = 0) -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
         train(frames, held_out, folder, n_epochs, seed)
-        settings = LTAUEstimator(n_neighbors=30, burn_in=1 / 3, scaling="whiten")
+        settings = LTAUEstimator(n_neighbors=30, distance_scaling=0.0)
         estimator = fit_run(folder, estimator=settings, progress=True)
         calculator = UncertainNequIPCalculator.from_model(folder / "last.ckpt", estimator)
         known = predict(held_out, calculator, "held-out frames")

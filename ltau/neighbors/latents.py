@@ -199,7 +199,7 @@ class LatentIndex:
         Parameters
         ----------
         k : int
-            Number of neighbours, less than the samples of the smallest stratum.
+            Number of neighbours; in a stratum without so many others, all of them.
         rows : ndarray of shape (n,), intp, optional
             The training samples; by default all.
 
@@ -207,26 +207,26 @@ class LatentIndex:
         ------
         rows : ndarray of shape (n_batch,), intp
             Training samples, in any order.
-        distances, indices : ndarray of shape (n_batch, k)
+        distances, indices : ndarray of shape (n_batch, k), or as many as there are
             As `search` gives them.
 
         Raises
         ------
         ValueError
-            If a stratum has no more than `k` samples.
+            If a stratum has a single sample.
         """
         asked = np.ones(len(self), bool)
         if rows is not None:
             asked[:] = False
             asked[rows] = True
         for stratum in self._strata:
-            _check_size(len(stratum.rows) - 1, k, stratum.label, " besides the sample itself")
+            _check_size(len(stratum.rows) - 1, 1, stratum.label, " besides the sample itself")
         for stratum in self._strata:
             members = np.flatnonzero(asked[stratum.rows])
             batch = max(1, _BATCH_VALUES // (stratum.index.vectors.shape[1] * (k + 1)))
             for start in range(0, len(members), batch):
                 part = members[start : start + batch]
-                distances, found = stratum.index.search_others(part, k)
+                distances, found = stratum.index.search_others(part, min(k, len(stratum.rows) - 1))
                 yield stratum.rows[part], distances, stratum.rows[found]
 
     def _refuse_unknown(self, strata: NDArray[np.generic]) -> None:

@@ -89,7 +89,17 @@ def test_a_stratum_that_is_too_small_is_named(latents, strata):
     index = fit(latents, strata)
     with pytest.raises(ValueError, match=r"6 training samples in stratum H"):
         index.search(latents[:1], 6, strata[:1])
-    with pytest.raises(ValueError, match=r"5 training samples in stratum H besides the sample"):
+
+
+def test_a_small_stratum_has_fewer_own_neighbors_and_a_single_sample_none(latents, strata):
+    strata[:] = "C"
+    strata[:3] = "H"
+    index = fit(latents, strata, n_neighbors=1)
+    shapes = {strata[rows[0]]: found.shape[1] for rows, _, found in index.own_neighbors(5)}
+    assert shapes == {"C": 5, "H": 2}
+    strata[1:3] = "C"
+    index = fit(latents, strata, n_neighbors=1)
+    with pytest.raises(ValueError, match=r"1 training samples in stratum H besides the sample"):
         next(index.own_neighbors(5))
 
 

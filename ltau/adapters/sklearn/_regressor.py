@@ -254,7 +254,9 @@ class LTAURegressor(RegressorMixin, BaseEstimator):
 
     def _new_ltau(self, n_samples: int) -> LTAUEstimator:
         if self.ltau is None:
-            return LTAUEstimator(n_neighbors=min(20, n_samples), burn_in=2 / 3)
+            return LTAUEstimator(
+                n_neighbors=min(20, n_samples), burn_in=2 / 3, scaling="none", distance_scaling=0.0
+            )
         return clone(self.ltau)
 
     def _cross_fit(self, X: NDArray[Any], y: Floats) -> NDArray[np.float32]:
