@@ -92,9 +92,7 @@ def test_fit_from_a_log(tmp_path):
     reading = {cached: read(tmp_path / "log", cached) for cached in (False, True)}
     forget(tmp_path / "log")
     start = time.perf_counter()
-    LTAUEstimator(burn_in=0.0, scaling="none", distance_scaling=0.0, index="flat").fit(
-        latents, log
-    )
+    LTAUEstimator(burn_in=0.0, scaling="none", distance_scaling=0.0, index="flat").fit(latents, log)
     fitting = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
