@@ -183,7 +183,7 @@ class TestModels:
     def test_ltau_of_the_paper_knows_no_classes_and_no_distance(self, domain):
         test = domain.tests["shift"]
         prediction = LTAU(PAPER, strata=False).fit(domain).predict(test)
-        estimator = LTAUEstimator(n_neighbors=10)
+        estimator = LTAUEstimator(10, burn_in=0, scaling="none", distance_scaling=0)
         estimator.fit(domain.train.latents, domain.trajectories["eval"])
         expected = estimator.predict(test.latents)
         np.testing.assert_allclose(prediction.distribution.mean(), expected)
