@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 
@@ -86,10 +87,13 @@ def _calibration(domain: Domain, predictions: _Predictions) -> Figure:
 def _score_histograms(domain: Domain, predictions: _Predictions) -> Figure:
     """Draw the scores of structures, of each method that has its own."""
     shown = {name: by_test for name, by_test in predictions.items() if "calibrated" not in name}
+    n_rows = math.ceil(len(shown) / 2)
     figure, axes = plt.subplots(
-        1, len(shown), figsize=(3.4 * len(shown), 3.2), layout="constrained"
+        n_rows, 2, figsize=(8, 2.9 * n_rows), layout="constrained", squeeze=False
     )
-    for ax, (name, by_test) in zip(axes, shown.items(), strict=True):
+    for ax in axes.flat[len(shown) :]:
+        ax.axis("off")
+    for ax, (name, by_test) in zip(axes.flat, shown.items(), strict=False):
         scores = {
             test: _structure_means(by_test[test], samples) for test, samples in domain.tests.items()
         }
@@ -100,8 +104,9 @@ def _score_histograms(domain: Domain, predictions: _Predictions) -> Figure:
             ax.hist(values, edges, weights=share, alpha=0.55, color=color, label=test)
         ax.set(xscale="log", xlabel="Score", title=name)
         label_log_axis(ax.xaxis)
-    axes[0].set_ylabel("Share of the test set (%)")
-    axes[0].legend(fontsize="small")
+    for ax in axes[:, 0]:
+        ax.set_ylabel("Share of the test set (%)")
+    axes[0, 0].legend(fontsize="small")
     return figure
 
 
@@ -114,12 +119,15 @@ def _structure_means(prediction: Prediction, samples: Samples) -> NDArray[np.flo
 
 
 def _predicted_errors(domain: Domain, predictions: _Predictions) -> Figure:
-    n_rows, n_columns = len(domain.tests), len(predictions)
+    """Draw the errors that LTAU and an ensemble predict, as far as they fit a page."""
+    left_out = ("LTAU, calibrated", "Distance")
+    shown = {name: by_test for name, by_test in predictions.items() if name not in left_out}
+    n_rows, n_columns = len(domain.tests), len(shown)
     figure, axes = plt.subplots(
         n_rows, n_columns, figsize=(3.3 * n_columns, 3.1 * n_rows), layout="constrained"
     )
     for row, (test, samples) in zip(axes, domain.tests.items(), strict=True):
-        for ax, (name, by_test) in zip(row, predictions.items(), strict=True):
+        for ax, (name, by_test) in zip(row, shown.items(), strict=True):
             PredictedErrorDisplay.from_predictions(
                 samples.errors, by_test[test].distribution.mean(), unit=domain.unit, ax=ax
             )
