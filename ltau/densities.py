@@ -22,7 +22,6 @@ __all__ = ["TrainingDensities"]
 Floats = NDArray[np.float64]
 
 _CHUNK_ROWS = 1 << 14
-_LEAST_LEVEL = float(np.finfo(np.float64).tiny)
 _BLOCK_VALUES = 1 << 18  # counts averaged at once: they stay in the cache
 
 
@@ -163,36 +162,6 @@ class TrainingDensities:
             # Rounding may undo, by a little, that they rise, and that they end at 1.
             np.maximum.accumulate(cumulative, axis=1, out=result[part, 1:])
         result /= result[:, -1:]
-        return result
-
-    def quantile(self, rows: NDArray[np.intp], weights: Floats, level: Floats) -> Floats:
-        """Find a quantile of the average of each query's neighbours.
-
-        Parameters
-        ----------
-        rows, weights
-            As in `average`.
-        level : ndarray of shape (n_queries,) or (1,)
-            Probabilities from 0 to 1.
-
-        Returns
-        -------
-        ndarray of shape (n_queries,)
-            The smallest error at which the cumulative distribution reaches the level.
-        """
-        result = np.empty(len(rows))
-        for part, cumulative in self._averages(rows, weights):
-            np.maximum.accumulate(cumulative, axis=1, out=cumulative)
-            # No error has probability 0: the least positive level finds where they begin.
-            asked = np.maximum(level[part] if len(level) > 1 else level, _LEAST_LEVEL)
-            reach = asked * cumulative[:, -1]
-            bins = (cumulative < reach[:, None]).sum(axis=1)
-            queries = np.arange(len(bins))
-            after = cumulative[queries, bins]
-            before = np.where(bins > 0, cumulative[queries, bins - 1], 0.0)
-            left = self.edges[bins]
-            fraction = (reach - before) / (after - before)
-            result[part] = left + fraction * (self.edges[bins + 1] - left)
         return result
 
     def _averages(self, rows: NDArray[np.intp], weights: Floats) -> Iterator[tuple[slice, Floats]]:

@@ -395,7 +395,7 @@ class LTAUEstimator(CalibrationMixin, SavingMixin, BaseEstimator):
         errors = check_observed(y)
         check_consistent_length(X, errors)
         total, start = 0.0, 0
-        for distribution in self._distributions(X, strata):
+        for distribution, _ in self._distributions(X, strata):
             observed = errors[start : start + len(distribution)]
             total += np.nanmean(distribution.crps(observed), axis=1).sum()
             start += len(distribution)

@@ -202,9 +202,8 @@ class PredictionMixin(DomainMixin):
         batches = self._distributions(X, strata)
         levels = self._levels(q, len(X), groups)  # type: ignore[arg-type]
         quantiles, start = [], 0
-        for distribution in batches:
-            part = levels[start : start + len(distribution)] if len(levels) > 1 else levels
-            quantiles.append(bound(distribution, part))
+        for distribution, _ in batches:
+            quantiles.append(bound(distribution, _rows(levels, start, len(distribution))))
             start += len(distribution)
         quantile = _join(quantiles)
         return quantile[:, 0] if np.ndim(q) == 0 else quantile
@@ -287,17 +286,13 @@ class PredictionMixin(DomainMixin):
         """
         if np.ndim(level) != 0:
             raise ValueError(f"Expected one level from 0 to 1, got {level!r}.")
-        batches = self._neighbors(X, strata, ood_score=True)
-        levels = self._levels(level, len(X), groups)[:, 0]  # type: ignore[arg-type]
-        means = self._densities.means
+        batches = self._distributions(X, strata, ood_score=True)
+        levels = self._levels(level, len(X), groups)  # type: ignore[arg-type]
         parts, start = [], 0
-        for rows, weights, factor, score in batches:
-            part = levels[start : start + len(rows)] if len(levels) > 1 else levels
-            start += len(rows)
-            bar = self._densities.quantile(rows, weights, np.minimum(part, 1.0))
-            bar *= np.maximum(part, 1.0)  # beyond all that was predicted: see ltau.conformal
-            expected = (weights * means[rows]).sum(axis=1)
-            parts.append((_times(expected, factor), _times(bar, factor), score))
+        for distribution, score in batches:
+            bar = bound(distribution, _rows(levels, start, len(distribution)))[:, 0]
+            parts.append((distribution.mean(), bar, score))
+            start += len(distribution)
         return ErrorSummary(*map(_join, zip(*parts, strict=True)))
 
     @overload
@@ -448,12 +443,18 @@ class PredictionMixin(DomainMixin):
             for batch in self._neighbors(X, strata, ood_score)
         )
 
-    def _distributions(self, X: ArrayLike, strata: ArrayLike | None) -> Iterator[ErrorDistribution]:
-        """Predict the distributions of each batch."""
+    def _distributions(
+        self, X: ArrayLike, strata: ArrayLike | None, ood_score: bool = False
+    ) -> Iterator[tuple[ErrorDistribution, Any]]:
+        """Predict the distributions of each batch, and its scores where they are needed."""
         return (
-            ErrorDistribution._from_cdf(cdf, self._densities.edges, factor)
-            for cdf, factor, _ in self._averages(X, strata)
+            (ErrorDistribution._from_cdf(cdf, self._densities.edges, factor), score)
+            for cdf, factor, score in self._averages(X, strata, ood_score)
         )
+
+    def _error_bars(self, distribution: ErrorDistribution, level: float) -> Floats:
+        """Find the bounds of predicted distributions, as `predict_quantile` gives them."""
+        return bound(distribution, self._levels(level, len(distribution), None))[:, 0]
 
     def _levels(self, q: ArrayLike, n_samples: int, groups: ArrayLike | None) -> Floats:
         """Levels of the predicted quantiles, shape (n_samples, m), or (1, m) common to all."""
@@ -479,6 +480,11 @@ def _join(batches: Iterable[NDArray[Any]]) -> NDArray[Any]:
     """Put the results of all batches together, without a copy where there is one."""
     parts = list(batches)
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _rows(levels: Floats, start: int, n: int) -> Floats:
+    """Take the levels of a batch, which may be common to all."""
+    return levels[start : start + n] if len(levels) > 1 else levels
 
 
 def _times(errors: Floats, factor: Floats | None) -> Floats:

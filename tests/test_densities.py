@@ -210,19 +210,3 @@ def test_an_average_distribution_reaches_1_where_its_last_neighbour_does(rng):
     assert (cdf[:, 7:] == 1).all()
     assert (np.diff(cdf) >= 0).all()
     np.testing.assert_allclose(np.diff(cdf), densities.average(rows, weights), atol=1e-14)
-
-
-def test_quantiles_of_averages_are_those_of_their_distributions(rng, monkeypatch):
-    monkeypatch.setattr("ltau.densities._BLOCK_VALUES", 500)  # several blocks
-    counts = rng.integers(0, 5, (40, 12)).astype(np.uint16)
-    counts[:, 3] += 1
-    densities = densities_of(ErrorBins.linear(1.0, 12), counts)
-    rows, weights = rng.integers(40, size=(60, 5)), np.full((60, 5), 0.2)
-    distribution = ErrorDistribution(densities.average(rows, weights), densities.edges)
-    for level in (0.0, 1e-9, 0.3, 0.9, 1.0):
-        expected = distribution.quantile(level)
-        found = densities.quantile(rows, weights, np.array([level]))
-        np.testing.assert_allclose(found, expected, rtol=1e-9)
-    levels = rng.random(60)
-    expected = distribution.quantile(levels[:, None])[:, 0]
-    np.testing.assert_allclose(densities.quantile(rows, weights, levels), expected, rtol=1e-9)

@@ -128,11 +128,12 @@ class UncertainModule(torch.nn.Module):
             prediction = self.model(*args, **kwargs)
         rows = one_row_a_sample(outputs, self.layer)
         queries = rows.detach().float().cpu().numpy()
+        distribution = self.estimator.predict_distribution(queries)
         expected, bar = (
             torch.as_tensor(error, dtype=torch.float32, device=rows.device)
             for error in (
-                self.estimator.predict(queries),
-                self.estimator.predict_quantile(queries, self.level),
+                distribution.mean(),
+                self.estimator._error_bars(distribution, self.level),
             )
         )
         return Uncertain(prediction, expected, bar)

@@ -213,17 +213,20 @@ class Uncertainty:
             raise ValueError(f"Expected finite latents, got NaN or infinity for {_listed(bad)}.")
         strata = self._strata(atoms)
         factor = 1.0 if self.unit_factor is None else self.unit_factor
-        summary = self.estimator.predict_summary(queries, self.level, strata)
-        expectation = factor * summary.expected_error
+        distribution, ood_score = self.estimator.predict_distribution(
+            queries, strata, return_ood_score=True
+        )
+        expectation = factor * distribution.mean()
         results: Results = {
             "forces_uncertainty": expectation,
-            "forces_uncertainty_upper": factor * summary.error_bar,
-            "ood_score": summary.ood_score,
+            "forces_uncertainty_upper": factor
+            * self.estimator._error_bars(distribution, self.level),
+            "ood_score": ood_score,
             "forces_uncertainty_max": float(expectation.max()),
             "forces_uncertainty_mean": float(expectation.sum() / len(expectation)),
         }
         if self.tolerance is not None:
-            within = self.estimator.predict_cdf(queries, self.tolerance / factor, strata)
+            within = distribution.cdf(self.tolerance / factor)
             results["forces_error_probability"] = 1.0 - within
         if self.keep_latents:
             results["latents"] = queries
