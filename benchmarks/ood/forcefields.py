@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import resource
-import subprocess
-import sys
 import tempfile
-import time
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import ase.io
 import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
 import ltau
+from benchmarks import nequip_training
 from benchmarks.cells import cached_arrays
+from benchmarks.nequip_training import CHECKPOINT, Training
 from benchmarks.ood import acac, emt
 from benchmarks.ood.domains import Domain, Samples
 
 __all__ = ["ForceField", "domain", "train"]
 
 Arrays = dict[str, NDArray[Any]]
-
-_BATCH = 32  # structures that go through a trained model at once
 
 
 @dataclass(frozen=True)
@@ -79,20 +74,13 @@ def _train(field: ForceField, seed: int, frames: dict[str, list[Atoms]]) -> Arra
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for part in ("train", "validation"):
-            ase.io.write(folder / f"{part}.extxyz", frames[part])
-        (folder / "config.yaml").write_text(json.dumps(_configuration(field, seed)), "utf-8")
-        command = [sys.executable, "-m", "nequip.scripts.train", "-cp", name, "-cn", "config"]
         before = _seconds_of_children()
-        ran = subprocess.run(  # noqa: S603
-            [*command, "hydra.run.dir=."], cwd=folder, capture_output=True, text=True
-        )
-        if ran.returncode:
-            raise RuntimeError(f"nequip-train failed on {field.name}:\n{ran.stderr[-4000:]}")
+        training = Training(field.elements, field.r_max, field.n_features, field.n_epochs)
+        nequip_training.train(training, seed, frames["train"], frames["validation"], folder)
         arrays: Arrays = {"training_seconds": np.array(_seconds_of_children() - before)}
-        for mode in ("step", "eval"):
+        for mode in training.modes:
             arrays[mode] = np.asarray(ErrorLog(folder / mode / "forces")[:])
-        return arrays | _evaluate(folder / "last.ckpt", frames)
+        return arrays | _evaluate(folder / CHECKPOINT, frames)
 
 
 def _seconds_of_children() -> float:
@@ -100,111 +88,21 @@ def _seconds_of_children() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _configuration(field: ForceField, seed: int) -> dict[str, Any]:
-    """Configure nequip-train: small, and with nothing that belongs to LTAU but the callbacks."""
-    recorders = [
-        {
-            "_target_": "ltau.adapters.nequip.ErrorRecorderCallback",
-            "folder": f"${{hydra:runtime.output_dir}}/{mode}",
-            "mode": mode,
-        }
-        for mode in ("step", "eval")
-    ]
-    checkpoint = {
-        "_target_": "lightning.pytorch.callbacks.ModelCheckpoint",
-        "dirpath": "${hydra:runtime.output_dir}",
-        "save_last": True,
-    }
-    species = {"type_names": list(field.elements)}
-    return {
-        "run": ["train"],
-        "data": {
-            "_target_": "nequip.data.datamodule.ASEDataModule",
-            "seed": seed,
-            "train_file_path": "train.extxyz",
-            "val_file_path": "validation.extxyz",
-            "transforms": [
-                {"_target_": "nequip.data.transforms.NeighborListTransform", "r_max": field.r_max},
-                {
-                    "_target_": "nequip.data.transforms.ChemicalSpeciesToAtomTypeMapper",
-                    "model_type_names": list(field.elements),
-                },
-            ],
-            "train_dataloader": {"batch_size": 5, "shuffle": True},
-            "val_dataloader": {"batch_size": _BATCH},
-            "stats_manager": {"_target_": "nequip.data.CommonDataStatisticsManager", **species},
-        },
-        "trainer": {
-            "_target_": "lightning.Trainer",
-            "accelerator": "cpu",
-            "max_epochs": field.n_epochs,
-            "limit_val_batches": 1,  # what it says is not looked at, and a checkpoint needs it
-            "num_sanity_val_steps": 0,
-            "logger": False,
-            "enable_progress_bar": False,
-            "enable_model_summary": False,
-            "callbacks": [*recorders, checkpoint],
-        },
-        "training_module": {
-            "_target_": "nequip.train.EMALightningModule",
-            "ema_decay": 0.99,
-            "loss": {
-                "_target_": "nequip.train.EnergyForceLoss",
-                "per_atom_energy": True,
-                "coeffs": {"total_energy": 1.0, "forces": 1.0},
-            },
-            "val_metrics": {
-                "_target_": "nequip.train.EnergyForceMetrics",
-                "coeffs": {"forces_mae": 1.0},
-            },
-            "optimizer": {"_target_": "torch.optim.Adam", "lr": 0.01},
-            "model": {
-                "_target_": "nequip.model.NequIPGNNModel",
-                "seed": seed,
-                "model_dtype": "float32",
-                **species,
-                "r_max": field.r_max,
-                "num_layers": 2,
-                "l_max": 1,
-                "parity": False,
-                "num_features": field.n_features,
-                "avg_num_neighbors": "${training_data_stats:num_neighbors_mean}",
-                "per_type_energy_scales": "${training_data_stats:per_type_forces_rms}",
-                "per_type_energy_shifts": "${training_data_stats:per_atom_energy_mean}",
-            },
-        },
-        "global_options": {"allow_tf32": False},
-    }
-
-
 def _evaluate(checkpoint: Path, frames: dict[str, list[Atoms]]) -> Arrays:
     """Give latents and forces of every atom, and the time that one takes."""
     import torch
-    from nequip.data import AtomicDataDict
 
+    from benchmarks.nequip_passes import passes
     from ltau.adapters.nequip import load_model
-    from ltau.adapters.nequip._latents import latents_of
-    from ltau.adapters.nequip._state import nequip_state
-    from ltau.adapters.nequip._structures import read
 
     torch.set_num_threads(1)
     model = load_model(checkpoint)
-    arrays, seconds, n_atoms = {}, 0.0, 0
-    with nequip_state():
-        for part, structures in frames.items():
-            outputs = []
-            for start in range(0, len(structures), _BATCH):
-                batch = structures[start : start + _BATCH]
-                fields = AtomicDataDict.batched_from_list([read(a, model, part) for a in batch])
-                before = time.process_time()
-                out = model.module(fields)
-                seconds += time.process_time() - before
-                forces = out[AtomicDataDict.FORCE_KEY].detach().numpy().astype(np.float32)
-                outputs.append((latents_of(out), forces))
-                n_atoms += len(forces)
-            arrays[f"{part}/latents"], arrays[f"{part}/forces"] = map(
-                np.concatenate, zip(*outputs, strict=True)
-            )
+    found = {part: passes(model, structures) for part, structures in frames.items()}
+    arrays: Arrays = {}
+    for part, each in found.items():
+        arrays |= {f"{part}/latents": each.latents, f"{part}/forces": each.forces}
+    n_atoms = sum(len(each.forces) for each in found.values())
+    seconds = sum(each.seconds for each in found.values())
     return arrays | {"pass_seconds": np.array(seconds / n_atoms)}
 
 
