@@ -1,0 +1,1 @@
+"""Which relaxations of adsorbates by a force field cannot be trusted."""
