@@ -36,7 +36,7 @@ def passes(model: NequIPModel, frames: Sequence[Atoms]) -> Passes:
     Parameters
     ----------
     model : NequIPModel
-        The model, not a compiled one.
+        The model.
     frames : sequence of ase.Atoms
         The structures.
 
@@ -46,13 +46,14 @@ def passes(model: NequIPModel, frames: Sequence[Atoms]) -> Passes:
         Latents, forces and energies.
     """
     outputs, seconds = [], 0.0
+    size = 1 if model.compiled else _BATCH
     with nequip_state():
-        for start in range(0, len(frames), _BATCH):
+        for start in range(0, len(frames), size):
             batch = [
                 read(atoms, model, f"frame {start + number}")
-                for number, atoms in enumerate(frames[start : start + _BATCH])
+                for number, atoms in enumerate(frames[start : start + size])
             ]
-            fields = AtomicDataDict.batched_from_list(batch)
+            fields = batch[0] if model.compiled else AtomicDataDict.batched_from_list(batch)
             before = time.process_time()
             out = model.module(fields)
             seconds += time.process_time() - before
