@@ -1,0 +1,126 @@
+"""The quick run of the benchmark, from end to end."""
+
+import json
+import re
+import shutil
+import sys
+
+import pytest
+
+from benchmarks.is2rs import __main__ as command
+from benchmarks.is2rs.profiles import QUICK
+from benchmarks.is2rs.run import STAGES, Benchmark, Given
+from benchmarks.is2rs.systems import SPLITS
+
+pytestmark = [
+    # what the libraries under nequip say of each other
+    pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning"),
+]
+
+
+def run(*arguments):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["is2rs", *map(str, arguments)])
+        command.main()
+
+
+def times(folder):
+    """When each file but the report was last written."""
+    return {
+        path: path.stat().st_mtime_ns
+        for path in folder.rglob("*")
+        if path.is_file() and path.parent != folder
+    }
+
+
+@pytest.fixture
+def copy(quick, tmp_path):
+    """A finished run that a test may change."""
+    return shutil.copytree(quick, tmp_path / "copy", copy_function=shutil.copy2)
+
+
+def test_everything_is_reported(quick):
+    text = (quick / "results.md").read_text("utf-8")
+    for word in (*SPLITS, "L1", "L2 0.3", "L3 0.5", "L4", "number of atoms", "constant", "spread"):
+        assert word in text
+    results = json.loads(
+        (quick / "results.json").read_text("utf-8"), parse_constant=lambda name: pytest.fail(name)
+    )
+    assert len(results["systems"]) == 4 * QUICK.emt.n_each
+    assert {system["split"] for system in results["systems"].values()} == set(SPLITS)
+    assert set(results["about"]["seconds"]) == set(STAGES)
+    assert len(list(quick.glob("*.png"))) >= 3
+
+
+def test_started_again_it_redoes_nothing(quick):
+    before = times(quick)
+    run("--quick", "--jobs", 2, "--output", quick)
+    assert times(quick) == before
+
+
+def test_interrupted_it_redoes_only_what_is_missing(copy):
+    sid = "val_ood_ads-0001"
+    missing = copy / "model" / "relaxed" / f"{sid}.npz", copy / "model" / "judged" / f"{sid}.npz"
+    for path in missing:
+        path.unlink()
+    before = times(copy)
+    run("--quick", "--jobs", 2, "--output", copy)
+    after = times(copy)
+    changed = {path for path in after if before.get(path) != after[path]}
+    assert set(missing) <= changed
+    assert all(path.name.startswith(sid) for path in changed)
+
+
+def test_a_system_that_cannot_be_read_is_lost_and_the_report_says_so(copy):
+    sid = "val_id-0002"
+    for path in (copy / "model").rglob(f"{sid}*"):
+        path.unlink()
+    data = next((copy / "data").rglob(f"{sid}.extxyz.xz"))
+    data.write_bytes(data.read_bytes()[:100])
+    run("--quick", "--jobs", 2, "--output", copy)
+    text = (copy / "results.md").read_text("utf-8")
+    assert re.search(rf"{sid}.*DataError", text)
+
+
+def test_a_folder_of_other_settings_is_refused(quick):
+    with pytest.raises(ValueError, match="choose another output folder"):
+        Benchmark(QUICK, quick, optimizer="FIRE")
+
+
+def test_stages_can_be_run_one_by_one(tmp_path, capsys):
+    run("--quick", "--until", "data", "--output", tmp_path)
+    assert (tmp_path / "data").is_dir()
+    assert not (tmp_path / "model").is_dir()
+    assert "Results are in" in capsys.readouterr().out
+
+
+def given(quick):
+    return Given(quick / "model" / "model-0" / "last.ckpt", quick / "model" / "estimator.ltau")
+
+
+def test_a_given_model_relaxes_other_data(quick, tmp_path):
+    benchmark = Benchmark(QUICK, tmp_path, data=quick / "data", limit=1, given=given(quick))
+    benchmark.run()
+    relaxed, lost = benchmark.results()
+    assert {each.system.split for each in relaxed} == set(SPLITS)
+    assert not lost
+    # The data are the same, but nobody says that the reference method can be asked.
+    assert all(each.path.true_error.size == 0 for each in relaxed)
+    assert all(each.reference.true_error.size for each in relaxed)
+
+
+def test_elements_that_the_model_does_not_know_lose_the_system(quick, tmp_path, data_dir):
+    benchmark = Benchmark(
+        QUICK, tmp_path, data=data_dir / "oc20", limit=2, given=given(quick), n_jobs=2
+    )
+    benchmark.run()
+    relaxed, lost = benchmark.results()
+    assert not relaxed
+    assert len(lost) == 2
+    assert all("know" in reason for reason in lost.values())
+
+
+def test_model_and_estimator_go_together(capsys):
+    with pytest.raises(SystemExit):
+        run("--model", "last.ckpt")
+    assert "--model and --estimator go together" in capsys.readouterr().err
