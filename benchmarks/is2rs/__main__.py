@@ -5,17 +5,17 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-from contextlib import nullcontext
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-
-from joblib import parallel_config
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.is2rs import figures, report
 from benchmarks.is2rs.profiles import EMT, OC20, QUICK, Profile
 from benchmarks.is2rs.relaxation import OPTIMIZERS
 from benchmarks.is2rs.run import STAGES, Benchmark, Given
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 
 def main() -> None:
@@ -56,9 +56,9 @@ def main() -> None:
         given=arguments.model and Given(arguments.model, arguments.estimator),
         optimizer=arguments.optimizer,
         n_jobs=arguments.jobs,
+        workers=_workers(arguments),
     )
-    with _workers(arguments.scheduler):
-        benchmark.run(STAGES[-1] if arguments.until == "report" else arguments.until)
+    benchmark.run(STAGES[-1] if arguments.until == "report" else arguments.until)
     if arguments.until == "report":
         relaxed, lost = benchmark.results()
         about = _about(benchmark, name)
@@ -73,14 +73,12 @@ def _profile(arguments: argparse.Namespace) -> tuple[Profile, str]:
     return (EMT, "is2rs-emt") if arguments.data == "emt" else (OC20, "is2rs-oc20")
 
 
-def _workers(scheduler: str | None) -> Any:
-    """Let joblib use the workers of a Dask cluster, if there is one."""
-    if scheduler is None:
-        return nullcontext()
+def _workers(arguments: argparse.Namespace) -> int | Client:
+    if arguments.scheduler is None:
+        return int(arguments.jobs)
     from distributed import Client
 
-    Client(scheduler)  # joblib takes the one that was made last
-    return parallel_config(backend="dask")
+    return Client(arguments.scheduler)
 
 
 def _about(benchmark: Benchmark, name: str) -> dict[str, Any]:

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
+if TYPE_CHECKING:
+    from distributed import Client
+
 __all__ = ["for_each", "lost"]
 
 _RESULT, _STARTED, _LOST = ".npz", ".started", ".lost"
+_DEATH = "The process that worked on it died."
 
 Task = Callable[[str, Path], None]
 """Makes the result of a system, of the given name, in the file given."""
 
 
-def for_each(task: Task, names: Sequence[str], folder: Path, n_jobs: int, unit: str) -> None:
+def for_each(
+    task: Task, names: Sequence[str], folder: Path, workers: int | Client, unit: str
+) -> None:
     """Do a task for each system that has no result yet, several at once.
 
     A task that fails loses its system alone, also where its whole process dies. `lost` says why.
-    The processes are joblib's, or those of the backend that was chosen by its `parallel_config`.
 
     Parameters
     ----------
@@ -33,8 +39,8 @@ def for_each(task: Task, names: Sequence[str], folder: Path, n_jobs: int, unit: 
         The systems.
     folder : Path
         Where the results are written, ``NAME.npz`` each.
-    n_jobs : int
-        Processes at once.
+    workers : int or distributed.Client
+        Processes at once, of this machine; or a Dask cluster, whose workers see the same folder.
     unit : str
         What is done, for the progress bar.
     """
@@ -42,16 +48,10 @@ def for_each(task: Task, names: Sequence[str], folder: Path, n_jobs: int, unit: 
     for path in folder.glob(f"*{_STARTED}"):  # an earlier run was interrupted there
         path.unlink()
     with tqdm(total=len(names), desc=unit, unit="system") as bar:
-        while waiting := _waiting(names, folder):
-            bar.n = len(names) - len(waiting)
-            bar.refresh()
-            try:
-                _run(task, waiting, folder, n_jobs, bar)
-            except _deaths():
-                for name in _started(folder):
-                    _try_alone(task, name, folder)
-        bar.n = len(names)
-        bar.refresh()
+        if isinstance(workers, int):
+            _by_processes(task, names, folder, workers, bar)
+        else:
+            _by_cluster(task, names, folder, workers, bar)
     for name, reason in lost(names, folder).items():
         print(f"{name} is lost: {reason}")
 
@@ -70,15 +70,45 @@ def _waiting(names: Sequence[str], folder: Path) -> list[str]:
     ]
 
 
-def _run(task: Task, names: Sequence[str], folder: Path, n_jobs: int, bar: tqdm) -> None:
-    """Do the task for all; raises one of `_deaths` if a process dies."""
-    jobs = (delayed(_guarded)(task, name, folder) for name in names)
+def _by_processes(
+    task: Task, names: Sequence[str], folder: Path, n_jobs: int, bar: tqdm[object]
+) -> None:
+    while waiting := _waiting(names, folder):
+        bar.update(len(names) - len(waiting) - bar.n)
+        try:
+            _run(task, waiting, folder, n_jobs, bar)
+        except BrokenProcessPool:
+            for name in _started(folder):
+                _try_alone(task, name, folder)
+    bar.update(len(names) - bar.n)
+
+
+def _by_cluster(
+    task: Task, names: Sequence[str], folder: Path, client: Client, bar: tqdm[object]
+) -> None:
+    """Do the task for all; Dask itself tries again what was running where a worker died."""
+    from distributed import as_completed
+
+    waiting = _waiting(names, folder)
+    bar.update(len(names) - len(waiting))
+    futures = client.map(partial(_guarded, task, folder), waiting, pure=False)
+    of = dict(zip(futures, waiting, strict=True))
+    for future in as_completed(futures):
+        if future.status == "error":
+            _note(of[future], folder, _DEATH)
+        bar.update()
+    _started(folder)
+
+
+def _run(task: Task, names: Sequence[str], folder: Path, n_jobs: int, bar: tqdm[object]) -> None:
+    """Do the task for all; raises BrokenProcessPool if a process dies."""
+    jobs = (delayed(_guarded)(task, folder, name) for name in names)
     # Always in other processes, also one: this one must not die.
     for _ in Parallel(max(2, n_jobs), return_as="generator_unordered", pre_dispatch=n_jobs)(jobs):
         bar.update()
 
 
-def _guarded(task: Task, name: str, folder: Path) -> None:
+def _guarded(task: Task, folder: Path, name: str) -> None:
     """Do the task for one system, and note what goes wrong."""
     started = folder / f"{name}{_STARTED}"
     started.touch()
@@ -102,19 +132,10 @@ def _try_alone(task: Task, name: str, folder: Path) -> None:
     try:
         with tqdm(disable=True) as silent:
             _run(task, [name], folder, 1, silent)
-    except _deaths():
+    except BrokenProcessPool:
         _started(folder)
-        _note(name, folder, "The process that worked on it died.")
+        _note(name, folder, _DEATH)
 
 
 def _note(name: str, folder: Path, reason: str) -> None:
     (folder / f"{name}{_LOST}").write_text(reason, "utf-8")
-
-
-def _deaths() -> tuple[type[BaseException], ...]:
-    """Give the exceptions by which joblib, or Dask, says that a process died."""
-    if "distributed" in sys.modules:
-        from distributed import KilledWorker
-
-        return BrokenProcessPool, KilledWorker
-    return (BrokenProcessPool,)

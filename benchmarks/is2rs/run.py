@@ -8,7 +8,7 @@ import time
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from joblib import Parallel, delayed
 from tqdm.auto import tqdm
@@ -30,6 +30,9 @@ from benchmarks.is2rs.systems import System
 from benchmarks.is2rs.training import fit, train
 from benchmarks.nequip_training import CHECKPOINT
 from ltau._files import write_whole
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 __all__ = ["STAGES", "Benchmark", "Given"]
 
@@ -64,6 +67,8 @@ class Benchmark:
         One of `OPTIMIZERS`.
     n_jobs : int
         Processes at once, each of one thread.
+    workers : int, distributed.Client or None
+        What relaxes and judges, as in `for_each`; by default so many processes too.
 
     Raises
     ------
@@ -81,6 +86,7 @@ class Benchmark:
         given: Given | None = None,
         optimizer: str = "LBFGS",
         n_jobs: int = 1,
+        workers: int | Client | None = None,
     ) -> None:
         self.profile = profile
         self.output = output
@@ -90,6 +96,7 @@ class Benchmark:
         self.given = given
         self.optimizer = optimizer
         self.n_jobs = n_jobs
+        self.workers = n_jobs if workers is None else workers
         self._keep_settings()
 
     def run(self, until: str = STAGES[-1]) -> None:
@@ -163,7 +170,7 @@ class Benchmark:
         """Relax all systems."""
         for fold in self.folds:
             task = partial(_relax, self.data_folder, self.limit, self.models(fold), self.optimizer)
-            for_each(task, fold.relax, self._folder(fold) / "relaxed", self.n_jobs, "relax")
+            for_each(task, fold.relax, self._folder(fold) / "relaxed", self.workers, "relax")
 
     def judge(self) -> None:
         """Compare what was relaxed with the reference method."""
@@ -171,7 +178,7 @@ class Benchmark:
             folder = self._folder(fold)
             relaxed = [sid for sid in fold.relax if (folder / "relaxed" / f"{sid}.npz").is_file()]
             task = partial(_judge, self.data_folder, self.limit, self.models(fold), self.makes_data)
-            for_each(task, relaxed, folder / "judged", self.n_jobs, "judge")
+            for_each(task, relaxed, folder / "judged", self.workers, "judge")
 
     def results(self) -> tuple[list[Relaxed], dict[str, str]]:
         """Give what was relaxed and judged, and the reasons of what was lost."""

@@ -75,3 +75,17 @@ def test_what_was_interrupted_is_done_again(tmp_path):
     for_each(write_name, NAMES, tmp_path, 2, "work")
     assert results(tmp_path) == set(NAMES)
     assert not list(tmp_path.glob("*.started"))
+
+
+@pytest.mark.filterwarnings("ignore")  # of a cluster that loses workers
+def test_the_workers_of_a_cluster_do_the_same(tmp_path):
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        for_each(partial(die_on, "b"), NAMES, tmp_path, client, "work")
+        for_each(append, [*NAMES, "f"], tmp_path, client, "work")
+    assert results(tmp_path) == {*NAMES, "f"} - {"b"}
+    assert lost(NAMES, tmp_path) == {"b": "The process that worked on it died."}
+    assert {path.stem for path in tmp_path.glob("*.count")} == {"f"}

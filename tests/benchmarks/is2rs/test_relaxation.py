@@ -45,15 +45,16 @@ def test_it_begins_at_the_initial_structure_and_moves_free_atoms_alone(system, p
 
 def test_what_is_recorded_is_what_the_force_field_says_of_each_structure(system, path, force_field):
     numbers = system.initial.numbers
+    strata = None if force_field.estimator.strata_ is None else numbers
     for step in (0, len(path) - 1):
         atoms = Atoms(numbers, path.positions[step], cell=path.cell, pbc=True)
         atoms.calc = force_field.calculator
         np.testing.assert_allclose(path.forces[step], atoms.get_forces(), atol=1e-5)
         assert path.energy[step] == pytest.approx(atoms.get_potential_energy(), abs=1e-5)
         rows = latents(force_field.model, [Atoms(atoms)])
-        summary = force_field.estimator.predict_summary(rows, strata=numbers)
-        within = force_field.estimator.predict_cdf(rows, 0.2, strata=numbers)
-        found, _ = force_field.estimator.kneighbors(rows, strata=numbers)
+        summary = force_field.estimator.predict_summary(rows, strata=strata)
+        within = force_field.estimator.predict_cdf(rows, 0.2, strata=strata)
+        found, _ = force_field.estimator.kneighbors(rows, strata=strata)
         np.testing.assert_allclose(path.expected_error[step], summary.expected_error, rtol=1e-4)
         np.testing.assert_allclose(path.ood_score[step], summary.ood_score, rtol=1e-4)
         np.testing.assert_allclose(path.exceedance[step], 1 - within, atol=1e-4)
