@@ -39,6 +39,7 @@ bench: $(VENV)/.test $(VENV)/.bench
 	$(BIN)/python -m pytest benchmarks --benchmark-columns=min,median,rounds -q -s
 	$(BIN)/python -m benchmarks.regression --quick
 	$(BIN)/python -m benchmarks.ood --quick
+	$(BIN)/python -m benchmarks.is2rs --quick
 
 clean:
 	rm -rf $(VENV) docs/_build docs/api/generated .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache

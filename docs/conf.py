@@ -49,6 +49,8 @@ html_theme_options = {
 pages = [
     "index",
     "forcefields",
+    "is2rs",
+    "is2rs_tables",
     "method",
     "ood",
     "ood_tables",
