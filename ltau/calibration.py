@@ -55,6 +55,11 @@ class Calibration:
     exponent: float
     scores: Mapping[Any, Floats]
 
+    @property
+    def grouped(self) -> bool:
+        """Whether levels were learnt within groups."""
+        return bool(self.scores) and None not in self.scores
+
     def levels(self, q: float, groups: NDArray[np.generic] | None = None) -> Floats:
         r"""Find the quantile levels that keep a probability in truth.
 

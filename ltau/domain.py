@@ -11,12 +11,13 @@ from sklearn.utils.validation import check_is_fitted
 from ltau.neighbors import LatentIndex, Neighbors
 from ltau.neighbors.threads import n_threads
 
-__all__ = ["DomainMixin", "local_ratio", "stretch"]
+__all__ = ["FARTHEST", "DomainMixin", "local_ratio", "stretch"]
 
 Floats = NDArray[np.float64]
 
+FARTHEST = 1000.0  # ratio of distances, either way, beyond which nothing is told apart
+
 _N_FOR_THRESHOLD = 20_000  # training samples whose scores are ranked
-_FARTHEST = 1000.0  # ratio of distances, either way, beyond which nothing is told apart
 
 
 class DomainMixin:
@@ -157,5 +158,5 @@ def stretch(scale: float, exponent: float, ood_score: Floats) -> Floats:
     The score is taken to be at most 1,000, and at least the inverse: among duplicates it
     may be infinite or 0.
     """
-    factor: Floats = scale * np.clip(ood_score, 1 / _FARTHEST, _FARTHEST) ** exponent
+    factor: Floats = scale * np.clip(ood_score, 1 / FARTHEST, FARTHEST) ** exponent
     return factor

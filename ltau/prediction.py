@@ -20,7 +20,7 @@ from ltau.neighbors.threads import n_threads
 if TYPE_CHECKING:
     from ltau.calibration import Calibration
 
-__all__ = ["ErrorSummary", "PredictionMixin"]
+__all__ = ["ErrorSummary", "PredictionMixin", "quantile_levels"]
 
 Floats = NDArray[np.float64]
 
@@ -200,7 +200,7 @@ class PredictionMixin(DomainMixin):
             or unknown.
         """
         batches = self._distributions(X, strata)
-        levels = self._levels(q, len(X), groups)  # type: ignore[arg-type]
+        levels = quantile_levels(self.calibration_, q, len(X), groups)  # type: ignore[arg-type]
         quantiles, start = [], 0
         for distribution, _ in batches:
             quantiles.append(bound(distribution, _rows(levels, start, len(distribution))))
@@ -287,7 +287,7 @@ class PredictionMixin(DomainMixin):
         if np.ndim(level) != 0:
             raise ValueError(f"Expected one level from 0 to 1, got {level!r}.")
         batches = self._distributions(X, strata, ood_score=True)
-        levels = self._levels(level, len(X), groups)  # type: ignore[arg-type]
+        levels = quantile_levels(self.calibration_, level, len(X), groups)  # type: ignore[arg-type]
         parts, start = [], 0
         for distribution, score in batches:
             bar = bound(distribution, _rows(levels, start, len(distribution)))[:, 0]
@@ -454,26 +454,25 @@ class PredictionMixin(DomainMixin):
 
     def _error_bars(self, distribution: ErrorDistribution, level: float) -> Floats:
         """Find the bounds of predicted distributions, as `predict_quantile` gives them."""
-        return bound(distribution, self._levels(level, len(distribution), None))[:, 0]
+        levels = quantile_levels(self.calibration_, level, len(distribution), None)
+        return bound(distribution, levels)[:, 0]
 
-    def _levels(self, q: ArrayLike, n_samples: int, groups: ArrayLike | None) -> Floats:
-        """Levels of the predicted quantiles, shape (n_samples, m), or (1, m) common to all."""
-        asked = np.atleast_1d(np.asarray(q, dtype=np.float64))
-        if asked.ndim != 1 or not ((asked >= 0) & (asked <= 1)).all():
-            raise ValueError(f"Expected probabilities from 0 to 1, got {q!r}.")
-        calibration = self.calibration_
-        grouped = (
-            calibration is not None
-            and bool(calibration.scores)
-            and (None not in calibration.scores)
-        )
-        if grouped != (groups is not None):
-            how = "with" if grouped else "without"
-            raise ValueError(f"The estimator was calibrated {how} groups: predict likewise.")
-        if calibration is None or not calibration.scores:
-            return asked[None, :]
-        labels = check_groups(groups, n_samples)
-        return np.stack([calibration.levels(level, labels) for level in asked.tolist()], axis=1)
+
+def quantile_levels(
+    calibration: Calibration | None, q: ArrayLike, n_samples: int, groups: ArrayLike | None
+) -> Floats:
+    """Levels of the predicted quantiles, shape (n_samples, m), or (1, m) common to all."""
+    asked = np.atleast_1d(np.asarray(q, dtype=np.float64))
+    if asked.ndim != 1 or not ((asked >= 0) & (asked <= 1)).all():
+        raise ValueError(f"Expected probabilities from 0 to 1, got {q!r}.")
+    grouped = calibration is not None and calibration.grouped
+    if grouped != (groups is not None):
+        how = "with" if grouped else "without"
+        raise ValueError(f"The estimator was calibrated {how} groups: predict likewise.")
+    if calibration is None or not calibration.scores:
+        return asked[None, :]
+    labels = check_groups(groups, n_samples)
+    return np.stack([calibration.levels(level, labels) for level in asked.tolist()], axis=1)
 
 
 def _join(batches: Iterable[NDArray[Any]]) -> NDArray[Any]:

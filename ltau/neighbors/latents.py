@@ -14,7 +14,7 @@ from ltau.neighbors.base import NeighborIndex, Neighbors, Vectors
 from ltau.neighbors.factory import INDEX_CLASSES, make_index
 from ltau.neighbors.scaling import LatentScaler
 
-__all__ = ["LatentIndex"]
+__all__ = ["LatentIndex", "check_size"]
 
 _BATCH_VALUES = 1 << 22  # in the largest temporary of a self-search
 
@@ -29,7 +29,7 @@ class _Stratum:
     index: NeighborIndex
 
     def search(self, latents: Vectors, k: int) -> Neighbors:
-        _check_size(len(self.rows), k, self.label)
+        check_size(len(self.rows), k, self.label)
         distances, found = self.index.search(self.scaler.transform(latents), k)
         return distances, found if self.label is None else self.rows[found]
 
@@ -114,7 +114,7 @@ class LatentIndex:
             members = [np.flatnonzero(codes == code) for code in range(len(classes))]
         parts = []
         for label, rows in zip(_labels(classes), members, strict=True):
-            _check_size(len(rows), n_neighbors, label)
+            check_size(len(rows), n_neighbors, label)
             selected = latents if classes is None else latents[rows]
             scaler = LatentScaler.fit(selected, scaling)
             index = make_index(
@@ -220,7 +220,7 @@ class LatentIndex:
             asked[:] = False
             asked[rows] = True
         for stratum in self._strata:
-            _check_size(len(stratum.rows) - 1, 1, stratum.label, " besides the sample itself")
+            check_size(len(stratum.rows) - 1, 1, stratum.label, " besides the sample itself")
         for stratum in self._strata:
             members = np.flatnonzero(asked[stratum.rows])
             batch = max(1, _BATCH_VALUES // (stratum.index.vectors.shape[1] * (k + 1)))
@@ -266,7 +266,8 @@ def _labels(classes: NDArray[np.generic] | None) -> Iterable[object]:
     return [None] if classes is None else classes
 
 
-def _check_size(n_samples: int, n_neighbors: int, label: object, besides: str = "") -> None:
+def check_size(n_samples: int, n_neighbors: int, label: object, besides: str = "") -> None:
+    """Refuse a stratum with fewer samples than neighbours."""
     if n_samples < n_neighbors:
         where = "" if label is None else f" in stratum {label}"
         raise ValueError(
