@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from sklearn.utils.validation import check_is_fitted
 
+from ltau.adapters._torch_estimator import TorchEstimator
 from ltau.adapters._torch_passes import find_layer, one_row_a_sample, outputs_of
 from ltau.estimator import LTAUEstimator
 
@@ -48,8 +49,9 @@ class UncertainModule(torch.nn.Module):
         The trained model. Its predictions stay what they are, bit for bit.
     layer : str
         Name of the layer that gave the latents which the estimator was fitted on.
-    estimator : LTAUEstimator
-        The estimator fitted on them, without strata.
+    estimator : LTAUEstimator or TorchEstimator
+        The estimator fitted on them, without strata. A `TorchEstimator` searches on the
+        device where the module is.
     level : float, default=0.9
         Probability that an error stays within its error bar, between 0 and 1.
 
@@ -63,9 +65,11 @@ class UncertainModule(torch.nn.Module):
 
     Notes
     -----
-    The search runs on the CPU: the latents are copied there, and the error bars to the
-    latents' device. They have no gradients; the prediction has. The estimator is no
-    part of the ``state_dict``: save it with its own `save`.
+    An `LTAUEstimator` searches on the CPU, with the index that it has: the latents are
+    copied there, and the error bars to the latents' device. A `TorchEstimator` is part of
+    the module, moves with it, and searches exactly where the latents are: what a GPU is
+    for. Error bars have no gradients; the prediction has. The estimator is no part of the
+    ``state_dict``: save it with its own `save`.
 
     Examples
     --------
@@ -85,13 +89,19 @@ class UncertainModule(torch.nn.Module):
     """
 
     def __init__(
-        self, model: torch.nn.Module, layer: str, estimator: LTAUEstimator, *, level: float = 0.9
+        self,
+        model: torch.nn.Module,
+        layer: str,
+        estimator: LTAUEstimator | TorchEstimator,
+        *,
+        level: float = 0.9,
     ) -> None:
         super().__init__()
         find_layer(model, layer)
         if not 0 <= level <= 1:
             raise ValueError(f"Expected a level from 0 to 1, got {level!r}.")
-        check_is_fitted(estimator)
+        if not isinstance(estimator, TorchEstimator):
+            check_is_fitted(estimator)
         if estimator.strata_ is not None:
             raise ValueError("Expected an estimator fitted without strata, got one with strata.")
         self.model = model
@@ -127,13 +137,16 @@ class UncertainModule(torch.nn.Module):
         with outputs_of(find_layer(self.model, self.layer)) as outputs:
             prediction = self.model(*args, **kwargs)
         rows = one_row_a_sample(outputs, self.layer)
-        queries = rows.detach().float().cpu().numpy()
-        distribution = self.estimator.predict_distribution(queries)
+        errors = self._predict_errors(rows.detach())
         expected, bar = (
-            torch.as_tensor(error, dtype=torch.float32, device=rows.device)
-            for error in (
-                distribution.mean(),
-                self.estimator._error_bars(distribution, self.level),
-            )
+            torch.as_tensor(e, dtype=torch.float32, device=rows.device) for e in errors
         )
         return Uncertain(prediction, expected, bar)
+
+    def _predict_errors(self, latents: torch.Tensor) -> tuple[Any, Any]:
+        """Predict expected errors and error bars."""
+        if isinstance(self.estimator, TorchEstimator):
+            summary = self.estimator.predict_summary(latents, self.level)
+            return summary.expected_error, summary.error_bar
+        distribution = self.estimator.predict_distribution(latents.float().cpu().numpy())
+        return distribution.mean(), self.estimator._error_bars(distribution, self.level)
