@@ -1,0 +1,80 @@
+"""Predictions on torch tensors, on the CPU or a GPU, against the estimator's flat index on the CPU.
+
+``python -m benchmarks.speed.torch_search --device cuda`` prints a table of medians, in
+milliseconds: of the search, of ``predict_summary``, and of the exact search of faiss on
+the CPU with all its threads, each timed before the other in turn.
+"""
+
+import argparse
+import time
+
+import numpy as np
+import torch
+
+from ltau import LTAUEstimator
+from ltau.adapters.torch import TorchEstimator
+
+N_ROUNDS, K, N_EPOCHS = 11, 10, 100
+
+
+def make(n_samples, n_features, n_queries):
+    """Make an estimator, and queries; latents in clusters, as those of a trained model are."""
+    rng = np.random.default_rng(0)
+    centers = 3 * rng.normal(size=(200, n_features))
+    latents = centers[rng.integers(200, size=n_samples + n_queries)].astype(np.float32)
+    latents += rng.normal(size=latents.shape).astype(np.float32)
+    errors = rng.exponential(size=(n_samples, N_EPOCHS)).astype(np.float32)
+    estimator = LTAUEstimator(K, distance_scaling=0, index="flat").fit(latents[:n_samples], errors)
+    # What a stretch by distance needs: the search of all samples would take hours.
+    estimator._own_distances = K, np.ones(n_samples)
+    return estimator.set_params(distance_scaling=0.5), latents[n_samples:]
+
+
+def seconds(what, device):
+    """Time a call until the device is done."""
+    start = time.perf_counter()
+    what()
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    return time.perf_counter() - start
+
+
+def measure(n_samples, n_queries, n_features, device):
+    """Median times in milliseconds, in turn: machines drift."""
+    estimator, queries = make(n_samples, n_features, n_queries)
+    on_device = TorchEstimator(estimator).to(device)
+    z = torch.from_numpy(queries).to(device)
+    calls = [
+        lambda: on_device.kneighbors(z),
+        lambda: on_device.predict_summary(z),
+        lambda: estimator.kneighbors(queries),
+        lambda: estimator.predict_summary(queries),
+    ]
+    times = [[seconds(call, device) for call in calls] for _ in range(N_ROUNDS + 1)]
+    same = (on_device.kneighbors(z)[1].cpu().numpy() == estimator.kneighbors(queries)[1]).mean()
+    return 1e3 * np.median(times[1:], axis=0), same
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--device", type=torch.device, default=torch.device("cpu"))
+    parser.add_argument("--samples", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--queries", type=int, nargs="+", default=[15, 256, 4096])
+    parser.add_argument("--features", type=int, default=64)
+    arguments = parser.parse_args()
+    device = arguments.device
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    print(f"{name}, {torch.get_num_threads()} threads, {arguments.features} features, ms")
+    print("samples  queries   search  summary  flat search  flat summary  same neighbours")
+    for n_samples in arguments.samples:
+        for n_queries in arguments.queries:
+            times, same = measure(n_samples, n_queries, arguments.features, device)
+            ours, flat = "  ".join(f"{t:7.2f}" for t in times[:2]), times[2:]
+            print(
+                f"{n_samples:7d}  {n_queries:7d}  {ours}  {flat[0]:11.2f}  {flat[1]:12.2f}"
+                f"  {same:15.6f}"
+            )
+
+
+if __name__ == "__main__":
+    main()
