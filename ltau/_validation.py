@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ltau.histogram import ErrorHistogram
 from ltau.log import ErrorLog
 
 __all__ = [
@@ -49,9 +48,9 @@ def n_burnt_in(burn_in: float, n_epochs: int) -> int:
     return n
 
 
-def check_seen(histogram: ErrorHistogram) -> None:
+def check_seen(seen: NDArray[np.bool_]) -> None:
     """Refuse samples without any error: their density is unknown."""
-    unseen = np.flatnonzero(~histogram.counts.any(axis=1))
+    unseen = np.flatnonzero(~seen)
     if unseen.size:
         first = ", ".join(map(str, unseen[:5])) + (", ..." if unseen.size > 5 else "")
         raise ValueError(

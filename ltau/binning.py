@@ -271,6 +271,12 @@ class ErrorBins:
             self._raise_no_bin(values)
         return columns.astype(np.intp)
 
+    def _check(self, values: NDArray[np.float32]) -> None:
+        """Refuse errors that have no bin; NaN may pass."""
+        low = np.fmin.reduce(values, axis=None, initial=0.0)
+        if low < 0 or np.fmax.reduce(values, axis=None, initial=0.0) > self.edges[-1]:
+            self._raise_no_bin(values)
+
     def _columns(self, values: NDArray[np.float32]) -> NDArray[np.int32]:
         """Column of each value: its bin, or `n_bins` if it has none, or `n_bins` + 1 for NaN."""
         table = self._table

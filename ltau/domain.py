@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -11,7 +12,10 @@ from sklearn.utils.validation import check_is_fitted
 from ltau.neighbors import LatentIndex, Neighbors
 from ltau.neighbors.threads import n_threads
 
-__all__ = ["FARTHEST", "DomainMixin", "local_ratio", "stretch"]
+if TYPE_CHECKING:
+    from ltau.prototypes import Members
+
+__all__ = ["FARTHEST", "DomainMixin", "local_ratio", "rows_to_rank", "stretch"]
 
 Floats = NDArray[np.float64]
 
@@ -28,6 +32,7 @@ class DomainMixin:
     random_state: int | None
     _index: LatentIndex
     _own_distances: tuple[int, Floats]  # of the training samples, for a number of neighbours
+    _members: Members | None  # what is kept of the training samples, where there are prototypes
 
     def _search(
         self, X: ArrayLike, strata: ArrayLike | None, n_neighbors: int | None = None
@@ -39,7 +44,9 @@ class DomainMixin:
 
         The mean distance to the nearest training samples, over the mean distance of
         those to their own nearest: about 1 inside the domain. The training samples' own
-        distances are searched when first needed, and kept.
+        distances are searched when first needed, and kept. With prototypes these take the
+        place of the training samples, and the distance of a prototype's own is the mean
+        over its members.
 
         Parameters
         ----------
@@ -55,7 +62,8 @@ class DomainMixin:
         Raises
         ------
         NotFittedError, ValueError
-            As `predict`; and if there is a single training sample, in all or in a stratum.
+            As `predict`; if there is a single training sample, in all or in a stratum; and
+            if there are prototypes, and `n_neighbors` was changed since `fit`.
         """
         batches = self._search(X, strata)
         own = self._training_distances()
@@ -114,35 +122,53 @@ class DomainMixin:
         NotFittedError
             If `fit` was not called.
         ValueError
-            If the rate lies outside (0, 1), or there is a single training sample, in all
-            or in a stratum.
+            If the rate lies outside (0, 1); there is a single training sample, in all or in
+            a stratum; or there are prototypes, and `n_neighbors` was changed since `fit`.
         """
         if not 0 < false_positive_rate < 1:
             raise ValueError(
                 f"Expected a false_positive_rate between 0 and 1, got {false_positive_rate!r}."
             )
         check_is_fitted(self)
+        scores = self._training_scores()
+        return float(np.quantile(scores, 1 - false_positive_rate, method="higher"))
+
+    def _training_scores(self) -> NDArray[np.floating]:
+        """Scores of the training samples, or some of them, each left out of its neighbours."""
         own = self._training_distances()
-        chosen = np.arange(len(own))
-        if len(own) > _N_FOR_THRESHOLD:
-            rng = np.random.default_rng(self.random_state)
-            chosen = np.sort(rng.choice(len(own), _N_FOR_THRESHOLD, replace=False))
+        if self._members is not None:
+            return self._members.scores
+        ranked = rows_to_rank(len(own), self.random_state)
         with n_threads(self.n_jobs):
             scores = [
                 local_ratio(distances, own[neighbors])
-                for _, distances, neighbors in self._index.own_neighbors(self.n_neighbors, chosen)
+                for _, distances, neighbors in self._index.own_neighbors(self.n_neighbors, ranked)
             ]
-        return float(np.quantile(np.concatenate(scores), 1 - false_positive_rate, method="higher"))
+        return np.concatenate(scores)
 
     def _training_distances(self) -> Floats:
         """Mean distance of each training sample to its own neighbours, searched once."""
         if self._own_distances[0] != self.n_neighbors:
+            if self._members is not None:
+                raise ValueError(
+                    f"Expected n_neighbors = {self._own_distances[0]} as at fit, got "
+                    f"{self.n_neighbors}: the samples behind the prototypes were measured with "
+                    "it. Fit again."
+                )
             own = np.empty(len(self._index))
             with n_threads(self.n_jobs):
                 for rows, distances, _ in self._index.own_neighbors(self.n_neighbors):
                     own[rows] = distances.mean(axis=1)
             self._own_distances = self.n_neighbors, own
         return self._own_distances[1]
+
+
+def rows_to_rank(n_samples: int, random_state: int | None) -> NDArray[np.intp]:
+    """Draw the training samples whose scores make the threshold, ascending."""
+    if n_samples <= _N_FOR_THRESHOLD:
+        return np.arange(n_samples)
+    rng = np.random.default_rng(random_state)
+    return np.sort(rng.choice(n_samples, _N_FOR_THRESHOLD, replace=False))
 
 
 def local_ratio(distances: Floats, own_distances: Floats) -> Floats:

@@ -3,39 +3,36 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+from sklearn.utils.validation import check_consistent_length, validate_data
 
-from ltau._validation import (
-    check_observed,
-    check_seen,
-    check_strata,
-    check_trajectories,
-    n_burnt_in,
-)
-from ltau.binning import ErrorBins
+from ltau._validation import check_observed, check_strata, check_trajectories
 from ltau.calibration import CalibrationMixin
 from ltau.densities import TrainingDensities
-from ltau.histogram import ErrorHistogram
+from ltau.domain import rows_to_rank
 from ltau.log import ErrorLog
 from ltau.neighbors import LatentIndex
+from ltau.neighbors.latents import ScaledStratum, scale_strata
 from ltau.neighbors.threads import n_threads
+from ltau.prototype_number import choose_number
+from ltau.prototypes import condense, measure_members
+from ltau.samples import TrainingSamples
 from ltau.saving import SavingMixin
+from ltau.trajectories import Trajectories
+from ltau.weighting import WeightingMixin
 
 __all__ = ["LTAUEstimator"]
 
 Floats = NDArray[np.float64]
 
-_BLOCK_VALUES = 1 << 24  # errors binned at once
 
-
-class LTAUEstimator(CalibrationMixin, SavingMixin, BaseEstimator):
+class LTAUEstimator(CalibrationMixin, WeightingMixin, SavingMixin, BaseEstimator):
     r"""Predict how wrong a regression model is, from the errors it made while training.
 
     Each training sample's errors over the epochs make a density :math:`p_i(e)`. The
@@ -73,10 +70,20 @@ class LTAUEstimator(CalibrationMixin, SavingMixin, BaseEstimator):
         and above that IVF where it is the faster.
     recall : float, default=0.99
         Share of the true neighbours that an approximate index must find.
+    n_prototypes : int, "auto" or None, default=None
+        Number of prototypes that the training set is condensed to, by k-means within each
+        stratum; None keeps every sample. Neighbours, and what is said of training samples,
+        are then prototypes, each with the errors of all its members: memory and time fall
+        with their number. ``"auto"`` finds the fewest, by doubling, that lose no more than
+        `prototype_tolerance`; it keeps every sample where half as many prototypes as
+        samples lose more. That takes a fit for each number.
+    prototype_tolerance : float, default=0.01
+        Loss of `score` that ``n_prototypes="auto"`` allows, relative to the best that
+        all samples or any number of prototypes reach on held-out training samples.
     n_jobs : int or None, default=None
         Threads of the search; None leaves it to OpenMP, -1 means all cores.
     random_state : int or None, default=None
-        Seed of the approximate index and of its tuning.
+        Seed of the approximate index and of its tuning, and of the prototypes.
 
     Attributes
     ----------
@@ -90,6 +97,11 @@ class LTAUEstimator(CalibrationMixin, SavingMixin, BaseEstimator):
         The strata seen at fit.
     n_samples_fit_ : int
         Number of training samples.
+    n_prototypes_ : int or None
+        Number of prototypes; None where all training samples are kept. Fewer than asked
+        for where training latents are equal.
+    prototype_losses_ : dict of int to float
+        The loss of each number of prototypes that ``n_prototypes="auto"`` tried.
     target_, unit_ : str or None
         What the errors are of, and their unit, where an `ErrorLog` said so.
     calibration_ : Calibration or None
@@ -170,6 +182,8 @@ class LTAUEstimator(CalibrationMixin, SavingMixin, BaseEstimator):
         "distance_scaling": [Interval(Real, 0, None, closed="left")],
         "index": [StrOptions({"auto", "flat", "ivf", "hnsw"})],
         "recall": [Interval(Real, 0, 1, closed="right")],
+        "n_prototypes": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"}), None],
+        "prototype_tolerance": [Interval(Real, 0, None, closed="left")],
         "n_jobs": [Integral, None],
         "random_state": [Interval(Integral, 0, 2**32 - 1, closed="both"), None],
     }
@@ -186,6 +200,8 @@ class LTAUEstimator(CalibrationMixin, SavingMixin, BaseEstimator):
         distance_scaling: float = 0.5,
         index: str = "auto",
         recall: float = 0.99,
+        n_prototypes: int | Literal["auto"] | None = None,
+        prototype_tolerance: float = 0.01,
         n_jobs: int | None = None,
         random_state: int | None = None,
     ) -> None:
@@ -198,6 +214,8 @@ class LTAUEstimator(CalibrationMixin, SavingMixin, BaseEstimator):
         self.distance_scaling = distance_scaling
         self.index = index
         self.recall = recall
+        self.n_prototypes = n_prototypes
+        self.prototype_tolerance = prototype_tolerance
         self.n_jobs = n_jobs
         self.random_state = random_state
 
@@ -235,7 +253,8 @@ class LTAUEstimator(CalibrationMixin, SavingMixin, BaseEstimator):
         ------
         ValueError
             If shapes or values are not as described, a sample was never seen, or a
-            stratum has fewer samples than neighbours.
+            stratum has fewer samples than neighbours; or if there are more prototypes than
+            samples, or fewer than neighbours in each stratum.
         """
         self._validate_params()
         if y is None:
@@ -243,27 +262,63 @@ class LTAUEstimator(CalibrationMixin, SavingMixin, BaseEstimator):
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
         latents = validate_data(self, X, dtype=np.float32, order="C")
-        errors = check_trajectories(y, len(latents))
+        trajectories = Trajectories(check_trajectories(y, len(latents)), self.burn_in)
         classes = check_strata(strata, len(latents))
-        histogram = self._count(errors)
-        check_seen(histogram)
-        with n_threads(self.n_jobs):
-            self._index = LatentIndex.fit(
-                latents,
-                classes,
-                kind=self.index,
-                scaling=self.scaling,
-                n_neighbors=self.n_neighbors,
-                recall=self.recall,
-                random_state=self.random_state,
-            )
-        self._densities = TrainingDensities.from_histogram(histogram)
-        self._own_distances = (0, np.empty(0))  # for a number of neighbours; none yet
-        self.calibration_ = None
-        if self.distance_scaling:
-            self._training_distances()
+        bins = trajectories.find_bins(self.bins, self.n_bins)
+        samples = TrainingSamples(latents, trajectories, classes, bins)
+        if self.n_prototypes is not None:
+            trajectories.check(bins)  # or it would be the last to be known
+        if self.n_prototypes == "auto":
+            n_prototypes, self.prototype_losses_ = choose_number(self, samples)
+        else:
+            n_prototypes, self.prototype_losses_ = self.n_prototypes, {}
+        self._learn(samples, n_prototypes)
         self._describe(*((y.target, y.unit, y.notes) if isinstance(y, ErrorLog) else ()))
         return self
+
+    def _learn(self, samples: TrainingSamples, n_prototypes: int | None) -> None:
+        """Learn from all samples, or from prototypes of them."""
+        self.calibration_ = None
+        with n_threads(self.n_jobs):
+            if n_prototypes is None:
+                self._learn_all(samples)
+            else:
+                self._learn_prototypes(samples, n_prototypes)
+        if self.distance_scaling:
+            self._training_distances()
+
+    def _learn_all(self, samples: TrainingSamples) -> None:
+        histogram = samples.trajectories.count(samples.bins)
+        strata = scale_strata(samples.latents, samples.strata, self.scaling)
+        self._index = self._make_index(strata)
+        self._densities = TrainingDensities.from_histogram(histogram)
+        self._own_distances = (0, np.empty(0))  # for a number of neighbours; none yet
+        self._members = None
+
+    def _learn_prototypes(self, samples: TrainingSamples, n_prototypes: int) -> None:
+        strata = scale_strata(samples.latents, samples.strata, self.scaling)
+        strata, owners = condense(strata, n_prototypes, self.n_neighbors, self.random_state)
+        self._index = self._make_index(strata)
+        histogram = samples.trajectories.count_together(samples.bins, owners, len(self._index))
+        self._densities = TrainingDensities.from_histogram(histogram)
+        own_distances, self._members = measure_members(
+            self._index,
+            samples.latents,
+            samples.strata,
+            owners,
+            self.n_neighbors,
+            rows_to_rank(len(owners), self.random_state),
+        )
+        self._own_distances = self.n_neighbors, own_distances
+
+    def _make_index(self, strata: list[ScaledStratum]) -> LatentIndex:
+        return LatentIndex.build(
+            strata,
+            kind=self.index,
+            n_neighbors=self.n_neighbors,
+            recall=self.recall,
+            random_state=self.random_state,
+        )
 
     def _describe(
         self, target: str | None = None, unit: str | None = None, notes: Any = None
@@ -274,27 +329,6 @@ class LTAUEstimator(CalibrationMixin, SavingMixin, BaseEstimator):
         if not isinstance(notes, dict | None):
             raise ValueError(f"Expected notes in a dict, got {notes!r}.")
         self.target_, self.unit_, self.notes_ = target, unit, notes or {}
-
-    def _count(self, errors: NDArray[np.generic] | ErrorLog) -> ErrorHistogram:
-        """Bin the trajectories after the burn-in, in blocks of samples."""
-        n_samples, n_epochs = errors.shape
-        first = n_burnt_in(self.burn_in, n_epochs)
-        size = max(1, _BLOCK_VALUES // n_epochs)
-        blocks = [slice(start, start + size) for start in range(0, n_samples, size)]
-        if isinstance(self.bins, str):
-            # The range may be found in any order: a log is fastest by epochs.
-            parts = (
-                (errors[:, epoch] for epoch in range(first, n_epochs))
-                if isinstance(errors, ErrorLog)
-                else [errors[:, first:]]
-            )
-            bins = ErrorBins.from_blocks(parts, self.n_bins, self.bins)
-        else:
-            bins = ErrorBins(self.bins)
-        histogram = ErrorHistogram(bins, n_samples)
-        for rows in blocks:
-            histogram.update(errors[rows, first:], rows)
-        return histogram
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_index")
@@ -307,7 +341,12 @@ class LTAUEstimator(CalibrationMixin, SavingMixin, BaseEstimator):
     @property
     def n_samples_fit_(self) -> int:
         """Number of training samples."""
-        return len(self._densities)
+        return len(self._densities) if self._members is None else self._members.n_samples
+
+    @property
+    def n_prototypes_(self) -> int | None:
+        """Number of prototypes, or None where all training samples are kept."""
+        return None if self._members is None else len(self._densities)
 
     @property
     def strata_(self) -> NDArray[np.generic] | None:
@@ -324,49 +363,6 @@ class LTAUEstimator(CalibrationMixin, SavingMixin, BaseEstimator):
     def recall_(self) -> float:
         """Recall reached by the index: 1 if it is exact, the lowest one if there are strata."""
         return self._index.recall
-
-    def sample_weight(self, tolerance: float | None = None, *, favor: str = "hard") -> Floats:
-        """Weigh the training samples for another training, by their own densities.
-
-        The weights serve as `sample_weight` of a scikit-learn model, or as those of a
-        `torch.utils.data.WeightedRandomSampler`. Which way helps depends on why samples
-        are hard: too few of their kind, or noise in their targets. Neither helps of
-        itself: on seven public regression sets, ``"hard"`` made the average error larger
-        (``python -m benchmarks.regression``).
-
-        Parameters
-        ----------
-        tolerance : float, optional
-            Error that is small enough, in its unit; by default the median of the
-            training samples' expected errors.
-        favor : {"hard", "easy"}, default="hard"
-            ``"hard"`` weighs each sample by P(error > tolerance) during its training:
-            samples that were learnt late or never count more. ``"easy"`` weighs it by
-            P(error <= tolerance): samples that look mislabelled or noisy count less.
-
-        Returns
-        -------
-        ndarray of shape (n_samples_fit,)
-            Non-negative weights, with a mean of 1.
-
-        Raises
-        ------
-        ValueError
-            If all weights would be 0, or `favor` is neither.
-        """
-        check_is_fitted(self)
-        if favor not in ("hard", "easy"):
-            raise ValueError(f"Expected favor 'hard' or 'easy', got {favor!r}.")
-        limit = np.asarray(np.median(self._densities.means) if tolerance is None else tolerance)
-        if limit.ndim != 0 or limit.dtype.kind not in "iuf" or np.isnan(limit):
-            raise ValueError(f"Expected a number as tolerance, got {tolerance!r}.")
-        weight = self._densities.cdf(np.arange(self.n_samples_fit_), float(limit))
-        if favor == "hard":
-            weight = 1.0 - weight
-        if not weight.mean() > 0:
-            side = "above" if favor == "hard" else "within"
-            raise ValueError(f"No training error lies {side} the tolerance {limit:g}.")
-        return weight / weight.mean()
 
     def score(self, X: ArrayLike, y: ArrayLike, strata: ArrayLike | None = None) -> float:
         """Score the predicted distributions against observed errors.

@@ -26,7 +26,7 @@ from ltau._files import write_whole
 
 __all__ = ["LTAUFileError", "read", "write"]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 _KINDS = "biufU"  # of arrays: bool, integers, floats and strings
 _HEADER = "ltau.json"

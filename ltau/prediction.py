@@ -60,7 +60,7 @@ class ErrorSummary(NamedTuple):
 class _Batch(NamedTuple):
     """The neighbours of some samples, and what is made of them."""
 
-    rows: NDArray[np.intp]  # (n, k), of the training set
+    rows: NDArray[np.intp]  # (n, k), of the training set or of the prototypes
     weights: Floats  # (n, k)
     factor: Floats | None  # (n,), by which errors are stretched, if they are
     ood_score: Floats | None  # (n,), if it was needed
@@ -339,7 +339,7 @@ class PredictionMixin(DomainMixin):
     def kneighbors(
         self, X: ArrayLike, n_neighbors: int | None = None, strata: ArrayLike | None = None
     ) -> tuple[Floats, NDArray[np.intp]]:
-        """Find the nearest training samples.
+        """Find the nearest training samples, or prototypes of them.
 
         Parameters
         ----------
@@ -355,7 +355,7 @@ class PredictionMixin(DomainMixin):
         distances : ndarray of shape (n_samples, n_neighbors)
             Euclidean distances in the scaled latent space, ascending.
         indices : ndarray of shape (n_samples, n_neighbors)
-            Rows of the training set.
+            Rows of the training set; with ``n_prototypes``, numbers of prototypes.
 
         Raises
         ------

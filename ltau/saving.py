@@ -14,6 +14,7 @@ from ltau._arrays import Arrays, prefixed, section
 from ltau.calibration import Calibration
 from ltau.densities import TrainingDensities
 from ltau.neighbors import LatentIndex
+from ltau.prototypes import Members
 
 __all__ = ["SavingMixin"]
 
@@ -53,6 +54,11 @@ class SavingMixin(BaseEstimator):
             arrays["feature_names"] = self.feature_names_in_.astype(str)
         if self.calibration_ is not None:
             arrays |= prefixed("calibration.", self.calibration_.to_arrays())
+        if self._members is not None:
+            arrays |= prefixed("members.", self._members.to_arrays())
+        if self.prototype_losses_:
+            arrays["prototypes.numbers"] = np.array(list(self.prototype_losses_))
+            arrays["prototypes.losses"] = np.array(list(self.prototype_losses_.values()))
         arrays |= prefixed("densities.", self._densities.to_arrays())
         arrays |= prefixed("latents.", self._index.to_arrays())
         io.write(path, header, arrays)
@@ -102,6 +108,11 @@ class SavingMixin(BaseEstimator):
         if own_distances.shape != (len(self._densities) if own_k else 0,):
             raise ValueError("there are not as many distances as densities")
         self._own_distances = own_k, own_distances
+        kept = section(arrays, "members.")
+        self._members = Members.from_arrays(kept) if kept else None
+        if self._members is not None and not (own_k and len(self._index) <= self.n_samples_fit_):
+            raise ValueError("the prototypes do not fit their members")
+        self.prototype_losses_ = _losses(section(arrays, "prototypes."))
         learnt = section(arrays, "calibration.")
         self.calibration_ = Calibration.from_arrays(learnt) if learnt else None
         self.n_features_in_ = self._index.n_features
@@ -110,6 +121,22 @@ class SavingMixin(BaseEstimator):
             if names.dtype.kind != "U" or names.shape != (self.n_features_in_,):
                 raise ValueError("there are not as many names as features")
             self.feature_names_in_ = names.astype(object)
+
+
+def _losses(arrays: Arrays) -> dict[int, float]:
+    """Make the losses of each number of prototypes again."""
+    if not arrays:
+        return {}
+    numbers, losses = arrays["numbers"], arrays["losses"]
+    if not (
+        numbers.dtype.kind in "iu"
+        and losses.dtype == np.float64
+        and numbers.ndim == 1
+        and losses.shape == numbers.shape
+        and (np.isfinite(losses) & (losses >= 0) & (numbers >= 1)).all()
+    ):
+        raise ValueError("the losses of prototypes are not such")
+    return dict(zip(numbers.tolist(), losses.tolist(), strict=True))
 
 
 def _plain(value: Any) -> Any:

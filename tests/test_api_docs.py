@@ -23,6 +23,7 @@ NOT_PUBLIC = {
     "ltau.demo": "public as the command ltau demo",
     "ltau.demo.diamonds": "what ltau demo diamonds runs",
     "ltau.demo.nequip": "what ltau demo nequip runs",
+    "ltau.clusters": "what prototypes are made of",
     "ltau.conformal": "what a calibration is made of",
     "ltau.densities": "what an estimator holds",
     "ltau.distribution": "its names are public in ltau",
@@ -40,7 +41,12 @@ NOT_PUBLIC = {
     "ltau.neighbors.scaling": "what LatentIndex holds",
     "ltau.neighbors.threads": "what an estimator uses",
     "ltau.prediction": "its class is public in ltau, its methods in LTAUEstimator",
+    "ltau.prototype_number": "how many prototypes LTAUEstimator makes",
+    "ltau.prototypes": "what LTAUEstimator makes of its training samples",
+    "ltau.samples": "what LTAUEstimator learns from",
     "ltau.saving": "its methods are public in LTAUEstimator",
+    "ltau.trajectories": "how LTAUEstimator reads errors",
+    "ltau.weighting": "its method is public in LTAUEstimator",
 }
 
 # For developers: held to less, with the backends for an example.

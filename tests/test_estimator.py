@@ -250,13 +250,13 @@ def test_small_batches_change_nothing(trajectories, monkeypatch, name):
 def test_binning_in_blocks_changes_nothing(trajectories, monkeypatch, n_values):
     latents, errors = trajectories
     whole = paper(burn_in=3).fit(latents, errors)
-    monkeypatch.setattr("ltau.estimator._BLOCK_VALUES", n_values)
+    monkeypatch.setattr("ltau.trajectories._BLOCK_VALUES", n_values)
     blocks = paper(burn_in=3).fit(latents, errors)
     np.testing.assert_array_equal(blocks.predict_pdf(latents), whole.predict_pdf(latents))
 
 
 def test_a_log_is_fitted_as_its_errors_are(trajectories, monkeypatch, tmp_path):
-    monkeypatch.setattr("ltau.estimator._BLOCK_VALUES", 1000)
+    monkeypatch.setattr("ltau.trajectories._BLOCK_VALUES", 1000)
     latents, errors = trajectories
     errors[np.random.default_rng(0).random(errors.shape) < 0.3] = np.nan
     with ErrorLog(tmp_path / "log", n_samples=300) as log:

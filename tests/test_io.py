@@ -42,7 +42,7 @@ def npy(array, allow_pickle=False):
 
 
 def good_parts():
-    header = {"format": "ltau", "version": 1} | HEADER
+    header = {"format": "ltau", "version": io.FORMAT_VERSION} | HEADER
     arrays = {f"{name}.npy": npy(array) for name, array in ARRAYS.items()}
     return {"ltau.json": json.dumps(header).encode()} | arrays
 
@@ -366,7 +366,8 @@ def test_a_compressed_part_is_refused_unread(path, compression):
 def test_a_newer_version_is_refused_with_advice(path):
     newer = {"format": "ltau", "version": io.FORMAT_VERSION + 1, "shape_of_things": "to come"}
     pack(path, good_parts() | {"ltau.json": json.dumps(newer).encode()})
-    with pytest.raises(LTAUFileError, match=r"model\.ltau: written in format 2 .* Upgrade ltau"):
+    refusal = rf"model\.ltau: written in format {io.FORMAT_VERSION + 1} .* Upgrade ltau"
+    with pytest.raises(LTAUFileError, match=refusal):
         io.read(path)
 
 

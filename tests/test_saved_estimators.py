@@ -14,14 +14,15 @@ RNG = np.random.default_rng(0)
 LATENTS = RNG.normal(size=(300, 4))
 ERRORS = RNG.lognormal(size=(300, 7)) * np.exp(LATENTS[:, :1])
 QUERIES = RNG.normal(size=(20, 4))
-KINDS = ["flat", "ivf", "hnsw"]
+KINDS = ["flat", "ivf", "hnsw", "prototypes"]
 
 
 @cache
 def fit(kind):
-    estimator = LTAUEstimator(
-        5, index=kind, scaling="whiten", n_bins=20, random_state=0, n_jobs=1
-    ).fit(LATENTS, ERRORS)
+    how = {"n_prototypes": "auto"} if kind == "prototypes" else {"index": kind}
+    estimator = LTAUEstimator(5, **how, scaling="whiten", n_bins=20, random_state=0, n_jobs=1).fit(
+        LATENTS, ERRORS
+    )
     estimator.ood_score(QUERIES)  # so that the training samples' own distances are saved too
     return estimator
 
@@ -43,6 +44,7 @@ def predictions(estimator, strata=None):
         estimator.predict_pdf(QUERIES, strata),
         estimator.predict_quantile(QUERIES, [0.5, 0.9], strata),
         estimator.ood_score(QUERIES, strata),
+        estimator.ood_threshold(),
     ]
 
 
@@ -82,10 +84,27 @@ def test_a_loaded_estimator_predicts_the_same_bits(kind, path):
     assert loaded.n_samples_fit_ == 300
     assert loaded.n_features_in_ == 4
     np.testing.assert_array_equal(loaded.bin_edges_, fitted.bin_edges_)
-    np.testing.assert_array_equal(loaded.sample_weight(), fitted.sample_weight())
+    assert loaded.n_prototypes_ == fitted.n_prototypes_
+    assert loaded.prototype_losses_ == fitted.prototype_losses_
     second = path.with_name("second")
     loaded.save(second)
     assert second.read_bytes() == path.read_bytes()
+
+
+def test_weights_of_the_training_samples_come_back(path):
+    fit("flat").save(path)
+    weight = LTAUEstimator.load(path).sample_weight()
+    np.testing.assert_array_equal(weight, fit("flat").sample_weight())
+
+
+def test_a_file_of_prototypes_is_as_small_as_they_are(path):
+    fit("flat").save(path)
+    whole = path.stat().st_size
+    LTAUEstimator(5, n_prototypes=20, n_bins=20).fit(LATENTS, ERRORS).save(path)
+    arrays = io.read(path)[1]
+    sized = {name for name, array in arrays.items() if array.shape[:1] == (300,)}
+    assert sized == {"members.scores"}  # no more than 20,000 of them
+    assert path.stat().st_size < whole / 2
 
 
 @pytest.mark.parametrize("scaling", ["none", "standardize", "whiten"])
@@ -199,6 +218,8 @@ def test_other_shapes_and_types_are_refused_or_make_no_difference(kind, path, de
             continue  # a square matrix transposed is another matrix, and as good as the first
         if name.endswith("centroids") and change.shape == (len(array) + 1, 4):
             continue  # and an empty cell more makes another partition
+        if name == "members.scores" and change.shape == (len(array) - 1,):
+            continue  # and fewer scores another threshold
         forge(path, saved(kind), {name: change})
         try:
             loaded = LTAUEstimator.load(path)
@@ -207,14 +228,20 @@ def test_other_shapes_and_types_are_refused_or_make_no_difference(kind, path, de
         assert same_bits(loaded, fit(kind)), name
 
 
+MAY_BE_INFINITE = {
+    "own_distances",  # between latents so far apart that their squared distance overflows
+    "members.scores",  # beside duplicates
+}
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_numbers_that_are_not_finite_are_refused(kind, path, value):
     loaded = []
     for name, array in saved(kind)[1].items():
         if array.dtype.kind == "U" or name.endswith("recall"):
             continue
-        if name == "own_distances" and value == np.inf:
-            continue  # between latents so far apart that their squared distance overflows
+        if name in MAY_BE_INFINITE and value == np.inf:
+            continue
         change = array.astype(array.dtype if array.dtype.kind == "f" else np.float64)
         change.flat[-1] = value
         forge(path, saved(kind), {name: change})
@@ -245,6 +272,17 @@ def with_value(array, place, value):
         ("flat", "latents.0.rows", lambda a: with_value(a, 0, a[1])),
         ("flat", "latents.0.rows", lambda a: with_value(a, 0, 2**62)),
         ("flat", "own_distances", lambda a: -a),
+        ("prototypes", "members.n_samples", lambda a: np.array(-1)),
+        ("prototypes", "members.n_samples", lambda a: a - 1),  # fewer than there are scores
+        ("prototypes", "members.n_samples", lambda a: np.array([300])),
+        ("prototypes", "members.scores", lambda a: a[::-1]),
+        ("prototypes", "members.scores", lambda a: -a[::-1]),
+        ("prototypes", "members.scores", lambda a: a.astype(np.float64)),
+        ("prototypes", "own_k", lambda a: np.array(0)),
+        ("prototypes", "prototypes.losses", lambda a: a - 2),
+        ("prototypes", "prototypes.losses", lambda a: a[1:]),
+        ("prototypes", "prototypes.numbers", lambda a: a.astype(np.float64)),
+        ("prototypes", "prototypes.numbers", lambda a: -a),
         ("ivf", "latents.0.index.cells", lambda a: with_value(a, 5, -1)),
         ("ivf", "latents.0.index.cells", lambda a: with_value(a, 5, a.max() + 1)),
         ("ivf", "latents.0.index.cells", lambda a: with_value(a, 5, 2**62)),

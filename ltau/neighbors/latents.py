@@ -14,9 +14,63 @@ from ltau.neighbors.base import NeighborIndex, Neighbors, Vectors
 from ltau.neighbors.factory import INDEX_CLASSES, make_index
 from ltau.neighbors.scaling import LatentScaler
 
-__all__ = ["LatentIndex", "check_size"]
+__all__ = ["LatentIndex", "ScaledStratum", "check_size", "scale_strata"]
 
 _BATCH_VALUES = 1 << 22  # in the largest temporary of a self-search
+
+
+@dataclass(frozen=True)
+class ScaledStratum:
+    """One class of samples, scaled by what was learnt of it.
+
+    Parameters
+    ----------
+    label : object
+        The class; None where there are no classes.
+    rows : ndarray of shape (n,), intp
+        Numbers of the samples.
+    scaler : LatentScaler
+        The scaling.
+    vectors : ndarray of shape (n, n_features), float32, C-contiguous
+        Their scaled latents.
+    """
+
+    label: object
+    rows: NDArray[np.intp]
+    scaler: LatentScaler
+    vectors: Vectors
+
+
+def scale_strata(
+    latents: Vectors, strata: NDArray[np.generic] | None, scaling: str
+) -> list[ScaledStratum]:
+    """Learn a scaling of each stratum, and scale it.
+
+    Parameters
+    ----------
+    latents : ndarray of shape (n_samples, n_features), float32, C-contiguous
+        The latents.
+    strata : ndarray of shape (n_samples,) or None
+        Class of each sample.
+    scaling : {"none", "standardize", "whiten"}
+        As in `LatentScaler.fit`.
+
+    Returns
+    -------
+    list of ScaledStratum
+        The strata, sorted by their labels; a single one where there are no classes.
+    """
+    if strata is None:
+        scaler = LatentScaler.fit(latents, scaling)
+        return [ScaledStratum(None, np.arange(len(latents)), scaler, scaler.transform(latents))]
+    classes, codes = np.unique(strata, return_inverse=True)
+    scaled = []
+    for code, label in enumerate(classes):
+        rows = np.flatnonzero(codes == code)
+        selected = latents[rows]
+        scaler = LatentScaler.fit(selected, scaling)
+        scaled.append(ScaledStratum(label, rows, scaler, scaler.transform(selected)))
+    return scaled
 
 
 @dataclass(frozen=True)
@@ -29,7 +83,12 @@ class _Stratum:
     index: NeighborIndex
 
     def search(self, latents: Vectors, k: int) -> Neighbors:
-        check_size(len(self.rows), k, self.label)
+        if len(self.rows) < k:
+            where = "" if self.label is None else f" in stratum {self.label}"
+            raise ValueError(
+                f"Expected at least n_neighbors = {k} training samples{where}, or prototypes, "
+                f"got {len(self.rows)}."
+            )
         distances, found = self.index.search(self.scaler.transform(latents), k)
         return distances, found if self.label is None else self.rows[found]
 
@@ -107,25 +166,56 @@ class LatentIndex:
             If a stratum has fewer than `n_neighbors` samples, or its index does not
             reach the recall.
         """
-        if strata is None:
-            classes, members = None, [np.arange(len(latents))]
-        else:
-            classes, codes = np.unique(strata, return_inverse=True)
-            members = [np.flatnonzero(codes == code) for code in range(len(classes))]
+        return cls.build(
+            scale_strata(latents, strata, scaling),
+            kind=kind,
+            n_neighbors=n_neighbors,
+            recall=recall,
+            random_state=random_state,
+        )
+
+    @classmethod
+    def build(
+        cls,
+        strata: list[ScaledStratum],
+        *,
+        kind: str,
+        n_neighbors: int,
+        recall: float,
+        random_state: int | None,
+    ) -> Self:
+        """Make an index for each stratum.
+
+        Parameters
+        ----------
+        strata : list of ScaledStratum
+            The strata, as `scale_strata` gives them.
+        kind, n_neighbors, recall, random_state
+            As in `make_index`.
+
+        Returns
+        -------
+        LatentIndex
+            The index.
+
+        Raises
+        ------
+        ValueError
+            As `fit`.
+        """
         parts = []
-        for label, rows in zip(_labels(classes), members, strict=True):
-            check_size(len(rows), n_neighbors, label)
-            selected = latents if classes is None else latents[rows]
-            scaler = LatentScaler.fit(selected, scaling)
+        for stratum in strata:
+            check_size(len(stratum.rows), n_neighbors, stratum.label)
             index = make_index(
                 kind,
-                scaler.transform(selected),
+                stratum.vectors,
                 n_neighbors=n_neighbors,
                 recall=recall,
                 random_state=random_state,
             )
-            parts.append(_Stratum(label, rows, scaler, index))
-        return cls(classes, parts)
+            parts.append(_Stratum(stratum.label, stratum.rows, stratum.scaler, index))
+        labels = [stratum.label for stratum in strata]
+        return cls(None if labels == [None] else np.array(labels), parts)
 
     def __len__(self) -> int:
         return sum(len(stratum.rows) for stratum in self._strata)
@@ -134,6 +224,11 @@ class LatentIndex:
     def n_features(self) -> int:
         """Width of the latents."""
         return len(self._strata[0].scaler.mean)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Number of samples of each stratum."""
+        return tuple(len(stratum.rows) for stratum in self._strata)
 
     @property
     def recall(self) -> float:
@@ -267,7 +362,7 @@ def _labels(classes: NDArray[np.generic] | None) -> Iterable[object]:
 
 
 def check_size(n_samples: int, n_neighbors: int, label: object, besides: str = "") -> None:
-    """Refuse a stratum with fewer samples than neighbours."""
+    """Refuse a stratum that has fewer samples than neighbours."""
     if n_samples < n_neighbors:
         where = "" if label is None else f" in stratum {label}"
         raise ValueError(
