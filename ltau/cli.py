@@ -88,6 +88,10 @@ def _add_nequip(commands: Any) -> None:
 
     compile_ = commands.add_parser("compile", help="compile a model that gives its latents too")
     compile_.add_argument("model", type=Path, help="checkpoint or package")
+    compile_.add_argument(
+        "--estimator", type=Path, help="what fit wrote, to be compiled with the model"
+    )
+    compile_.add_argument("--level", type=float, default=0.9, help="of the upper bound")
     _add_output(compile_, "the compiled model, such as model.nequip.pt2")
 
 

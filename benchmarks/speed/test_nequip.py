@@ -37,6 +37,7 @@ pytestmark = [
 
 DATA = Path(os.environ.get("LTAU_DATA", Path(__file__).parents[3] / "shared" / "data"))
 N_ROUNDS = 20  # each over 50 structures
+N_MEMBERS = 10  # of an ensemble
 
 CONFIG = """
 run: [train]
@@ -111,8 +112,9 @@ def case(tmp_path_factory):
     finally:
         os.chdir(here)
     numbers = np.concatenate([atoms.numbers for atoms in train])
+    checkpoint = folder / "last.ckpt"
     times = json.loads((folder / "ltau" / "times.json").read_text())
-    return model, latents(model, train), numbers, test, times
+    return model, checkpoint, latents(model, train), numbers, test, times
 
 
 def paired(plain, uncertain, items):
@@ -143,7 +145,7 @@ def test_recording(case):
 @pytest.mark.parametrize("index", ["flat", "ivf"])
 def test_one_pass(case, index, elements):
     """Energy and forces of 15 atoms with their uncertainty, and the same without."""
-    path, features, numbers, test, _ = case
+    path, _, features, numbers, test, _ = case
     errors = np.load(DATA / "acac_nequip" / "train.npz")["errors"]  # (6750, 150)
     estimator = LTAUEstimator(
         burn_in=0.0, scaling="none", distance_scaling=0.0, index=index, n_jobs=1, random_state=0
@@ -181,5 +183,67 @@ def test_one_pass(case, index, elements):
                 f"\n{what} with uncertainty, {index} index{' by element' * elements}: "
                 f"{middle:.2f} [{low:.2f}, {high:.2f}] times that of {before:.2f} ms without"
             )
+    finally:
+        torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize("elements", [True, False], ids=["by element", "all elements"])
+@pytest.mark.parametrize("n_prototypes", [100, 200])
+def test_compiled_together(case, n_prototypes, elements, tmp_path):
+    """A model compiled with the uncertainty of prototypes, the same without, and ten of these."""
+    path, checkpoint, features, numbers, test, _ = case
+    errors = np.load(DATA / "acac_nequip" / "train.npz")["errors"]  # (6750, 150)
+    estimator = LTAUEstimator(3, n_prototypes=n_prototypes, random_state=0)
+    estimator.fit(features, errors, numbers if elements else None)
+    together, here = tmp_path / "model.nequip.pt2", Path.cwd()
+    os.chdir(checkpoint.parent)  # where the checkpoint's configuration has the training data
+    try:
+        compile_model(checkpoint, together, estimator=estimator)
+    finally:
+        os.chdir(here)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        calculators = {
+            "plain": UncertainNequIPCalculator.from_model(path, estimator, enabled=False),
+            "uncertain": UncertainNequIPCalculator.from_model(together),
+        }
+        plain, uncertain = (calculator.call_model for calculator in calculators.values())
+        read = calculators["uncertain"].uncertainty.read
+
+        def forward(item):
+            plain(item[1].copy())
+
+        def forward_with_uncertainty(item):
+            read(uncertain(item[1].copy()))
+
+        def ensemble(item):
+            for _ in range(N_MEMBERS):
+                plain(item[1].copy())
+
+        def calculate(item):
+            calculators["plain"].calculate(item[0])
+
+        def calculate_with_uncertainty(item):
+            calculators["uncertain"].calculate(item[0])
+
+        with torch_default_dtype(torch.float64):
+            items = [(atoms, calculators["plain"].atoms_to_data(atoms)) for atoms in test]
+        of = f"{n_prototypes} prototypes{' by element' * elements}, compiled"
+        (low, middle, high), before = paired(forward, forward_with_uncertainty, items)
+        print(
+            f"\nthe model's pass with uncertainty, {of}: {middle:.3f} [{low:.3f}, {high:.3f}] "
+            f"times that of {before:.2f} ms without"
+        )
+        (_, many, _), _ = paired(forward, ensemble, items)
+        print(
+            f"an ensemble of {N_MEMBERS}: {many:.2f} times; its extra cost is "
+            f"{(many - 1) / (middle - 1):.0f} times that of the uncertainty"
+        )
+        (low, middle, high), before = paired(calculate, calculate_with_uncertainty, items)
+        print(
+            f"the ASE calculation with uncertainty, {of}: {middle:.3f} [{low:.3f}, {high:.3f}] "
+            f"times that of {before:.2f} ms without"
+        )
     finally:
         torch.set_num_threads(threads)

@@ -15,9 +15,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from ltau.estimator import LTAUEstimator
 
-__all__ = ["PER_ATOM", "PER_STRUCTURE", "Results", "Uncertainty"]
+__all__ = ["PER_ATOM", "PER_STRUCTURE", "Reporter", "Results", "Uncertainty"]
 
 Results = dict[str, Any]
+Floats = NDArray[np.float64]
 
 PER_ATOM = (
     "forces_uncertainty",
@@ -31,7 +32,106 @@ PER_STRUCTURE = ("forces_uncertainty_max", "forces_uncertainty_mean")
 _UNIT = "eV/Å"
 
 
-class Uncertainty:
+class Reporter:
+    """Which results there are, in which steps, and how they reach the structure.
+
+    Parameters
+    ----------
+    level, tolerance, every, unit_factor, keep_latents, in_info, enabled
+        As in `Uncertainty`.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        level: float = 0.9,
+        tolerance: float | None = None,
+        every: int = 1,
+        unit_factor: float | None = None,
+        keep_latents: bool = False,
+        in_info: bool = False,
+        enabled: bool = True,
+    ) -> None:
+        if not _is_number(level) or not 0 <= level <= 1:
+            raise ValueError(f"Expected a level from 0 to 1, got {level!r}.")
+        if not isinstance(every, int | np.integer) or every < 1:
+            raise ValueError(f"Expected every to be an integer >= 1, got {every!r}.")
+        for name, value in {"tolerance": tolerance, "unit_factor": unit_factor}.items():
+            if value is not None and not (_is_number(value) and 0 < value < np.inf):
+                raise ValueError(f"Expected a positive, finite {name}, got {value!r}.")
+        self.level = level
+        self.tolerance = tolerance
+        self.every = every
+        self.unit_factor = unit_factor
+        self.keep_latents = keep_latents
+        self.in_info = in_info
+        self.enabled = enabled
+        self._steps = 0
+
+    @property
+    def properties(self) -> tuple[str, ...]:
+        """Names of the results, of the atoms and of the structure."""
+        optional = {
+            "forces_error_probability": self.tolerance is not None,
+            "latents": self.keep_latents,
+        }
+        return tuple(name for name in PER_ATOM if optional.get(name, True)) + PER_STRUCTURE
+
+    def step(self) -> bool:
+        """Count a step.
+
+        Returns
+        -------
+        bool
+            Whether to predict in it. Latents need not be computed where not.
+        """
+        turn = self._steps % self.every == 0
+        self._steps += 1
+        return self.enabled and turn
+
+    def attach(self, atoms: Atoms, results: Mapping[str, Any]) -> None:
+        """Copy the results to the structure, so that they reach files.
+
+        Of a calculator's results ASE writes those alone that it knows. Those of the atoms
+        go to ``atoms.arrays``, which files in extended XYZ format hold; those of the
+        structure go to ``atoms.info``, which traj files hold too.
+
+        Parameters
+        ----------
+        atoms : ase.Atoms
+            The structure. What an earlier step left is replaced, or taken away if
+            `results` does not have it.
+        results : mapping
+            What `predict` gave, or any results that hold it.
+        """
+        in_info = PER_STRUCTURE + PER_ATOM if self.in_info else PER_STRUCTURE
+        for name in PER_ATOM + PER_STRUCTURE:
+            atoms.arrays.pop(name, None)
+            atoms.info.pop(name, None)
+        for name in results.keys() & set(PER_ATOM):
+            atoms.arrays[name] = results[name].copy()
+        for name in results.keys() & set(in_info):
+            atoms.info[name] = copy(results[name])
+
+    def _named(self, expected: Floats, upper: Floats, ood_score: Floats) -> Results:
+        """Give what is known of each atom the names of results, in eV/Å, and sum it up."""
+        factor = 1.0 if self.unit_factor is None else self.unit_factor
+        expected = factor * expected
+        return {
+            "forces_uncertainty": expected,
+            "forces_uncertainty_upper": factor * upper,
+            "ood_score": ood_score,
+            "forces_uncertainty_max": float(expected.max()),
+            "forces_uncertainty_mean": float(expected.sum() / len(expected)),
+        }
+
+
+class Uncertainty(Reporter):
     """Predict the error of each atom's force from the atoms' latents.
 
     Parameters
@@ -120,36 +220,21 @@ class Uncertainty:
     ) -> None:
         check_is_fitted(estimator)
         _check_target(estimator, unit_factor)
-        if not _is_number(level) or not 0 <= level <= 1:
-            raise ValueError(f"Expected a level from 0 to 1, got {level!r}.")
-        if not isinstance(every, int | np.integer) or every < 1:
-            raise ValueError(f"Expected every to be an integer >= 1, got {every!r}.")
-        for name, value in {"tolerance": tolerance, "unit_factor": unit_factor}.items():
-            if value is not None and not (_is_number(value) and 0 < value < np.inf):
-                raise ValueError(f"Expected a positive, finite {name}, got {value!r}.")
+        super().__init__(
+            level=level,
+            tolerance=tolerance,
+            every=every,
+            unit_factor=unit_factor,
+            keep_latents=keep_latents,
+            in_info=in_info,
+            enabled=enabled,
+        )
         if strata == "elements":
             _check_elements(estimator)
         elif not callable(strata):
             raise ValueError(f'Expected strata "elements" or a callable, got {strata!r}.')
         self.estimator = estimator
-        self.level = level
-        self.tolerance = tolerance
-        self.every = every
         self.strata = strata
-        self.unit_factor = unit_factor
-        self.keep_latents = keep_latents
-        self.in_info = in_info
-        self.enabled = enabled
-        self._steps = 0
-
-    @property
-    def properties(self) -> tuple[str, ...]:
-        """Names of the results, of the atoms and of the structure."""
-        optional = {
-            "forces_error_probability": self.tolerance is not None,
-            "latents": self.keep_latents,
-        }
-        return tuple(name for name in PER_ATOM if optional.get(name, True)) + PER_STRUCTURE
 
     def __call__(self, latents: ArrayLike, atoms: Atoms) -> Results:
         """Predict, if it is switched on and this step's turn.
@@ -170,18 +255,6 @@ class Uncertainty:
             As `predict`.
         """
         return self.predict(latents, atoms) if self.step() else {}
-
-    def step(self) -> bool:
-        """Count a step.
-
-        Returns
-        -------
-        bool
-            Whether to predict in it. Latents need not be computed where not.
-        """
-        turn = self._steps % self.every == 0
-        self._steps += 1
-        return self.enabled and turn
 
     def predict(self, latents: ArrayLike, atoms: Atoms) -> Results:
         """Predict, whatever the step.
@@ -212,49 +285,18 @@ class Uncertainty:
             bad = ~np.isfinite(queries).all(axis=1)
             raise ValueError(f"Expected finite latents, got NaN or infinity for {_listed(bad)}.")
         strata = self._strata(atoms)
-        factor = 1.0 if self.unit_factor is None else self.unit_factor
         distribution, ood_score = self.estimator.predict_distribution(
             queries, strata, return_ood_score=True
         )
-        expectation = factor * distribution.mean()
-        results: Results = {
-            "forces_uncertainty": expectation,
-            "forces_uncertainty_upper": factor
-            * self.estimator._error_bars(distribution, self.level),
-            "ood_score": ood_score,
-            "forces_uncertainty_max": float(expectation.max()),
-            "forces_uncertainty_mean": float(expectation.sum() / len(expectation)),
-        }
+        upper = self.estimator._error_bars(distribution, self.level)
+        results = self._named(distribution.mean(), upper, ood_score)
         if self.tolerance is not None:
+            factor = 1.0 if self.unit_factor is None else self.unit_factor
             within = distribution.cdf(self.tolerance / factor)
             results["forces_error_probability"] = 1.0 - within
         if self.keep_latents:
             results["latents"] = queries
         return results
-
-    def attach(self, atoms: Atoms, results: Mapping[str, Any]) -> None:
-        """Copy the results to the structure, so that they reach files.
-
-        Of a calculator's results ASE writes those alone that it knows. Those of the atoms
-        go to ``atoms.arrays``, which files in extended XYZ format hold; those of the
-        structure go to ``atoms.info``, which traj files hold too.
-
-        Parameters
-        ----------
-        atoms : ase.Atoms
-            The structure. What an earlier step left is replaced, or taken away if
-            `results` does not have it.
-        results : mapping
-            What `predict` gave, or any results that hold it.
-        """
-        in_info = PER_STRUCTURE + PER_ATOM if self.in_info else PER_STRUCTURE
-        for name in PER_ATOM + PER_STRUCTURE:
-            atoms.arrays.pop(name, None)
-            atoms.info.pop(name, None)
-        for name in results.keys() & set(PER_ATOM):
-            atoms.arrays[name] = results[name].copy()
-        for name in results.keys() & set(in_info):
-            atoms.info[name] = copy(results[name])
 
     def _strata(self, atoms: Atoms) -> NDArray[np.generic] | None:
         known = self.estimator.strata_

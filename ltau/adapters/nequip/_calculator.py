@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -16,6 +16,7 @@ from nequip.utils import torch_default_dtype
 from numpy.typing import NDArray
 
 from ltau.adapters.ase import Uncertainty
+from ltau.adapters.nequip._compiled_uncertainty import CompiledUncertainty
 from ltau.adapters.nequip._latents import latents_of
 from ltau.adapters.nequip._models import (
     COMPILED_INPUTS,
@@ -24,12 +25,11 @@ from ltau.adapters.nequip._models import (
     as_model,
     known_elements,
 )
+from ltau.adapters.nequip._probe import check_same_model
 from ltau.adapters.nequip._structures import Fields, check_atoms, check_neighbors
 from ltau.estimator import LTAUEstimator
 
 __all__ = ["UncertainNequIPCalculator"]
-
-_SAME_MODEL = 1e-3  # relative; compilation changes latents by 2e-6, TF32 by some 1e-4
 
 
 class UncertainNequIPCalculator(NequIPCalculator):
@@ -50,15 +50,19 @@ class UncertainNequIPCalculator(NequIPCalculator):
         A NequIP model in evaluation mode, which gives forces and latents.
     device : str or torch.device
         Where it is to run.
-    estimator : LTAUEstimator
-        Fitted on this model's latents and errors of forces, in the model's units.
+    estimator : LTAUEstimator or None
+        Fitted on this model's latents and errors of forces, in the model's units; None for
+        a model that was compiled with one.
     transforms : sequence of torch.nn.Module
         What gives a structure the model's atom types and neighbours.
+    level : float, optional
+        Level of ``forces_uncertainty_upper``; 0.9 by default. Of a model that was compiled
+        with an estimator, it is the one that was compiled, which `from_model` knows.
     energy_units_to_eV, length_units_to_A : float, default=1.0
         What the model's units are. The uncertainties are converted as the forces are.
     **options
-        Options of `Uncertainty`: `level`, `tolerance`, `every`, `strata`, `keep_latents`,
-        `in_info` and `enabled`.
+        Options of `Uncertainty`: `tolerance`, `every`, `strata`, `keep_latents`,
+        `in_info` and `enabled`. The first and the third need an estimator.
 
     Attributes
     ----------
@@ -100,8 +104,9 @@ class UncertainNequIPCalculator(NequIPCalculator):
         model: torch.nn.Module,
         device: str | torch.device,
         *,
-        estimator: LTAUEstimator,
+        estimator: LTAUEstimator | None,
         transforms: Sequence[torch.nn.Module],
+        level: float = 0.9,
         energy_units_to_eV: float = 1.0,
         length_units_to_A: float = 1.0,
         **options: Any,
@@ -109,7 +114,11 @@ class UncertainNequIPCalculator(NequIPCalculator):
         factor = energy_units_to_eV / length_units_to_A
         if factor != 1:
             options["unit_factor"] = factor
-        self.uncertainty = Uncertainty(estimator, **options)
+        self.uncertainty: Uncertainty | CompiledUncertainty = (
+            CompiledUncertainty(level=level, **options)
+            if estimator is None
+            else Uncertainty(estimator, level=level, **options)
+        )
         self._due = True  # whether it is this calculation's turn
         super().__init__(
             model,
@@ -123,13 +132,14 @@ class UncertainNequIPCalculator(NequIPCalculator):
             *self.uncertainty.properties,
         ]
         self._known = known_elements(self.transforms)
-        self._check_model(estimator)
+        if estimator is not None:
+            self._check_model(estimator)
 
     @classmethod
     def from_model(
         cls,
         model: str | os.PathLike[str] | torch.nn.Module | NequIPModel,
-        estimator: LTAUEstimator,
+        estimator: LTAUEstimator | None = None,
         *,
         device: str | torch.device = "cpu",
         **options: Any,
@@ -140,8 +150,9 @@ class UncertainNequIPCalculator(NequIPCalculator):
         ----------
         model : str, path-like, NequIPModel or nequip GraphModel
             Path of a model as in `load_model`, or a loaded one, which stays where it is.
-        estimator : LTAUEstimator
-            Fitted on this model's latents and errors of forces.
+        estimator : LTAUEstimator, optional
+            Fitted on this model's latents and errors of forces. A model that was compiled
+            with an estimator needs none, and takes none.
         device : str or torch.device, default="cpu"
             Where to run a model that is given by its path.
         **options
@@ -155,9 +166,21 @@ class UncertainNequIPCalculator(NequIPCalculator):
         Raises
         ------
         FileNotFoundError, TypeError, ValueError
-            If the model cannot be loaded, as in `load_model`; or as the class.
+            If the model cannot be loaded, as in `load_model`; there is an estimator, or
+            a level, where one is compiled into the model, or none where none is; or as
+            the class.
         """
         loaded = as_model(model, device)
+        if (loaded.level is None) == (estimator is None):
+            has = "no uncertainty: give an" if loaded.level is None else "its uncertainty: give no"
+            raise ValueError(f"The model has {has} estimator.")
+        if loaded.level is not None:
+            if fixed := sorted({"level", "strata", "tolerance"} & options.keys()):
+                raise ValueError(
+                    f"The model was compiled with its uncertainty, for the level {loaded.level}: "
+                    f"give no {' or '.join(fixed)}."
+                )
+            options["level"] = loaded.level
         return cls(
             loaded.module,
             loaded.device,
@@ -205,46 +228,29 @@ class UncertainNequIPCalculator(NequIPCalculator):
         return data
 
     def save_extra_outputs(self, out: Fields) -> None:
-        """Predict the uncertainty from the latents of this pass; nequip calls this."""
-        if self._due:
+        """Add the uncertainty to the results of this pass; nequip calls this."""
+        if not self._due:
+            return
+        if isinstance(self.uncertainty, CompiledUncertainty):
+            self.results.update(self.uncertainty.read(out))
+        else:
             self.results.update(self.uncertainty.predict(latents_of(out), self.atoms))
 
     def _check_model(self, estimator: LTAUEstimator) -> None:
         """Run the model once, to see whether it is the one that the estimator is for."""
-        probe = getattr(estimator, "notes_", {}).get("probe")
-        atoms = self._dimer() if probe is None else _structure(probe)
-        check_atoms(atoms, self._known, "a structure that the estimator was fitted on")
-        with torch_default_dtype(torch.float64):
-            out = self.call_model(self.atoms_to_data(atoms))
-        if AtomicDataDict.FORCE_KEY not in out:
-            raise ValueError(f"Expected a model that gives forces, got {', '.join(out)} alone.")
-        latents = latents_of(out)
-        if latents.shape[1] != estimator.n_features_in_:
-            raise ValueError(
-                f"Expected a model with latents of width {estimator.n_features_in_}, on which "
-                f"the estimator was fitted, got {latents.shape[1]}."
-            )
-        if probe is not None:
-            _compare(latents, np.asarray(probe["latents"], float))
+
+        def run(atoms: Atoms) -> NDArray[np.float32]:
+            check_atoms(atoms, self._known, "a structure that the estimator was fitted on")
+            with torch_default_dtype(torch.float64):
+                out = self.call_model(self.atoms_to_data(atoms))
+            if AtomicDataDict.FORCE_KEY not in out:
+                names = ", ".join(out)
+                raise ValueError(f"Expected a model that gives forces, got {names} alone.")
+            return latents_of(out)
+
+        check_same_model(estimator, self._dimer(), run)
 
     def _dimer(self) -> Atoms:
         """Make the simplest structure that the model can take, well within any cutoff."""
         element = np.flatnonzero(self._known)[0]
         return Atoms([element, element], [[0.0, 0.0, 0.0], [0.3, 0.0, 0.0]])
-
-
-def _structure(probe: Mapping[str, Any]) -> Atoms:
-    return Atoms(probe["numbers"], probe["positions"], cell=probe["cell"], pbc=probe["pbc"])
-
-
-def _compare(latents: NDArray[np.float32], expected: NDArray[np.float64]) -> None:
-    """Refuse a model that gives other latents for the structure in the estimator's notes."""
-    if latents.shape != expected.shape:
-        raise ValueError(f"Expected a probe of shape {latents.shape}, got {expected.shape}.")
-    difference = np.abs(latents - expected).max() / np.abs(expected).max()
-    if not difference <= _SAME_MODEL:
-        raise ValueError(
-            "The estimator belongs to another model, or another checkpoint of this one: on "
-            f"a structure that it was fitted on, the latents differ by {difference:.2g} of "
-            "the largest."
-        )

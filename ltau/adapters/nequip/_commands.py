@@ -74,9 +74,17 @@ def _predicted(atoms: Atoms, calculator: UncertainNequIPCalculator) -> Atoms:
 
 
 def _compile(options: Namespace) -> None:
-    """Compile a model that gives its latents too."""
-    compile_model(options.model, options.output, device=options.device)
-    print(f"{options.output}: gives energies, forces, stress and latents")
+    """Compile a model that gives its latents too, and how wrong the forces may be."""
+    estimator = None if options.estimator is None else LTAUEstimator.load(options.estimator)
+    compile_model(
+        options.model,
+        options.output,
+        estimator=estimator,
+        level=options.level,
+        device=options.device,
+    )
+    more = "latents" if estimator is None else "latents, and the uncertainty of the forces"
+    print(f"{options.output}: gives energies, forces, stress, {more}")
 
 
 COMMANDS = {"fit": _fit, "predict": _predict, "compile": _compile}

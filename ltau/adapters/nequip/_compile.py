@@ -8,8 +8,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
+from ase import Atoms
 from nequip.data import AtomicDataDict
 from nequip.model.saved_models.load_utils import load_saved_model
+from nequip.nn.graph_model import TYPE_NAMES_KEY
 from nequip.utils.aot import aot_export_model
 from nequip.utils.aoti_metadata import (
     NEQUIP_AOTI_INPUTS_KEY,
@@ -21,9 +23,20 @@ from nequip.utils.aoti_metadata import (
 from nequip.utils.global_state import get_latest_global_state
 
 from ltau._files import write_whole
-from ltau.adapters.nequip._models import COMPILED_INPUTS, COMPILED_OUTPUTS
+from ltau.adapters.ase import Uncertainty
+from ltau.adapters.nequip._fused import ModelWithUncertainty
+from ltau.adapters.nequip._latents import latents
+from ltau.adapters.nequip._models import (
+    COMPILED_INPUTS,
+    COMPILED_OUTPUTS,
+    LEVEL,
+    UNCERTAINTY,
+    load_model,
+)
+from ltau.adapters.nequip._probe import check_same_model
 from ltau.adapters.nequip._state import nequip_state
 from ltau.adapters.nequip._structures import Fields
+from ltau.estimator import LTAUEstimator
 
 __all__ = ["compile_model"]
 
@@ -34,6 +47,8 @@ def compile_model(
     model: str | os.PathLike[str],
     output: str | os.PathLike[str],
     *,
+    estimator: LTAUEstimator | None = None,
+    level: float = 0.9,
     device: str | torch.device = "cpu",
 ) -> None:
     """Compile a NequIP model so that it gives the latents along with energy and forces.
@@ -42,6 +57,9 @@ def compile_model(
     the outputs: its energies, forces and stress are the same, and so is its cost. It
     runs on the kind of machine that it was compiled on. Needs a C++ compiler, and takes
     about a minute.
+
+    With an estimator the uncertainty of the forces is compiled too: nothing is left to do
+    outside of the model, and `UncertainNequIPCalculator` needs no estimator then.
 
     Parameters
     ----------
@@ -52,6 +70,12 @@ def compile_model(
     output : str or path-like
         The compiled model, whose name must end with ``.nequip.pt2``. An existing file is
         replaced once the new one is complete.
+    estimator : LTAUEstimator, optional
+        Fitted on the model's latents and errors of forces, in the model's units, with
+        prototypes or on no more than 5,000 atoms. Its strata, if any, are atomic numbers.
+    level : float, default=0.9
+        Probability, from 0 to 1, that the error stays within the error bar that is
+        compiled.
     device : str or torch.device, default="cpu"
         Where the compiled model is to run.
 
@@ -61,12 +85,21 @@ def compile_model(
         If there is no such model, or no such folder for the output.
     ValueError
         If `model` is no checkpoint or package, or gives no forces or no latents; or
-        `output` has another ending.
+        `output` has another ending; or the estimator has too many samples, belongs to
+        another model, was fitted on errors of something else than forces or calibrated
+        with groups, or does not know an element of the model; or the level is none.
 
     Examples
     --------
     >>> from ltau.adapters.nequip import compile_model
     >>> compile_model("run/last.ckpt", "model.nequip.pt2")  # doctest: +SKIP
+
+    With the uncertainty, at next to no cost:
+
+    >>> from ltau import LTAUEstimator
+    >>> from ltau.adapters.nequip import fit_run
+    >>> estimator = fit_run("run", estimator=LTAUEstimator(3, n_prototypes=200))  # doctest: +SKIP
+    >>> compile_model("run/last.ckpt", "model.nequip.pt2", estimator=estimator)  # doctest: +SKIP
     """
     source, target = Path(model), Path(output)
     if not source.name.endswith((".ckpt", ".nequip.zip")):
@@ -79,17 +112,26 @@ def compile_model(
         raise ValueError(f"Expected an output that ends with .nequip.pt2, got {target.name}.")
     if not target.parent.is_dir():
         raise FileNotFoundError(f"There is no folder {target.parent}.")
+    if estimator is not None:
+        Uncertainty(estimator, level=level)  # says what is wrong with them
     with nequip_state(), TemporaryDirectory() as folder:
         module, example = load_saved_model(str(source), return_data_dict=True)
-        fields = _example(example, device)
+        fields, outputs = _example(example, device), COMPILED_OUTPUTS
         _check_outputs(module.to(device).eval(), fields)
-        compiled = Path(folder) / target.name
         metadata = _metadata(module)
+        if estimator is not None:
+            names = metadata[TYPE_NAMES_KEY].split(" ")
+            _check_model(source, estimator, names)
+            module = ModelWithUncertainty(module, estimator, level, names).to(device).eval()
+            outputs = [*COMPILED_OUTPUTS, UNCERTAINTY]
+            metadata[LEVEL] = str(float(level))
+        metadata[NEQUIP_AOTI_OUTPUTS_KEY] = serialize_aoti_keys(outputs)
+        compiled = Path(folder) / target.name
         aot_export_model(
             model=module,
             device=device,
             input_fields=COMPILED_INPUTS,
-            output_fields=COMPILED_OUTPUTS,
+            output_fields=outputs,
             data=fields,
             batch_map={
                 "graph": torch.export.Dim.STATIC,
@@ -126,11 +168,17 @@ def _check_outputs(module: torch.nn.Module, fields: Fields) -> None:
         )
 
 
+def _check_model(source: Path, estimator: LTAUEstimator, type_names: list[str]) -> None:
+    """Refuse an estimator that belongs to another model."""
+    loaded = load_model(source)
+    dimer = Atoms([type_names[0]] * 2, [[0.0, 0.0, 0.0], [0.3, 0.0, 0.0]])
+    check_same_model(estimator, dimer, lambda atoms: latents(loaded, [atoms]))
+
+
 def _metadata(module: Any) -> dict[str, str]:
     """Tell nequip's loader, in text, what it wants to know of a compiled model."""
     metadata = {**module.metadata, **get_latest_global_state(only_metadata_related=True)}
     metadata[NEQUIP_AOTI_INPUTS_KEY] = serialize_aoti_keys(COMPILED_INPUTS)
-    metadata[NEQUIP_AOTI_OUTPUTS_KEY] = serialize_aoti_keys(COMPILED_OUTPUTS)
     return {
         key: str(int(value) if isinstance(value, bool) else value)
         for key, value in metadata.items()

@@ -27,6 +27,8 @@ __all__ = [
     "COMPILED_INPUTS",
     "COMPILED_OUTPUTS",
     "LATENTS",
+    "LEVEL",
+    "UNCERTAINTY",
     "NequIPModel",
     "as_model",
     "known_elements",
@@ -50,6 +52,10 @@ COMPILED_OUTPUTS = [
     AtomicDataDict.STRESS_KEY,
     LATENTS,
 ]
+
+# Besides, if it was compiled with an estimator: expected error, error bar and `ood_score`.
+UNCERTAINTY = "ltau_uncertainty"
+LEVEL = "ltau_level"  # of the error bars, in the metadata
 
 _KINDS = {".ckpt": "checkpoint", ".nequip.zip": "package", ".nequip.pt2": "compiled model"}
 
@@ -75,12 +81,14 @@ class NequIPModel:
         Where the model is.
     compiled : bool
         Whether it takes one structure at a time, and always computes forces.
+    level : float or None
+        Level of the error bars that were compiled into it, if they were.
 
     Examples
     --------
     >>> from ltau.adapters.nequip import load_model
     >>> load_model("run/last.ckpt")  # doctest: +SKIP
-    NequIPModel(device=device(type='cpu'), compiled=False)
+    NequIPModel(device=device(type='cpu'), compiled=False, level=None)
     """
 
     module: torch.nn.Module = field(repr=False)
@@ -88,6 +96,7 @@ class NequIPModel:
     known: NDArray[np.bool_] = field(repr=False)
     device: torch.device
     compiled: bool
+    level: float | None = None
 
 
 def load_model(
@@ -210,6 +219,7 @@ def _ready(
         known=known_elements(transforms),
         device=device,
         compiled=not hasattr(module, "is_graph_model"),
+        level=float(metadata[LEVEL]) if LEVEL in metadata else None,
     )
 
 

@@ -1,0 +1,21 @@
+"""Results from a model that was compiled with its uncertainty."""
+
+from __future__ import annotations
+
+from ltau.adapters.ase._results import Reporter, Results
+from ltau.adapters.nequip._latents import latents_of
+from ltau.adapters.nequip._models import UNCERTAINTY
+from ltau.adapters.nequip._structures import Fields
+
+__all__ = ["CompiledUncertainty"]
+
+
+class CompiledUncertainty(Reporter):
+    """Take the uncertainty of each atom's force from the model's own output."""
+
+    def read(self, out: Fields) -> Results:
+        """Give the results, under the names in `properties`, of a model's output."""
+        results = self._named(*out[UNCERTAINTY].cpu().numpy().T)
+        if self.keep_latents:
+            results["latents"] = latents_of(out)
+        return results

@@ -1,0 +1,73 @@
+"""Whether an estimator belongs to a model, by the latents of one structure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from ase import Atoms
+from numpy.typing import NDArray
+
+from ltau.estimator import LTAUEstimator
+
+__all__ = ["check_same_model", "structure_of"]
+
+Latents = NDArray[np.float32]
+
+_SAME_MODEL = 1e-3  # relative; compilation changes latents by 2e-6, TF32 by some 1e-4
+
+
+def structure_of(estimator: LTAUEstimator) -> Atoms | None:
+    """Give the structure in the estimator's notes, if there is one."""
+    probe = _probe(estimator)
+    if probe is None:
+        return None
+    return Atoms(probe["numbers"], probe["positions"], cell=probe["cell"], pbc=probe["pbc"])
+
+
+def check_same_model(
+    estimator: LTAUEstimator, otherwise: Atoms, latents: Callable[[Atoms], Latents]
+) -> None:
+    """Refuse a model that gives other latents than those that the estimator was fitted on.
+
+    Parameters
+    ----------
+    estimator : LTAUEstimator
+        The estimator. Without notes, the width of the latents is all that can be checked.
+    otherwise : ase.Atoms
+        A structure to try where there are no notes.
+    latents : callable
+        Gives the model's latents of a structure, shape (n_atoms, n_features).
+
+    Raises
+    ------
+    ValueError
+        If the latents are others.
+    """
+    atoms, probe = structure_of(estimator), _probe(estimator)
+    found = latents(otherwise if atoms is None else atoms)
+    if found.shape[1] != estimator.n_features_in_:
+        raise ValueError(
+            f"Expected a model with latents of width {estimator.n_features_in_}, on which "
+            f"the estimator was fitted, got {found.shape[1]}."
+        )
+    if probe is not None:
+        _compare(found, np.asarray(probe["latents"], float))
+
+
+def _probe(estimator: LTAUEstimator) -> Mapping[str, Any] | None:
+    probe: Mapping[str, Any] | None = getattr(estimator, "notes_", {}).get("probe")
+    return probe
+
+
+def _compare(latents: Latents, expected: NDArray[np.float64]) -> None:
+    if latents.shape != expected.shape:
+        raise ValueError(f"Expected a probe of shape {latents.shape}, got {expected.shape}.")
+    difference = np.abs(latents - expected).max() / np.abs(expected).max()
+    if not difference <= _SAME_MODEL:
+        raise ValueError(
+            "The estimator belongs to another model, or another checkpoint of this one: on "
+            f"a structure that it was fitted on, the latents differ by {difference:.2g} of "
+            "the largest."
+        )

@@ -1,0 +1,157 @@
+"""The uncertainty inside of a model: the same numbers as the estimator's own."""
+
+import shutil
+import warnings
+
+import numpy as np
+import pytest
+from nequip.data import AtomicDataDict
+
+from ltau import LTAUEstimator
+from ltau.adapters.nequip import (
+    UncertainNequIPCalculator,
+    compile_model,
+    fit_run,
+    latents,
+    load_model,
+)
+from ltau.adapters.nequip._fused import ModelWithUncertainty
+from ltau.adapters.nequip._models import UNCERTAINTY
+from ltau.adapters.nequip._state import nequip_state
+from ltau.adapters.nequip._structures import read
+
+
+@pytest.fixture(scope="module")
+def model(run):
+    return load_model(run.checkpoint)
+
+
+def summary_of(fused, model, atoms):
+    with nequip_state():
+        out = fused(AtomicDataDict.batched_from_list([read(atoms, model, "a frame")]))
+    return out[UNCERTAINTY].numpy().T
+
+
+def fit(frames, model, strata, held_out=None, **parameters):
+    """Fit to drawn errors, larger for some atoms than for others."""
+    rng = np.random.default_rng(0)
+    numbers = np.concatenate([atoms.numbers for atoms in frames])
+    rows = latents(model, frames)
+    errors = rng.exponential(0.1 * numbers[:, None] ** 0.5, size=(len(rows), 30))
+    classes = numbers if strata else None
+    estimator = LTAUEstimator(3, **parameters).fit(rows, errors, classes)
+    if held_out:
+        estimator.calibrate(rows, 2 * errors[:, 0], classes)
+    return estimator
+
+
+@pytest.mark.parametrize("strata", [False, True], ids=["all elements", "by element"])
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {},
+        {"n_prototypes": 20},
+        {"scaling": "none", "distance_scaling": 0.0},
+        {"weights": "distance", "distance_scaling": 1.0, "n_prototypes": 16},
+        {"held_out": True},
+    ],
+    ids=["defaults", "prototypes", "paper", "weights", "calibrated"],
+)
+def test_it_is_that_of_the_estimator(run, frames, model, strata, parameters):
+    known, others = frames[:12], frames[12:]
+    estimator = fit(known, model, strata, **parameters)
+    fused = ModelWithUncertainty(model.module, estimator, 0.83, ["Cu", "Au"]).eval()
+    for atoms in others:
+        classes = atoms.numbers if strata else None
+        expected = estimator.predict_summary(latents(model, [atoms]), 0.83, classes)
+        for found, wanted in zip(summary_of(fused, model, atoms), expected, strict=True):
+            np.testing.assert_allclose(found, wanted, rtol=1e-5)
+
+
+def test_too_many_samples_are_refused(run, frames, model, monkeypatch):
+    estimator = fit(frames, model, False)
+    monkeypatch.setattr("ltau.adapters.nequip._fused._MOST", 10)
+    with pytest.raises(ValueError, match=r"at most 10 samples to compile, got \d+: fit one with"):
+        ModelWithUncertainty(model.module, estimator, 0.9, ["Cu", "Au"])
+
+
+def test_an_element_without_a_stratum_is_refused(run, frames, model):
+    estimator = fit(frames, model, True)
+    with pytest.raises(ValueError, match=r"all elements of the model, Cu, Au, Ag, got \[29, 79\]"):
+        ModelWithUncertainty(model.module, estimator, 0.9, ["Cu", "Au", "Ag"])
+
+
+@pytest.fixture(scope="module")
+def fused_file(package, run, tmp_path_factory):
+    """An estimator, and the model of `run` compiled with it."""
+    if shutil.which("g++") is None:
+        pytest.skip("there is no C++ compiler, which torch needs to compile a model")
+    estimator = fit_run(
+        run.evals, checkpoint=run.checkpoint, estimator=LTAUEstimator(3, n_prototypes=24)
+    )
+    path = tmp_path_factory.mktemp("fused") / "model.nequip.pt2"
+    with warnings.catch_warnings():  # torch of its own parts
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", FutureWarning)
+        compile_model(package, path, estimator=estimator, level=0.8)
+    return path, estimator
+
+
+def test_a_compiled_model_gives_the_same_results_by_itself(fused_file, run, frames):
+    path, estimator = fused_file
+    alone = UncertainNequIPCalculator.from_model(path, keep_latents=True)
+    beside = UncertainNequIPCalculator.from_model(run.checkpoint, estimator, level=0.8)
+    assert alone.uncertainty.level == load_model(path).level == 0.8
+    for atoms in frames[-4:]:
+        one, other = atoms.copy(), atoms.copy()
+        one.calc, other.calc = alone, beside
+        np.testing.assert_allclose(one.get_forces(), other.get_forces(), atol=1e-5)
+        for name in beside.uncertainty.properties:
+            np.testing.assert_allclose(alone.results[name], beside.results[name], rtol=1e-3)
+        assert alone.results["latents"].shape == (len(atoms), estimator.n_features_in_)
+        np.testing.assert_array_equal(
+            one.arrays["forces_uncertainty"], alone.results["forces_uncertainty"]
+        )
+
+
+def test_steps_and_units(fused_file, frames):
+    path, _ = fused_file
+    plain = UncertainNequIPCalculator.from_model(path)
+    scaled = UncertainNequIPCalculator.from_model(path, energy_units_to_eV=2.0, every=2)
+    atoms = frames[-1].copy()
+    atoms.calc = plain
+    atoms.get_forces()
+    atoms.calc = scaled
+    atoms.get_forces()
+    np.testing.assert_allclose(
+        scaled.results["forces_uncertainty"], 2 * plain.results["forces_uncertainty"]
+    )
+    atoms.positions[0, 0] += 0.01
+    atoms.get_forces()
+    assert "forces_uncertainty" not in scaled.results
+
+
+def test_estimator_and_level_are_those_inside(fused_file, run):
+    path, estimator = fused_file
+    with pytest.raises(ValueError, match="its uncertainty: give no estimator"):
+        UncertainNequIPCalculator.from_model(path, estimator)
+    with pytest.raises(ValueError, match=r"for the level 0\.8: give no level or tolerance"):
+        UncertainNequIPCalculator.from_model(path, level=0.9, tolerance=0.1)
+    with pytest.raises(ValueError, match="no uncertainty: give an estimator"):
+        UncertainNequIPCalculator.from_model(run.checkpoint)
+
+
+def test_an_estimator_of_another_model_is_refused_before_compilation(run, frames, tmp_path):
+    estimator = fit(frames, load_model(run.checkpoint), False)
+    estimator.notes_ = {
+        "probe": {
+            "numbers": [29, 29],
+            "positions": [[0.0, 0.0, 0.0], [2.0, 0.0, 0.0]],
+            "cell": np.zeros((3, 3)).tolist(),
+            "pbc": [False] * 3,
+            "latents": [[1.0] * 8] * 2,
+        }
+    }
+    with pytest.raises(ValueError, match="belongs to another model"):
+        compile_model(run.checkpoint, tmp_path / "model.nequip.pt2", estimator=estimator)
+    assert not list(tmp_path.iterdir())
