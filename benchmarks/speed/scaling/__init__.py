@@ -1,0 +1,1 @@
+"""How times, memory and losses grow with the number of training samples."""
