@@ -10,6 +10,7 @@ pytest.importorskip("matplotlib")
 
 from benchmarks.speed.scaling.__main__ import main
 from benchmarks.speed.scaling.report import (
+    PowerLaw,
     fit_power_law,
     law,
     markdown,
@@ -57,6 +58,16 @@ class TestPowerLaw:
         sizes, found = law(cells, "predict")
         assert sizes == [10**4, 10**5, 10**6]
         assert found.exponent == pytest.approx(1.0)
+
+    def test_it_is_of_one_kind_of_index_where_there_is_one(self):
+        cells = [cell(n, predict=[1e-6 * n], exact_search=[1e-6 * n]) for n in (10, 100, 1000)]
+        cells[0]["index"] = "flat"
+        assert law(cells, "predict")[0] == [100, 1000]
+        assert law(cells, "exact search")[0] == [10, 100, 1000]
+
+    def test_an_error_is_printed_where_it_is_known(self):
+        assert PowerLaw(0.5, 0.021, 1.0).format() == "0.50 ± 0.02"
+        assert PowerLaw(0.5, np.nan, 1.0).format() == "0.50"
 
 
 class TestReport:

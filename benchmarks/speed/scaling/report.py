@@ -32,6 +32,7 @@ _QUERIES = {
     "scikit-learn brute": "scikit-learn, brute",
     "scikit-learn kd_tree": "scikit-learn, k-d tree",
 }
+_WITHOUT_INDEX = ("exact search", "scikit-learn brute", "scikit-learn kd_tree")
 _MARKERS = "os^vDP"
 
 
@@ -42,9 +43,10 @@ class PowerLaw(NamedTuple):
     error: float
     factor: float
 
-    def label(self) -> str:
-        """Give the law of growth in words of mathematics."""
-        return rf"$N^{{{self.exponent:.2f} \pm {self.error:.2f}}}$"
+    def format(self, sign: str = "±") -> str:
+        """Print the exponent, with its error if that is known."""
+        error = "" if np.isnan(self.error) else f" {sign} {self.error:.2f}"
+        return f"{self.exponent:.2f}{error}"
 
 
 def fit_power_law(sizes: ArrayLike, times: ArrayLike) -> PowerLaw:
@@ -134,18 +136,26 @@ def ratio(cell: Cell, name: str, other: str) -> float | None:
 
 
 def law(cells: Sequence[Cell], name: str) -> tuple[list[int], PowerLaw] | None:
-    """Fit the growth of an operation's time, over the largest sizes; None of a single one."""
-    points = [(cell["n"], time) for cell in cells if (time := seconds(cell, name)) is not None]
-    points = [(n, time) for n, time in points if n * _RANGE >= points[-1][0]]
-    if len(points) < 2:
+    """Fit the growth of an operation's time, over the largest sizes; None of a single one.
+
+    Only sizes with the kind of index that the largest one has, where the operation uses it.
+    """
+    points = [(cell, time) for cell in cells if (time := seconds(cell, name)) is not None]
+    alike = [
+        (cell["n"], time)
+        for cell, time in points
+        if cell["n"] * _RANGE >= points[-1][0]["n"]
+        and (name in _WITHOUT_INDEX or cell["index"] == points[-1][0]["index"])
+    ]
+    if len(alike) < 2:
         return None
-    sizes, times = zip(*points, strict=True)
+    sizes, times = zip(*alike, strict=True)
     return list(sizes), fit_power_law(sizes, times)
 
 
 def _exponent(cells: Sequence[Cell], name: str) -> str:
     found = law(cells, name)
-    return "-" if found is None else f"{found[1].exponent:.2f} ± {found[1].error:.2f}"
+    return "-" if found is None else found[1].format()
 
 
 def _number(value: float | None) -> str:
@@ -159,7 +169,7 @@ def draw(cells: Sequence[Cell], path: Path) -> None:
     figure, axes = plt.subplots(
         len(rows),
         2,
-        figsize=(10, 4.4 * len(rows)),
+        figsize=(11.5, 3.6 * len(rows)),
         sharex=True,
         squeeze=False,
         layout="constrained",
@@ -185,14 +195,15 @@ def _lines(ax: Axes, cells: Sequence[Cell], names: Mapping[str, str], unit: floa
         found = law(cells, name)
         if found is not None:
             sizes, growth = found
-            label = f"{label}: {growth.label()}"
+            exponent = growth.format(r"\pm")
+            label = f"{label}: $N^{{{exponent}}}$"
             ends = np.array([sizes[0], sizes[-1]], float)
             ax.plot(ends, unit * growth.factor * ends**growth.exponent, color=color, linewidth=1.2)
         n, times = np.transpose(points)
         ax.plot(n, unit * times, marker, color=color, markersize=5, label=label)
     ax.set(xscale="log", yscale="log")
     ax.grid(color="0.92")
-    ax.legend(fontsize="small")
+    ax.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
 
 
 def widths(cells: Sequence[Cell]) -> list[int]:
