@@ -1,34 +1,31 @@
 """Bins of error, found from the data or given.
 
-Every value is binned through its bit pattern. Non-negative float32 numbers sort
-as their bits do, so the leading bits of a value (its *cell*, 1/256 of the value
-wide) look up its bin in a table, and one comparison settles the cells that an
-edge cuts through. The result is exact for any edges, and takes a few
-nanoseconds a value; NaN and values that have no bin fall in columns of their
-own, so nothing is dropped unseen.
+Every value is binned through its bit pattern: its leading bits (its *cell*, see
+`ltau.error_range`) look up its bin in a table, and one comparison settles the
+cells that an edge cuts through. The result is exact for any edges, and takes a
+few nanoseconds a value; NaN and values that have no bin fall in columns of
+their own, so nothing is dropped unseen.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cached_property
 from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ltau.error_range import (
+    CELL_SHIFT,
+    NEGATIVE_CELLS,
+    ErrorRange,
+    as_float32,
+    cell_starts,
+    check_magnitudes,
+)
+
 __all__ = ["ErrorBins"]
-
-_CELL_BITS = 17  # sign, exponent and the 8 leading bits of the mantissa
-_CELL_SHIFT = np.uint32(32 - _CELL_BITS)
-_NEGATIVE_CELLS = 1 << (_CELL_BITS - 1)  # the first cell with the sign bit set
-
-# Below this quantile of the positive errors, log bins would resolve accidents:
-# a trajectory that crosses zero comes arbitrarily close to it.
-_LOWEST_QUANTILE = 1e-3
-
-CHUNK_VALUES = 1 << 15  # values handled at once: the temporaries stay in the cache
 
 
 class _Table(NamedTuple):
@@ -222,9 +219,35 @@ class ErrorBins:
         >>> ErrorBins.from_blocks(epochs, n_bins=2, spacing="linear").edges
         array([0., 2., 4.])
         """
-        if spacing not in ("log", "linear"):
-            raise ValueError(f"Expected spacing 'log' or 'linear', got {spacing!r}.")
-        low, high = _range(blocks)
+        _check_spacing(spacing)
+        errors = ErrorRange()
+        for block in blocks:
+            errors.update(block)
+        return cls.from_range(errors, n_bins, spacing)
+
+    @classmethod
+    def from_range(cls, errors: ErrorRange, n_bins: int = 100, spacing: str = "log") -> Self:
+        """Make bins of what was found of the errors.
+
+        Parameters
+        ----------
+        errors : ErrorRange
+            The range of all errors.
+        n_bins, spacing
+            As in `from_errors`.
+
+        Returns
+        -------
+        ErrorBins
+            The bins: those of `from_errors` of the same errors.
+
+        Raises
+        ------
+        ValueError
+            If there are no errors.
+        """
+        _check_spacing(spacing)
+        low, high = errors.limits()
         if spacing == "linear":
             return cls.linear(high, n_bins)
         return cls.log(low, high, n_bins)
@@ -282,7 +305,7 @@ class ErrorBins:
         table = self._table
         with np.errstate(invalid="ignore"):
             values = values + np.float32(0)  # -0.0 and signalling NaN become what they mean
-        cells = (values.view(np.int32) >> np.int32(_CELL_SHIFT)).astype(np.intp)
+        cells = (values.view(np.int32) >> np.int32(CELL_SHIFT)).astype(np.intp)
         # Cells with the sign bit count from the end; "wrap" takes them so, and checks no bounds.
         columns = table.column_of_cell.take(cells, mode="wrap")
         columns += values >= table.edge_of_cell.take(cells, mode="wrap")
@@ -297,16 +320,16 @@ class ErrorBins:
         with np.errstate(over="ignore"):  # the last edge may be the largest float32
             over = np.nextafter(edges[-1], np.float32(np.inf))
         next_edge = np.concatenate([edges[1:-1], [over, np.nan, np.nan]], dtype=np.float32)
-        first_value = _cell_starts()
+        first_value = cell_starts()
         column = np.searchsorted(np.append(edges[1:-1], over), first_value, side="right")
-        column[_NEGATIVE_CELLS:] = self.n_bins
+        column[NEGATIVE_CELLS:] = self.n_bins
         column[np.isnan(first_value)] = self.n_bins + 1
-        inside = column[:_NEGATIVE_CELLS]
+        inside = column[:NEGATIVE_CELLS]
         n_cuts = int(np.diff(inside[inside <= self.n_bins]).max())
         return _Table(column.astype(np.int32), next_edge[column], next_edge, n_cuts)
 
     def _raise_no_bin(self, values: NDArray[np.float32]) -> None:
-        _check_magnitudes(values)
+        check_magnitudes(values)
         raise ValueError(
             f"Errors reach {np.nanmax(values):g}, above the last bin edge {self.edges[-1]:g}: "
             "give bins that hold the largest error."
@@ -319,57 +342,6 @@ class ErrorBins:
         return f"ErrorBins(n_bins={self.n_bins}, from 0 to {self.edges[-1]:g})"
 
 
-def as_float32(errors: ArrayLike) -> NDArray[np.float32]:
-    """Convert errors to the type in which they are binned."""
-    array = np.asarray(errors)
-    if array.dtype.kind not in "fiubO":
-        raise ValueError(f"Expected errors that are real numbers, got {array.dtype}.")
-    with np.errstate(over="ignore"):  # what overflows becomes infinite, and is refused
-        return array.astype(np.float32, copy=False)
-
-
-def _cell_starts() -> NDArray[np.float32]:
-    """Smallest magnitude in each cell."""
-    cells = np.arange(1 << _CELL_BITS, dtype=np.uint32)
-    return (cells << _CELL_SHIFT).view(np.float32)
-
-
-def _chunks(errors: NDArray[np.generic]) -> Iterator[NDArray[np.float32]]:
-    """Yield the errors in contiguous float32 blocks, without a copy of the whole."""
-    errors = np.atleast_1d(errors)
-    rows = max(1, CHUNK_VALUES // max(1, errors[:1].size))
-    for start in range(0, len(errors), rows):
-        yield np.ascontiguousarray(as_float32(errors[start : start + rows]))
-
-
-def _range(blocks: Iterable[NDArray[np.generic]]) -> tuple[float, float]:
-    """Lowest quantile of the positive errors (to a cell), and the largest error."""
-    cell_counts = np.zeros(1 << _CELL_BITS, np.int64)
-    high = 0.0
-    for chunk in itertools.chain.from_iterable(map(_chunks, blocks)):
-        _check_magnitudes(chunk)
-        cells = (chunk.view(np.uint32) >> _CELL_SHIFT).astype(np.intp)
-        counts = np.bincount(cells.ravel())
-        cell_counts[: len(counts)] += counts
-        high = max(high, float(np.fmax.reduce(chunk, axis=None, initial=0.0)))
-    starts = _cell_starts()
-    cell_counts[np.isnan(starts)] = 0
-    if not cell_counts.any():
-        raise ValueError("Expected at least one error that is not NaN.")
-    # Bins need some width even where all errors are zero, or all the same.
-    tiny = float(np.finfo(np.float32).tiny)
-    high = max(high, 1e6 * tiny)
-    up_to_cell = np.cumsum(cell_counts[1:_NEGATIVE_CELLS])
-    cell = 1 + np.searchsorted(up_to_cell, _LOWEST_QUANTILE * up_to_cell[-1], side="right")
-    return float(np.clip(starts[cell], tiny, high / 10)), high
-
-
-def _check_magnitudes(values: NDArray[np.float32]) -> None:
-    """Refuse negative and infinite errors; NaN may pass."""
-    low = np.fmin.reduce(values, axis=None, initial=np.inf)
-    if low < 0:
-        raise ValueError(
-            f"Errors must be non-negative magnitudes, got {low:g}: take their absolute value."
-        )
-    if np.isinf(np.fmax.reduce(values, axis=None, initial=0.0)):
-        raise ValueError("Errors must be finite in float32, got infinity.")
+def _check_spacing(spacing: str) -> None:
+    if spacing not in ("log", "linear"):
+        raise ValueError(f"Expected spacing 'log' or 'linear', got {spacing!r}.")

@@ -7,7 +7,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ltau.binning import CHUNK_VALUES, ErrorBins, as_float32
+from ltau.binning import ErrorBins
+from ltau.error_range import CHUNK_VALUES, as_float32
 
 __all__ = ["ErrorHistogram"]
 
@@ -89,13 +90,15 @@ class ErrorHistogram:
         else:
             self._scatter(values[:, None] if values.ndim == 1 else values, rows)
 
-    def merge(self, other: ErrorHistogram) -> Self:
-        """Add the counts of another histogram over the same bins and samples.
+    def merge(self, other: ErrorHistogram, ids: slice | None = None) -> Self:
+        """Add the counts of another histogram over the same bins.
 
         Parameters
         ----------
         other : ErrorHistogram
-            Counts of the same samples, from other epochs or from another model.
+            Counts from other epochs, from another model or of other samples.
+        ids : slice, optional
+            The range of samples that `other` counted. By default all of them, in order.
 
         Returns
         -------
@@ -109,8 +112,9 @@ class ErrorHistogram:
         """
         if not np.array_equal(self.bins.edges, other.bins.edges):
             raise ValueError(f"Expected the same bins, got {self.bins!r} and {other.bins!r}.")
-        self._check_length(other.n_samples, self.n_samples)
-        self._add_counts(other.counts, slice(None), other._n_given)
+        rows = slice(None) if ids is None else ids
+        self._check_length(other.n_samples, len(range(self.n_samples)[rows]))
+        self._add_counts(other.counts, rows, other._n_given)
         return self
 
     def _count_rows(self, values: NDArray[np.float32]) -> NDArray[np.unsignedinteger]:

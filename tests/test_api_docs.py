@@ -28,6 +28,7 @@ NOT_PUBLIC = {
     "ltau.densities": "what an estimator holds",
     "ltau.distribution": "its names are public in ltau",
     "ltau.domain": "its methods are public in LTAUEstimator",
+    "ltau.error_range": "what ErrorBins are found from",
     "ltau.estimator": "its names are public in ltau",
     "ltau.histogram": "its names are public in ltau",
     "ltau.io": "the file format; its error is public in ltau",

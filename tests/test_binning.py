@@ -6,6 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ltau import ErrorBins, ErrorHistogram
+from ltau.error_range import ErrorRange
 
 FLOAT32 = np.finfo(np.float32)
 N_FINITE = int(np.float32(np.inf).view(np.uint32))  # bit patterns of 0 and above, before infinity
@@ -286,3 +287,20 @@ def test_bins_of_blocks_are_those_of_the_whole(spacing, axis, rng):
     blocks = (block for block in np.array_split(errors, 7, axis=axis)[::-1])
     found = ErrorBins.from_blocks(blocks, 20, spacing)
     np.testing.assert_array_equal(found.edges, ErrorBins.from_errors(errors, 20, spacing).edges)
+
+
+@pytest.mark.parametrize("spacing", ["log", "linear"])
+def test_bins_are_found_from_ranges_that_were_merged(spacing, rng):
+    errors = rng.lognormal(size=(90, 40))
+    merged = ErrorRange()
+    for part in np.array_split(errors, 7):
+        found = ErrorRange()
+        found.update(part)
+        assert merged.merge(found) is merged
+    expected = ErrorBins.from_errors(errors, 20, spacing)
+    np.testing.assert_array_equal(ErrorBins.from_range(merged, 20, spacing).edges, expected.edges)
+
+
+def test_ranges_of_nothing_give_no_bins():
+    with pytest.raises(ValueError, match="at least one error"):
+        ErrorBins.from_range(ErrorRange().merge(ErrorRange()))

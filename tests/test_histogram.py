@@ -212,6 +212,23 @@ def test_merging_a_wide_histogram_into_a_narrow_one():
     assert narrow.merge(wide).counts.tolist() == [[70_001]]
 
 
+@pytest.mark.parametrize("size", [1, 64, 700])
+def test_merging_other_samples_puts_them_in_their_place(whole, bins, errors, size):
+    histogram = ErrorHistogram(bins, 700)
+    for start in reversed(range(0, 700, size)):
+        rows = slice(start, start + size)
+        part = ErrorHistogram(bins, len(errors[rows]))
+        part.update(errors[rows])
+        histogram.merge(part, rows)
+    np.testing.assert_array_equal(histogram.counts, whole.counts, strict=True)
+
+
+def test_merging_into_a_range_of_another_length_fails():
+    histogram = ErrorHistogram(ErrorBins([0.0, 1.0]), n_samples=5)
+    with pytest.raises(ValueError, match="Expected 2 samples, got 3"):
+        histogram.merge(ErrorHistogram(histogram.bins, n_samples=3), slice(3, 8))
+
+
 @pytest.mark.parametrize(
     ("other", "message"),
     [
