@@ -14,8 +14,10 @@ from sklearn.utils.validation import check_consistent_length, validate_data
 
 from ltau._validation import check_observed, check_strata, check_trajectories
 from ltau.calibration import CalibrationMixin
+from ltau.counted import CountedErrors
 from ltau.densities import TrainingDensities
 from ltau.domain import rows_to_rank
+from ltau.histogram import ErrorHistogram
 from ltau.log import ErrorLog
 from ltau.neighbors import LatentIndex
 from ltau.neighbors.latents import ScaledStratum, scale_strata
@@ -228,18 +230,24 @@ class LTAUEstimator(CalibrationMixin, WeightingMixin, SavingMixin, BaseEstimator
         tags.target_tags.single_output = False  # a trajectory, were it of one epoch
         return tags
 
-    def fit(self, X: ArrayLike, y: ArrayLike | ErrorLog, strata: ArrayLike | None = None) -> Self:
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike | ErrorLog | ErrorHistogram,
+        strata: ArrayLike | None = None,
+    ) -> Self:
         """Learn from the training samples' latents and error trajectories.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Latents of the training samples; used in float32.
-        y : array-like of shape (n_samples, n_epochs), or ErrorLog
+        y : array-like of shape (n_samples, n_epochs), ErrorLog or ErrorHistogram
             Error of each training sample at each epoch: non-negative, in the unit of
             the target; used in float32. NaN = the sample was not seen that epoch.
             Several models trained on the same samples are simply more epochs. A log is
-            read in blocks of samples, and never loaded whole.
+            read in blocks of samples, and never loaded whole. Of a histogram the counts are
+            taken as they are: `burn_in`, `bins` and `n_bins` do not apply.
         strata : array-like of shape (n_samples,), optional
             Class of each sample, for atoms the element. Scaling, neighbours and
             distances then stay within a class, and every prediction needs `strata`.
@@ -262,7 +270,11 @@ class LTAUEstimator(CalibrationMixin, WeightingMixin, SavingMixin, BaseEstimator
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
         latents = validate_data(self, X, dtype=np.float32, order="C")
-        trajectories = Trajectories(check_trajectories(y, len(latents)), self.burn_in)
+        trajectories = (
+            CountedErrors(y, len(latents))
+            if isinstance(y, ErrorHistogram)
+            else Trajectories(check_trajectories(y, len(latents)), self.burn_in)
+        )
         classes = check_strata(strata, len(latents))
         bins = trajectories.find_bins(self.bins, self.n_bins)
         samples = TrainingSamples(latents, trajectories, classes, bins)

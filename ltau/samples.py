@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ltau.binning import ErrorBins
+from ltau.counted import CountedErrors
 from ltau.neighbors.base import Vectors
 from ltau.trajectories import Trajectories
 
@@ -21,7 +22,7 @@ class TrainingSamples(NamedTuple):
     ----------
     latents : ndarray of shape (n_samples, n_features), float32, C-contiguous
         Their latents.
-    trajectories : Trajectories
+    trajectories : Trajectories or CountedErrors
         Their errors.
     strata : ndarray of shape (n_samples,) or None
         Class of each.
@@ -30,7 +31,7 @@ class TrainingSamples(NamedTuple):
     """
 
     latents: Vectors
-    trajectories: Trajectories
+    trajectories: Trajectories | CountedErrors
     strata: NDArray[np.generic] | None
     bins: ErrorBins
 

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ltau._validation import check_seen, n_burnt_in
-from ltau.binning import ErrorBins, as_float32
+from ltau.binning import ErrorBins
+from ltau.error_range import as_float32
 from ltau.histogram import ErrorHistogram
 from ltau.log import ErrorLog
 

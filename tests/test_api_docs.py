@@ -24,6 +24,7 @@ NOT_PUBLIC = {
     "ltau.demo.diamonds": "what ltau demo diamonds runs",
     "ltau.demo.nequip": "what ltau demo nequip runs",
     "ltau.clusters": "what prototypes are made of",
+    "ltau.counted": "what an estimator is fitted on",
     "ltau.conformal": "what a calibration is made of",
     "ltau.densities": "what an estimator holds",
     "ltau.distribution": "its names are public in ltau",

@@ -269,6 +269,39 @@ def test_a_log_is_fitted_as_its_errors_are(trajectories, monkeypatch, tmp_path):
     np.testing.assert_array_equal(logged.predict_pdf(latents), whole.predict_pdf(latents))
 
 
+def test_counts_are_fitted_as_the_errors_are(trajectories):
+    latents, errors = trajectories
+    whole = paper().fit(latents, errors)
+    histogram = ErrorHistogram(ErrorBins(whole.bin_edges_), n_samples=300)
+    for epoch in errors.T:
+        histogram.update(epoch)
+    counts = histogram.counts.copy()
+    for _ in range(2):  # the counts are not used up
+        counted = paper().fit(latents, histogram)
+        np.testing.assert_array_equal(counted.predict_pdf(latents), whole.predict_pdf(latents))
+    np.testing.assert_array_equal(histogram.counts, counts)
+
+
+def test_prototypes_of_counts_are_those_of_the_errors(trajectories):
+    latents, errors = trajectories
+    settings = {"n_prototypes": 30, "random_state": 0}
+    whole = paper(**settings).fit(latents, errors)
+    histogram = ErrorHistogram(ErrorBins(whole.bin_edges_), n_samples=300)
+    histogram.update(errors, slice(None))
+    counted = paper(**settings).fit(latents, histogram)
+    np.testing.assert_array_equal(counted.predict_pdf(latents), whole.predict_pdf(latents))
+    with pytest.raises(ValueError, match="got counts: give a number"):
+        paper(n_prototypes="auto").fit(latents, histogram)
+
+
+def test_counts_of_other_samples_or_of_none_are_refused(trajectories):
+    latents, _ = trajectories
+    with pytest.raises(ValueError, match=r"Expected counts of 300 samples.* got those of 299"):
+        paper().fit(latents, ErrorHistogram(ErrorBins([0.0, 1.0]), n_samples=299))
+    with pytest.raises(ValueError, match="300 samples have none"):
+        paper().fit(latents, ErrorHistogram(ErrorBins([0.0, 1.0]), n_samples=300))
+
+
 def test_a_log_of_other_samples_or_without_epochs_is_refused(trajectories, tmp_path):
     latents, _ = trajectories
     with pytest.raises(ValueError, match="at least one epoch"):
