@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ltau._arrays import Arrays
 from ltau.neighbors.base import Vectors
 
-__all__ = ["LatentScaler"]
+__all__ = ["LatentScaler", "scatter"]
 
 _CHUNK_ROWS = 1 << 16
 
@@ -53,7 +53,30 @@ class LatentScaler:
         mean = latents.mean(axis=0, dtype=np.float64)
         if scaling == "none":
             return cls(mean, None)
-        covariance = _covariance(latents, mean)
+        return cls.from_moments(mean, scatter(latents, mean) / len(latents), scaling)
+
+    @classmethod
+    def from_moments(
+        cls, mean: NDArray[np.float64], covariance: NDArray[np.float64], scaling: str
+    ) -> Self:
+        """Make the scaling of latents of which the moments are known.
+
+        Parameters
+        ----------
+        mean : ndarray of shape (n_features,), float64
+            Their mean.
+        covariance : ndarray of shape (n_features, n_features), float64
+            Their covariance; not used if there is no scaling.
+        scaling : {"none", "standardize", "whiten"}
+            As in `fit`.
+
+        Returns
+        -------
+        LatentScaler
+            The scaling.
+        """
+        if scaling == "none":
+            return cls(mean, None)
         if scaling == "standardize":
             variances = np.diag(covariance)
             return cls(mean, np.diag(_inverse_std(variances, mean**2 + variances)))
@@ -118,12 +141,13 @@ class LatentScaler:
         return cls(mean, matrix if len(matrix) else None)
 
 
-def _covariance(latents: Vectors, mean: NDArray[np.float64]) -> NDArray[np.float64]:
+def scatter(latents: Vectors, mean: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum the outer products of the rows less `mean`, shape (n_features, n_features)."""
     total = np.zeros((len(mean), len(mean)))
     for start in range(0, len(latents), _CHUNK_ROWS):
         centred = latents[start : start + _CHUNK_ROWS] - mean
         total += centred.T @ centred
-    return total / len(latents)
+    return total
 
 
 def _inverse_std(

@@ -6,7 +6,7 @@ from scipy.spatial.distance import cdist, pdist
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
-from ltau.neighbors.scaling import LatentScaler
+from ltau.neighbors.scaling import LatentScaler, scatter
 
 
 @pytest.fixture
@@ -86,3 +86,13 @@ def test_large_sets_are_scaled_in_pieces(monkeypatch, latents):
 def test_unknown_scaling_is_an_error(latents):
     with pytest.raises(ValueError, match="got 'minmax'"):
         LatentScaler.fit(latents, "minmax")
+
+
+@pytest.mark.parametrize("scaling", ["none", "standardize", "whiten"])
+def test_moments_of_parts_add_up_to_the_scaling(latents, scaling):
+    parts = np.array_split(latents, 4)
+    mean = sum(part.sum(axis=0, dtype=np.float64) for part in parts) / len(latents)
+    covariance = sum(scatter(part, mean) for part in parts) / len(latents)
+    merged = LatentScaler.from_moments(mean, covariance, scaling).transform(latents)
+    whole = LatentScaler.fit(latents, scaling).transform(latents)
+    np.testing.assert_allclose(pdist(merged), pdist(whole), rtol=1e-6)
