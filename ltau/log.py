@@ -292,6 +292,10 @@ class ErrorLog:
             raise ValueError("A log cannot become an array without a copy: it is on disk.")
         return self[:].astype(dtype or self.dtype, copy=False)
 
+    def __reduce__(self) -> tuple[type[Self], tuple[Path]]:
+        """Let other processes read the log: they open it where it is."""
+        return type(self), (self._path.absolute(),)
+
     def __repr__(self) -> str:
         return (
             f"ErrorLog({str(self._path)!r}, n_samples={self.n_samples}, n_epochs={self.n_epochs})"

@@ -167,9 +167,18 @@ def test_errors_of_any_real_type(path, dtype):
     assert_holds(path, np.array([[0.0], [1.0], [2.0]], np.float32))
 
 
-def test_a_log_that_is_not_written_can_be_pickled(log, errors):
-    again = pickle.loads(pickle.dumps(log))
-    np.testing.assert_array_equal(again[:], errors)
+def test_a_pickled_log_is_read_in_another_folder(log, path, errors, tmp_path, monkeypatch):
+    monkeypatch.chdir(path.parent)
+    pickled = pickle.dumps(ErrorLog(path.name))
+    monkeypatch.chdir(tmp_path.parent)
+    np.testing.assert_array_equal(pickle.loads(pickled)[:], errors)
+
+
+def test_a_log_that_is_being_written_can_be_read_elsewhere(path):
+    with ErrorLog(path, 2) as log:
+        log.record([0, 1], [1.0, 2.0])
+        log.end_epoch()
+        assert pickle.loads(pickle.dumps(log))[:].tolist() == [[1.0], [2.0]]
 
 
 # Indices mean what they mean to numpy.
