@@ -48,14 +48,14 @@ def n_burnt_in(burn_in: float, n_epochs: int) -> int:
     return n
 
 
-def check_seen(seen: NDArray[np.bool_]) -> None:
-    """Refuse samples without any error: their density is unknown."""
-    unseen = np.flatnonzero(~seen)
+def check_seen(seen: NDArray[np.bool_], first: int = 0) -> None:
+    """Refuse samples, numbered from `first`, without any error: their density is unknown."""
+    unseen = first + np.flatnonzero(~seen)
     if unseen.size:
-        first = ", ".join(map(str, unseen[:5])) + (", ..." if unseen.size > 5 else "")
+        some = ", ".join(map(str, unseen[:5])) + (", ..." if unseen.size > 5 else "")
         raise ValueError(
             f"Expected at least one error of every sample that is not NaN after the burn-in; "
-            f"{unseen.size} samples have none: {first}. Leave them out of latents and errors."
+            f"{unseen.size} samples have none: {some}. Leave them out of latents and errors."
         )
 
 

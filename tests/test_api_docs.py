@@ -10,7 +10,7 @@ import pytest
 
 import ltau
 
-for framework in ("torch", "lightning", "skorch"):  # their adapters are public
+for framework in ("torch", "lightning", "skorch", "distributed"):  # their adapters are public
     pytest.importorskip(framework)
 
 API = Path(__file__).resolve().parents[1] / "docs" / "api.rst"

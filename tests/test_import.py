@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-HEAVY = ["ase", "lightning", "matplotlib", "nequip", "skorch", "torch"]
+HEAVY = ["ase", "dask", "distributed", "lightning", "matplotlib", "nequip", "skorch", "torch"]
 
 
 def test_import_is_light():

@@ -1,0 +1,270 @@
+"""An estimator whose training set is spread over the workers."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import dask.array as da
+import numpy as np
+from dask import delayed
+from dask.delayed import Delayed
+from distributed import Client, default_client
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+
+from ltau.adapters.dask import _tasks as tasks
+from ltau.adapters.dask._arrays import check_errors, check_latents, check_rows
+from ltau.adapters.dask._cluster import gather
+from ltau.adapters.dask._counts import find_bins
+from ltau.adapters.dask._moments import learn_scalers
+from ltau.adapters.dask._predictions import LazyPredictions, Output, Rows
+from ltau.adapters.dask._shard import nearest
+from ltau.estimator import LTAUEstimator
+from ltau.log import ErrorLog
+
+__all__ = ["ShardedEstimator"]
+
+Floats = NDArray[np.float64]
+
+_MERGED_AT_ONCE = 16  # neighbours from so many shards
+
+
+class ShardedEstimator(LazyPredictions):
+    """Predict with a training set that no single machine holds.
+
+    Each block of training samples becomes a shard on some worker: an index of its latents,
+    and its error counts. A query is asked of all shards, and of what they find the nearest
+    are taken: with ``index="flat"`` exactly the neighbours that one process finds. Where a
+    worker is lost, its shards are made again from their blocks.
+
+    Parameters
+    ----------
+    estimator : LTAUEstimator, optional
+        The settings; it is not fitted itself. By default those of ``LTAUEstimator()``.
+        An approximate index is made and tuned for each shard by itself. `n_jobs` is not
+        used: a search takes the threads that its worker has.
+    client : distributed.Client, optional
+        Client of the cluster; by default the current one.
+
+    Attributes
+    ----------
+    bin_edges_ : ndarray of shape (n_bins + 1,)
+        Edges of the bins, from 0 to the largest error, in its unit.
+    strata_ : ndarray of shape (n_strata,) or None
+        The strata seen at fit.
+    recall_ : float
+        Recall of the shard where it is lowest; 1 if all are exact.
+    n_samples_fit_ : int
+        Number of training samples.
+    n_features_in_ : int
+        Number of latent features.
+
+    Raises
+    ------
+    ValueError
+        If there is no client.
+
+    See Also
+    --------
+    DaskEstimator : Where each worker can hold the whole training set: with less to send.
+
+    Notes
+    -----
+    Bins and counts are those of one process, to the last bit. The scaling is learnt from
+    sums over blocks, which are rounded otherwise than one sum over all: scaled latents and
+    distances may differ in the last digit of float32, and samples that are as near as that
+    may change places. Predictions agree as closely.
+
+    `ood_score` and `distance_scaling` above 0 need each training sample's own neighbours: all
+    shards are searched for all samples, once. `calibrate`, `save` and prototypes are
+    not offered.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> import numpy as np
+    >>> from distributed import Client
+    >>> from ltau import LTAUEstimator
+    >>> from ltau.adapters.dask import ShardedEstimator
+    >>> rng = np.random.default_rng(0)
+    >>> latents, errors = rng.normal(size=(500, 3)), rng.random((500, 40))
+    >>> client = Client(processes=False, n_workers=1, dashboard_address=":0")
+    >>> sharded = ShardedEstimator(LTAUEstimator(n_neighbors=5), client).fit(
+    ...     da.from_array(latents, chunks=(100, 3)), da.from_array(errors, chunks=(100, 40))
+    ... )
+    >>> new = rng.normal(size=(1000, 3))
+    >>> _, rows = sharded.kneighbors(da.from_array(new, chunks=(250, 3)))
+    >>> whole = LTAUEstimator(n_neighbors=5).fit(latents, errors)
+    >>> bool(np.array_equal(rows.compute(), whole.kneighbors(new)[1]))
+    True
+    >>> client.close()
+    """
+
+    def __init__(
+        self, estimator: LTAUEstimator | None = None, client: Client | None = None
+    ) -> None:
+        self.estimator = LTAUEstimator() if estimator is None else estimator
+        self.client = default_client() if client is None else client
+        self._shards: list[Delayed] = []
+
+    def fit(
+        self,
+        X: da.Array,
+        y: da.Array | ErrorLog,
+        strata: ArrayLike | da.Array | None = None,
+    ) -> Self:
+        """Make a shard of each block of training samples.
+
+        Parameters
+        ----------
+        X : dask.array.Array of shape (n_samples, n_features)
+            Latents of the training samples, in blocks of whole rows, of known numbers: two
+            or more for each worker.
+        y : dask.array.Array of shape (n_samples, n_epochs), or ErrorLog
+            Errors, as in `LTAUEstimator.fit`. A log must lie where all workers find it under
+            the same path.
+        strata : dask.array.Array or array-like of shape (n_samples,), optional
+            Class of each sample.
+
+        Returns
+        -------
+        ShardedEstimator
+            The fitted estimator.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If arrays are not as described; as `LTAUEstimator.fit`.
+        """
+        settings: LTAUEstimator = clone(self.estimator)
+        settings._validate_params()
+        check_latents(X)
+        errors = check_errors(y, X.chunks[0], settings.burn_in)
+        blocks = _checked_blocks(X, check_rows(strata, X, "strata"))
+        scalers = learn_scalers(blocks, settings.scaling, settings.n_neighbors, self.client)
+        bins = find_bins(errors, settings, self.client)
+        options = {
+            "kind": settings.index,
+            "n_neighbors": settings.n_neighbors,
+            "recall": settings.recall,
+            "random_state": settings.random_state,
+        }
+        shared = self.client.persist(delayed(scalers))
+        firsts = np.cumsum((0, *X.chunks[0][:-1])).tolist()
+        parts = zip(firsts, blocks, errors.to_delayed().ravel(), strict=True)
+        shards = self.client.persist(
+            [
+                delayed(tasks.build)(first, *block, errors_of_block, shared, bins, options)
+                for first, block, errors_of_block in parts
+            ]
+        )
+        self.recall_ = min(gather(self.client, [delayed(tasks.recall)(s) for s in shards]))
+        self.n_samples_fit_ = len(X)
+        self._settings, self._bins, self._labels = settings, bins, list(scalers)
+        self._n_features, self._scalers, self._shards = X.shape[1], shared, shards
+        self._own_distances: list[Delayed] | None = None
+        if settings.distance_scaling:
+            self._training_distances()
+        return self
+
+    @property
+    def bin_edges_(self) -> Floats:
+        """Edges of the bins, shape (n_bins + 1,), in the unit of the error."""
+        self._check_is_fitted()
+        return self._bins.edges
+
+    @property
+    def strata_(self) -> NDArray[np.generic] | None:
+        """The strata seen at fit, or None."""
+        self._check_is_fitted()
+        return None if self._labels == [None] else np.array(self._labels)
+
+    @property
+    def n_features_in_(self) -> int:
+        """Number of latent features."""
+        self._check_is_fitted()
+        return self._n_features
+
+    @property
+    def _n_neighbors(self) -> int:
+        self._check_is_fitted()
+        return self._settings.n_neighbors
+
+    def _check_is_fitted(self) -> None:
+        if not self._shards:
+            raise NotFittedError("This ShardedEstimator is not fitted yet: call fit() first.")
+
+    def _predict(
+        self, method: str, X: da.Array, rows: Rows, settings: dict[str, Any], outputs: list[Output]
+    ) -> tuple[da.Array, ...]:
+        blocks = _checked_blocks(X, rows.pop("strata", None))
+        others = {name: array.to_delayed().tolist() for name, array in rows.items()}
+        needs_own = method in ("ood_score", "predict_summary") or self._settings.distance_scaling
+        own = self._training_distances() if needs_own else [None] * len(self._shards)
+        results = []
+        for number, block in enumerate(blocks):
+            found = self._find(block, settings.get("n_neighbors", self._n_neighbors))
+            if method == "kneighbors":
+                results.append(found)
+                continue
+            holders = zip(self._shards, own, strict=True)
+            known = [delayed(tasks.look_up)(*holder, found) for holder in holders]
+            options = settings | {name: parts[number] for name, parts in others.items()}
+            finish = delayed(tasks.finish)
+            edges = self._bins.edges
+            results.append(finish(self._settings, method, found, known, edges, options, outputs))
+        return _joined(results, X.chunks[0], outputs)
+
+    def _find(self, block: tuple[Delayed, Any], k: int) -> Delayed:
+        """Ask all shards for the neighbours of one block."""
+        queries = delayed(tasks.scale)(*block, self._scalers)
+        found = [delayed(tasks.search)(shard, queries, k) for shard in self._shards]
+        return delayed(tasks.complete)(_merged(found, k), k)
+
+    def _training_distances(self) -> list[Delayed]:
+        """Mean distance of each shard's samples to their own neighbours, searched once."""
+        if self._own_distances is None:
+            k = self._n_neighbors
+            own = []
+            for shard in self._shards:
+                queries = delayed(tasks.own_queries)(shard)
+                found = [delayed(tasks.search)(s, queries, k, own=s is shard) for s in self._shards]
+                own.append(delayed(tasks.mean_distances)(_merged(found, k)))
+            self._own_distances = self.client.persist(own)
+        return self._own_distances
+
+
+def _checked_blocks(X: da.Array, classes: da.Array | None) -> list[tuple[Delayed, Any]]:
+    """Pair the blocks of latents and of strata, each checked when it is computed."""
+    latents = [delayed(tasks.as_latents)(block) for block in X.to_delayed().ravel()]
+    if classes is None:
+        return [(block, None) for block in latents]
+    return list(zip(latents, map(delayed(tasks.as_strata), classes.to_delayed()), strict=True))
+
+
+def _merged(found: list[Delayed], k: int) -> Delayed:
+    """Merge what the shards found, some at a time."""
+    while len(found) > 1:
+        groups = range(0, len(found), _MERGED_AT_ONCE)
+        found = [delayed(nearest)(found[start : start + _MERGED_AT_ONCE], k) for start in groups]
+    return found[0]
+
+
+def _joined(
+    results: list[Delayed], sizes: tuple[int, ...], outputs: list[Output]
+) -> tuple[da.Array, ...]:
+    """Put the results of all blocks together, output by output."""
+    arrays = []
+    for number, (width, dtype) in enumerate(outputs):
+        parts = [result[number] for result in results]
+        trailing = () if width is None else (width,)
+        arrays.append(
+            da.concatenate(
+                [
+                    da.from_delayed(part, (size, *trailing), dtype)
+                    for part, size in zip(parts, sizes, strict=True)
+                ]
+            )
+        )
+    return tuple(arrays)

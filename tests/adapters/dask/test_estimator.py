@@ -1,0 +1,185 @@
+"""Predictions on Dask arrays, against those of the estimator itself."""
+
+import dask
+import dask.array as da
+import numpy as np
+import pytest
+from distributed import wait
+from sklearn.exceptions import NotFittedError
+
+from ltau import ErrorSummary, LTAUEstimator
+from ltau.adapters.dask import DaskEstimator
+
+CALLS = {
+    "predict": {},
+    "predict_pdf": {},
+    "predict_cdf": {"tolerance": 0.5},
+    "predict_quantile": {"q": [0.1, 0.9]},
+    "predict_interval": {"y_pred": np.arange(150.0), "level": 0.9},
+    "predict_summary": {"level": 0.5},
+    "kneighbors": {"n_neighbors": 3},
+    "ood_score": {},
+    "predict_ood": {"false_positive_rate": 0.2},
+}
+
+
+@pytest.fixture(scope="module")
+def fitted(samples):
+    latents, errors, *_ = samples
+    return LTAUEstimator().fit(latents, errors)
+
+
+@pytest.fixture(scope="module")
+def with_strata(samples):
+    latents, errors, strata, *_ = samples
+    return LTAUEstimator(weights="distance").fit(latents, errors, strata)
+
+
+@pytest.fixture(scope="module")
+def predictor(fitted, client):
+    return DaskEstimator(fitted, client)
+
+
+@pytest.fixture(scope="module")
+def predictor_with_strata(with_strata, client):
+    return DaskEstimator(with_strata, client)
+
+
+def assert_same(found, expected):
+    """Check what was promised of lazy arrays, and their values."""
+    several = isinstance(expected, tuple)
+    lazy, expected = (found, expected) if several else ((found,), (expected,))
+    for array, computed, values in zip(lazy, dask.compute(*lazy), expected, strict=True):
+        assert array.shape == values.shape
+        assert array.dtype == computed.dtype == values.dtype
+        assert array.chunks[0] == (40, 40, 40, 30)
+        exact = values.dtype.kind != "f"
+        np.testing.assert_allclose(computed, values, rtol=0 if exact else 1e-6)
+
+
+@pytest.mark.parametrize("method", CALLS)
+def test_predictions(predictor, fitted, samples, in_blocks, method):
+    queries = samples[3]
+    found = getattr(predictor, method)(in_blocks(queries), **CALLS[method])
+    assert_same(found, getattr(fitted, method)(queries, **CALLS[method]))
+
+
+@pytest.mark.parametrize("method", CALLS)
+def test_predictions_with_strata(predictor_with_strata, with_strata, samples, in_blocks, method):
+    queries, strata = samples[3:]
+    found = getattr(predictor_with_strata, method)(
+        in_blocks(queries), strata=da.from_array(strata, chunks=70), **CALLS[method]
+    )
+    assert_same(found, getattr(with_strata, method)(queries, strata=strata, **CALLS[method]))
+
+
+def test_a_calibration_with_groups(samples, client, in_blocks):
+    latents, errors, _, queries, groups = samples
+    estimator = LTAUEstimator().fit(latents, errors)
+    estimator.calibrate(queries, np.nan_to_num(errors[:150, -1]), groups=groups)
+    predictor = DaskEstimator(estimator, client)
+    found = predictor.predict_quantile(in_blocks(queries), 0.5, groups=groups)
+    assert_same(found, estimator.predict_quantile(queries, 0.5, groups=groups))
+
+
+def test_a_summary_has_its_names(predictor, samples, in_blocks):
+    summary = predictor.predict_summary(in_blocks(samples[3]))
+    assert isinstance(summary, ErrorSummary)
+    assert summary.error_bar.shape == (150,)
+
+
+def test_nothing_is_computed_before_it_is_asked_for(predictor):
+    def fail(block):
+        raise AssertionError("a block was computed")
+
+    never = da.zeros((10, 5), chunks=(5, 5)).map_blocks(fail, dtype=float, meta=np.empty((0, 0)))
+    assert predictor.predict(never).shape == (10,)
+
+
+def test_the_estimator_is_sent_to_every_worker_once(predictor, client, samples, in_blocks):
+    holders = client.who_has(predictor._copies)
+    assert len(holders[predictor._copies.key]) == 2
+    graph = predictor.predict(in_blocks(samples[3])).__dask_graph__()
+    assert not any(isinstance(part, LTAUEstimator) for part in dict(graph).values())
+
+
+def test_blocks_without_samples(predictor, fitted, samples):
+    queries = samples[3]
+    empty = da.from_array(queries[:0], chunks=(0, 5))
+    padded = da.concatenate([empty, da.from_array(queries, chunks=(150, 5)), empty])
+    np.testing.assert_allclose(predictor.predict(padded), fitted.predict(queries), rtol=1e-6)
+    distances, rows = dask.compute(*predictor.kneighbors(padded))
+    assert distances.shape == rows.shape == (150, 10)
+
+
+def test_what_is_wrong_with_values_is_raised_when_they_are_computed(predictor, in_blocks, samples):
+    queries = samples[3].copy()
+    queries[100, 0] = np.nan
+    lazy = predictor.predict(in_blocks(queries))
+    with pytest.raises(ValueError, match="NaN"):
+        lazy.compute()
+    with pytest.raises(ValueError, match="probabilities from 0 to 1"):
+        predictor.predict_quantile(in_blocks(samples[3]), 1.5).compute()
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (lambda X: X.compute(), TypeError, "Dask array, got ndarray"),
+        (lambda X: X[:, 0], ValueError, "shape"),
+        (lambda X: X[X[:, 0] > 3], ValueError, "known sizes"),
+        (lambda X: X.rechunk((40, 2)), ValueError, "whole rows"),
+        (lambda X: X[:, :4], ValueError, "Expected latents of 5 features, got 4"),
+        (lambda X: X[:0], ValueError, "shape"),
+    ],
+)
+def test_latents_that_are_not_in_blocks_of_rows(
+    predictor, samples, in_blocks, change, error, message
+):
+    with pytest.raises(error, match=message):
+        predictor.predict(change(in_blocks(samples[3])))
+
+
+def test_strata_must_be_as_at_fit(predictor, predictor_with_strata, samples, in_blocks):
+    queries, strata = samples[3:]
+    latents = in_blocks(queries)
+    with pytest.raises(ValueError, match="fitted without strata"):
+        predictor.predict(latents, strata)
+    with pytest.raises(ValueError, match="fitted with strata"):
+        predictor_with_strata.predict(latents)
+    with pytest.raises(ValueError, match=r"Expected strata of shape \(150,\), got \(149,\)"):
+        predictor_with_strata.predict(latents, strata[1:])
+    with pytest.raises(ValueError, match="Stratum 7 was not seen at fit"):
+        predictor_with_strata.predict(latents, np.full(150, 7)).compute()
+
+
+@pytest.mark.parametrize("k", [0, -1, 1.5, "3"])
+def test_a_number_of_neighbours(predictor, samples, in_blocks, k):
+    with pytest.raises(ValueError, match="Expected n_neighbors >= 1"):
+        predictor.kneighbors(in_blocks(samples[3]), k)
+
+
+def test_more_than_a_row_of_levels_is_refused(predictor, samples, in_blocks):
+    latents = in_blocks(samples[3])
+    with pytest.raises(ValueError, match="Expected q to be a number or a 1-D array"):
+        predictor.predict_quantile(latents, [[0.5]])
+    with pytest.raises(ValueError, match="Expected tolerance to be a number or a 1-D array"):
+        predictor.predict_cdf(latents, [[0.5]])
+
+
+def test_an_estimator_that_is_not_fitted_is_refused(client):
+    with pytest.raises(NotFittedError):
+        DaskEstimator(LTAUEstimator(), client)
+
+
+def test_a_worker_killed_in_the_middle(own_client, fitted, samples, in_blocks, loaded_slowly, kill):
+    queries = samples[3]
+    predictor = DaskEstimator(fitted, own_client)
+    slow = loaded_slowly(in_blocks(queries, rows=10), 0.3)
+    summary = own_client.persist(predictor.predict_summary(slow))
+    pieces = [future for array in summary for future in own_client.futures_of(array)]
+    wait(pieces, return_when="FIRST_COMPLETED")
+    kill(own_client)
+    assert not all(future.done() for future in pieces)  # it was in the middle
+    for found, expected in zip(summary, fitted.predict_summary(queries), strict=True):
+        np.testing.assert_allclose(found.compute(scheduler=own_client), expected, rtol=1e-6)
