@@ -48,6 +48,7 @@ html_theme_options = {
 }
 pages = [
     "index",
+    "cluster",
     "forcefields",
     "is2rs",
     "is2rs_tables",

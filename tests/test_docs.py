@@ -45,11 +45,19 @@ def _in_an_empty_folder(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "page", ["forcefields.rst", "index.rst", "quickstart.rst", "stages.rst", "trainers.rst"]
+    "page",
+    [
+        "cluster.rst",
+        "forcefields.rst",
+        "index.rst",
+        "quickstart.rst",
+        "stages.rst",
+        "trainers.rst",
+    ],
 )
 def test_every_block_of_python_is_found(page):
     text = (DOCS / page).read_text(encoding="utf-8")
-    found = re.findall(r"^ *\.\. (?:code-block:: (?!console|yaml)|plot::)", text, re.M)
+    found = re.findall(r"^ *\.\. (?:code-block:: (?!console|text|yaml)|plot::)", text, re.M)
     assert len(list(blocks(page))) == len(found)
 
 
@@ -96,6 +104,14 @@ def test_every_trainer_logs_errors_that_can_be_fitted():
 def test_models_that_learn_in_stages_cover_what_the_page_says():
     pytest.importorskip("xgboost")
     assert run("stages.rst")["inside"] == pytest.approx(0.86, abs=0.03)
+
+
+def test_a_cluster_finds_what_one_process_does():
+    pytest.importorskip("distributed")
+    page = run("cluster.rst")
+    assert 0.01 < page["share"] < 0.2
+    _, rows = page["estimator"].kneighbors(page["new"].compute())
+    np.testing.assert_array_equal(page["rows"], rows)
 
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")  # nequip's own use of it

@@ -20,7 +20,7 @@ def gather_as_finished(client: Client, tasks: list[Delayed]) -> Iterator[tuple[i
     """Compute tasks, and give the number and the result of each as soon as it is there."""
     futures = client.compute(tasks)
     numbers = {future.key: number for number, future in enumerate(futures)}
-    finished = as_completed(futures, with_results=True)
+    finished = as_completed(futures, loop=client.loop, with_results=True)
     del futures  # or the cluster would keep what has been given
     for future, result in finished:
         yield numbers[future.key], result

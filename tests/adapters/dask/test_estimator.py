@@ -4,7 +4,7 @@ import dask
 import dask.array as da
 import numpy as np
 import pytest
-from distributed import wait
+from distributed import as_completed
 from sklearn.exceptions import NotFittedError
 
 from ltau import ErrorSummary, LTAUEstimator
@@ -178,7 +178,7 @@ def test_a_worker_killed_in_the_middle(own_client, fitted, samples, in_blocks, l
     slow = loaded_slowly(in_blocks(queries, rows=10), 0.3)
     summary = own_client.persist(predictor.predict_summary(slow))
     pieces = [future for array in summary for future in own_client.futures_of(array)]
-    wait(pieces, return_when="FIRST_COMPLETED")
+    next(as_completed(pieces, loop=own_client.loop))
     kill(own_client)
     assert not all(future.done() for future in pieces)  # it was in the middle
     for found, expected in zip(summary, fitted.predict_summary(queries), strict=True):

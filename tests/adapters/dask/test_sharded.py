@@ -4,7 +4,7 @@ import dask
 import dask.array as da
 import numpy as np
 import pytest
-from distributed import wait
+from distributed import as_completed
 from sklearn.exceptions import NotFittedError
 
 from ltau import LTAUEstimator
@@ -230,7 +230,7 @@ def test_a_worker_killed_in_the_middle(own_client, samples, in_blocks, loaded_sl
     slow = loaded_slowly(in_blocks(queries, rows=10), 0.3)
     lazy = own_client.persist(sharded.predict(slow))
     pieces = own_client.futures_of(lazy)
-    wait(pieces, return_when="FIRST_COMPLETED")
+    next(as_completed(pieces, loop=own_client.loop))
     kill(own_client)
     assert not all(future.done() for future in pieces)  # it was in the middle
     expected = LTAUEstimator().fit(latents, errors).predict(queries)
