@@ -1,6 +1,7 @@
 """Named arrays and a JSON header in one file: checked before anything in it is used.
 
-The file is an uncompressed zip archive of ``.npy`` arrays without pickled objects, a
+The file is an uncompressed zip archive of ``.npy`` arrays without pickled objects, whose
+numbers begin at multiples of 64 bytes so that they may be mapped into memory, a
 header ``ltau.json``, and ``ltau.sha256``, which lists the SHA-256 of every other part
 in the format of the command ``sha256sum``.
 """
@@ -15,6 +16,8 @@ import struct
 import tokenize
 import zipfile
 from collections.abc import Mapping
+from mmap import ACCESS_READ
+from mmap import mmap as mapped
 from pathlib import Path
 from typing import IO, Any
 
@@ -27,6 +30,12 @@ from ltau._files import write_whole
 __all__ = ["LTAUFileError", "read", "write"]
 
 FORMAT_VERSION = 2
+
+_ALIGNMENT = 64  # of the numbers of an array in the file, as numpy pads its header
+_LOCAL_HEADER = 30  # bytes before the name of a part
+_ZIP64 = 20  # bytes of the extra field for sizes of 8 bytes, which zipfile adds
+_NPY_HEADER = 1 << 16  # bytes, at most
+_PADDING_ID = 0xD935  # as that of the alignment of Android packages
 
 _KINDS = "biufU"  # of arrays: bool, integers, floats and strings
 _HEADER = "ltau.json"
@@ -79,13 +88,18 @@ def write(
     write_whole(Path(path).resolve(), write_archive)
 
 
-def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+def read(
+    path: str | os.PathLike[str], *, mmap: bool = False
+) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """Read what `write` wrote.
 
     Parameters
     ----------
     path : str or path-like
         The file.
+    mmap : bool, default=False
+        Whether to map the file into memory instead of reading it. It is still read
+        once, for the checksums. An array that does not lie as `write` lays it is copied.
 
     Returns
     -------
@@ -101,13 +115,16 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, NDArra
     OSError
         If the file cannot be opened.
     """
-    data = Path(path).read_bytes()
-    try:
-        return _parse(data)
-    except LTAUFileError as error:
-        raise LTAUFileError(f"{path}: {error}") from error
-    except _DAMAGE as error:
-        raise LTAUFileError(f"{path} is not an ltau file, or is damaged: {error}") from error
+    with open(path, "rb") as file:
+        try:
+            infos = zipfile.ZipFile(file).infolist()
+            file.seek(0)
+            data = mapped(file.fileno(), 0, access=ACCESS_READ) if mmap else file.read()
+            return _parse(memoryview(data), infos)
+        except LTAUFileError as error:
+            raise LTAUFileError(f"{path}: {error}") from error
+        except _DAMAGE as error:
+            raise LTAUFileError(f"{path} is not an ltau file, or is damaged: {error}") from error
 
 
 # What the standard library and numpy raise on bytes that are not what they should be.
@@ -137,12 +154,20 @@ def _write_parts(
         if array.dtype.kind not in _KINDS:
             raise TypeError(f"Cannot write {name}, an array of {array.dtype}.")
         part = f"{name}.npy"
-        with archive.open(zipfile.ZipInfo(part), "w", force_zip64=True) as file:
+        info = zipfile.ZipInfo(part)
+        info.extra = _padding(archive.start_dir + _LOCAL_HEADER + len(part.encode()) + _ZIP64)
+        with archive.open(info, "w", force_zip64=True) as file:
             hashing = _HashingWriter(file)
             npy.write_array(hashing, np.asarray(array, order="C"), allow_pickle=False)
         checksums[part] = hashing.sha256.hexdigest()
     listing = "".join(f"{checksum}  {part}\n" for part, checksum in checksums.items())
     _write_part(archive, _CHECKSUMS, listing.encode())
+
+
+def _padding(position: int) -> bytes:
+    """Make an extra field after which a part begins at a multiple of 64 bytes."""
+    size = -(position + 4) % _ALIGNMENT
+    return struct.pack("<HH", _PADDING_ID, size) + bytes(size)
 
 
 def _write_part(archive: zipfile.ZipFile, name: str, data: bytes) -> str:
@@ -162,10 +187,11 @@ class _HashingWriter:
         return self._file.write(data)
 
 
-def _parse(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        parts = _read_parts(archive, len(data))
-    header = json.loads(parts.pop(_HEADER))
+def _parse(
+    data: memoryview, infos: list[zipfile.ZipInfo]
+) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    parts = _checked_parts(data, infos)
+    header = json.loads(bytes(parts.pop(_HEADER)))
     if header["format"] != "ltau":
         raise LTAUFileError("not an ltau file.")
     if header["version"] > FORMAT_VERSION:
@@ -176,33 +202,42 @@ def _parse(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     return header, {name.removesuffix(".npy"): _parse_array(part) for name, part in parts.items()}
 
 
-def _read_parts(archive: zipfile.ZipFile, n_bytes: int) -> dict[str, bytes]:
-    """Read every part whose checksum is listed; there may be no other, and all must agree."""
-    infos = archive.infolist()
+def _checked_parts(data: memoryview, infos: list[zipfile.ZipInfo]) -> dict[str, memoryview]:
+    """Find every part whose checksum is listed; there may be no other, and all must agree."""
     stored = all(info.compress_type == zipfile.ZIP_STORED for info in infos)
-    if not stored or sum(info.file_size for info in infos) > n_bytes:
+    if not stored or sum(info.file_size for info in infos) > len(data):
         raise LTAUFileError("not an ltau file: its parts are compressed, or overlap.")
-    listing = archive.read(_CHECKSUMS).decode()
+    names = [info.filename for info in infos]
+    parts = {info.filename: _stored(data, info) for info in infos}
+    listing = bytes(parts.pop(_CHECKSUMS)).decode()
     checksums = (line.split("  ", 1) for line in listing.splitlines())
     expected = {name: checksum for checksum, name in checksums}
-    names = [name for name in archive.namelist() if name != _CHECKSUMS]
-    if sorted(names) != sorted(expected):
+    if sorted(names) != sorted([*expected, _CHECKSUMS]):
         raise LTAUFileError("damaged: its parts are not those in its list of checksums.")
-    parts = {}
-    for name in names:
-        parts[name] = archive.read(name)
-        if hashlib.sha256(parts[name]).hexdigest() != expected[name]:
+    for name, part in parts.items():
+        if hashlib.sha256(part).hexdigest() != expected[name]:
             raise LTAUFileError(f"damaged: the checksum of {name} does not agree.")
     return parts
 
 
-def _parse_array(data: bytes) -> NDArray[Any]:
+def _stored(data: memoryview, info: zipfile.ZipInfo) -> memoryview:
+    """View the bytes of a part, which follow its header, its name and its extra field."""
+    name_size, extra_size = struct.unpack_from("<HH", data, info.header_offset + _LOCAL_HEADER - 4)
+    start = info.header_offset + _LOCAL_HEADER + name_size + extra_size
+    part = data[start : start + info.file_size]
+    if len(part) < info.file_size:
+        raise LTAUFileError(f"damaged: {info.filename} ends too early.")
+    return part
+
+
+def _parse_array(data: memoryview) -> NDArray[Any]:
     """View a ``.npy`` part as an array, of numbers or strings only."""
-    file = io.BytesIO(data)
+    file = io.BytesIO(data[:_NPY_HEADER])
     if npy.read_magic(file) == (1, 0):
         shape, fortran_order, dtype = npy.read_array_header_1_0(file)
     else:
         shape, fortran_order, dtype = npy.read_array_header_2_0(file)
     if fortran_order or dtype.kind not in _KINDS:
         raise LTAUFileError(f"not an ltau file: it holds an array of {dtype}.")
-    return np.frombuffer(data, dtype, offset=file.tell()).reshape(shape)
+    array = np.frombuffer(data, dtype, offset=file.tell()).reshape(shape)
+    return array if array.flags.aligned else array.copy()

@@ -3,9 +3,11 @@
 import hashlib
 import io as bytes_io
 import json
+import mmap
 import os
 import pickle
 import struct
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -130,6 +132,46 @@ def test_arrays_read_cannot_be_written_to(path):
     io.write(path, {}, {"array": np.zeros(3)})
     with pytest.raises(ValueError, match="read-only"):
         io.read(path)[1]["array"][0] = 1.0
+
+
+def test_a_mapped_file_gives_the_same_arrays(path):
+    io.write(path, HEADER, ARRAYS)
+    assert_same(io.read(path, mmap=True))
+    pack(path, good_parts())  # not aligned
+    assert_same(io.read(path, mmap=True))
+
+
+@pytest.mark.parametrize("name", ["a", "ab" * 20, "Δ" * 7])
+def test_mapped_arrays_lie_in_the_file_at_multiples_of_64_bytes(path, name):
+    io.write(path, {"some": "x" * len(name)}, {name: np.arange(5.0), "b": np.arange(7)})
+    _, arrays = io.read(path, mmap=True)
+    for array in arrays.values():
+        assert array.ctypes.data % 64 == 0
+        assert isinstance(array.base.base.obj, mmap.mmap)
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1
+
+
+def test_mapping_takes_no_memory_for_the_arrays(path):
+    io.write(path, {}, {"large": np.zeros(1 << 20)})
+    tracemalloc.start()
+    arrays = io.read(path, mmap=True)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert arrays[1]["large"].nbytes == 8 << 20
+    assert peak < 1 << 19
+
+
+def test_a_mapped_file_is_checked(path):
+    io.write(path, {}, {"array": np.arange(100)})
+    data = bytearray(path.read_bytes())
+    data[data.index(np.arange(100).tobytes()) + 8] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(LTAUFileError, match=r"checksum of array\.npy does not agree"):
+        io.read(path, mmap=True)
+    path.write_bytes(b"")
+    with pytest.raises(LTAUFileError, match="not an ltau file"):
+        io.read(path, mmap=True)
 
 
 def test_the_file_holds_arrays_json_and_checksums_and_no_pickle(path):
