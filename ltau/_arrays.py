@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Arrays", "prefixed", "section"]
+__all__ = ["Arrays", "all_finite", "prefixed", "section"]
+
+_CHUNK_ROWS = 1 << 14
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -23,3 +26,11 @@ def section(arrays: Arrays, prefix: str) -> Arrays:
         for name, array in arrays.items()
         if name.startswith(prefix)
     }
+
+
+def all_finite(array: NDArray[Any]) -> bool:
+    """Tell whether all numbers are finite, in blocks: the array may lie in a mapped file."""
+    return all(
+        bool(np.isfinite(array[start : start + _CHUNK_ROWS]).all())
+        for start in range(0, len(array), _CHUNK_ROWS)
+    )

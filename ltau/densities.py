@@ -70,8 +70,10 @@ class TrainingDensities:
         cumulative = arrays["cumulative"]
         if cumulative.dtype.kind != "u" or cumulative.shape[1:] != (len(edges) - 1,):
             raise ValueError("Expected cumulative counts in each bin.")
-        if (cumulative[:, 1:] < cumulative[:, :-1]).any() or not cumulative[:, -1].all():
-            raise ValueError("Expected cumulative counts that rise above 0.")
+        for start in range(0, len(cumulative), _CHUNK_ROWS):  # they may lie in a mapped file
+            part = cumulative[start : start + _CHUNK_ROWS]
+            if (part[:, 1:] < part[:, :-1]).any() or not part[:, -1].all():
+                raise ValueError("Expected cumulative counts that rise above 0.")
         return cls(edges, cumulative)
 
     def __len__(self) -> int:

@@ -20,6 +20,7 @@ from ltau.domain import rows_to_rank
 from ltau.histogram import ErrorHistogram
 from ltau.log import ErrorLog
 from ltau.neighbors import LatentIndex
+from ltau.neighbors.factory import INDEX_CLASSES
 from ltau.neighbors.latents import ScaledStratum, scale_strata
 from ltau.neighbors.threads import n_threads
 from ltau.prototype_number import choose_number
@@ -66,10 +67,12 @@ class LTAUEstimator(CalibrationMixin, WeightingMixin, SavingMixin, BaseEstimator
         not, 1 stretches errors in proportion to the distance. Above 0, `fit` searches the
         training samples' own neighbours; with an exact index of many samples that takes
         long.
-    index : {"auto", "flat", "ivf", "hnsw"}, default="auto"
-        How neighbours are searched: ``"flat"`` is exact, ``"ivf"`` and ``"hnsw"`` are
-        approximate and tuned to `recall`. ``"auto"`` is flat for up to 20,000 samples,
-        and above that IVF where it is the faster.
+    index : {"auto", "flat", "ivf", "hnsw", "ivf_sq8", "ivf_pq"}, default="auto"
+        How neighbours are searched: ``"flat"`` is exact, the others are approximate and
+        tuned to `recall`. ``"auto"`` is flat below 2,000 samples, and above that the
+        fastest of flat, IVF and HNSW as measured at fit: which one may depend on the
+        machine and its load, the recall does not. ``"ivf_sq8"`` and ``"ivf_pq"`` search
+        quantised latents, and measure the best of them again in full.
     recall : float, default=0.99
         Share of the true neighbours that an approximate index must find.
     n_prototypes : int, "auto" or None, default=None
@@ -82,6 +85,10 @@ class LTAUEstimator(CalibrationMixin, WeightingMixin, SavingMixin, BaseEstimator
     prototype_tolerance : float, default=0.01
         Loss of `score` that ``n_prototypes="auto"`` allows, relative to the best that
         all samples or any number of prototypes reach on held-out training samples.
+    memory_limit : int or None, default=None
+        Bytes that the latents and their index may take in memory; None is without a
+        limit. Where the latents do not fit, they are kept in a temporary file and
+        ``"auto"`` takes a quantised index of them, ``"ivf_sq8"`` or else ``"ivf_pq"``.
     n_jobs : int or None, default=None
         Threads of the search; None leaves it to OpenMP, -1 means all cores.
     random_state : int or None, default=None
@@ -95,6 +102,11 @@ class LTAUEstimator(CalibrationMixin, WeightingMixin, SavingMixin, BaseEstimator
         The kind of index in use; one for each stratum where there are strata.
     recall_ : float
         Recall reached by the index: 1 if it is exact, the lowest one if there are strata.
+    index_report_ : list of dict
+        What ``index="auto"`` measured, empty if nothing: of each index its ``kind``,
+        ``parameters``, ``recall``, ``microseconds_few`` and ``microseconds_many`` a query
+        in batches of 16 and of 1,000, ``build_seconds``, ``nbytes`` in memory, and whether
+        it was ``chosen``.
     strata_ : ndarray of shape (n_strata,) or None
         The strata seen at fit.
     n_samples_fit_ : int
@@ -182,10 +194,11 @@ class LTAUEstimator(CalibrationMixin, WeightingMixin, SavingMixin, BaseEstimator
         "bins": [StrOptions({"log", "linear"}), "array-like"],
         "weights": [StrOptions({"uniform", "distance"})],
         "distance_scaling": [Interval(Real, 0, None, closed="left")],
-        "index": [StrOptions({"auto", "flat", "ivf", "hnsw"})],
+        "index": [StrOptions({"auto", *INDEX_CLASSES})],
         "recall": [Interval(Real, 0, 1, closed="right")],
         "n_prototypes": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"}), None],
         "prototype_tolerance": [Interval(Real, 0, None, closed="left")],
+        "memory_limit": [Interval(Integral, 1, None, closed="left"), None],
         "n_jobs": [Integral, None],
         "random_state": [Interval(Integral, 0, 2**32 - 1, closed="both"), None],
     }
@@ -204,6 +217,7 @@ class LTAUEstimator(CalibrationMixin, WeightingMixin, SavingMixin, BaseEstimator
         recall: float = 0.99,
         n_prototypes: int | Literal["auto"] | None = None,
         prototype_tolerance: float = 0.01,
+        memory_limit: int | None = None,
         n_jobs: int | None = None,
         random_state: int | None = None,
     ) -> None:
@@ -218,6 +232,7 @@ class LTAUEstimator(CalibrationMixin, WeightingMixin, SavingMixin, BaseEstimator
         self.recall = recall
         self.n_prototypes = n_prototypes
         self.prototype_tolerance = prototype_tolerance
+        self.memory_limit = memory_limit
         self.n_jobs = n_jobs
         self.random_state = random_state
 
@@ -301,15 +316,15 @@ class LTAUEstimator(CalibrationMixin, WeightingMixin, SavingMixin, BaseEstimator
 
     def _learn_all(self, samples: TrainingSamples) -> None:
         histogram = samples.trajectories.count(samples.bins)
-        strata = scale_strata(samples.latents, samples.strata, self.scaling)
-        self._index = self._make_index(strata)
+        self._index = self._make_index(self._scaled(samples))
         self._densities = TrainingDensities.from_histogram(histogram)
         self._own_distances = (0, np.empty(0))  # for a number of neighbours; none yet
         self._members = None
 
     def _learn_prototypes(self, samples: TrainingSamples, n_prototypes: int) -> None:
-        strata = scale_strata(samples.latents, samples.strata, self.scaling)
-        strata, owners = condense(strata, n_prototypes, self.n_neighbors, self.random_state)
+        strata, owners = condense(
+            self._scaled(samples), n_prototypes, self.n_neighbors, self.random_state
+        )
         self._index = self._make_index(strata)
         histogram = samples.trajectories.count_together(samples.bins, owners, len(self._index))
         self._densities = TrainingDensities.from_histogram(histogram)
@@ -323,14 +338,26 @@ class LTAUEstimator(CalibrationMixin, WeightingMixin, SavingMixin, BaseEstimator
         )
         self._own_distances = self.n_neighbors, own_distances
 
+    def _scaled(self, samples: TrainingSamples) -> list[ScaledStratum]:
+        return scale_strata(
+            samples.latents,
+            samples.strata,
+            self.scaling,
+            kind=self.index,
+            memory_limit=self.memory_limit,
+        )
+
     def _make_index(self, strata: list[ScaledStratum]) -> LatentIndex:
-        return LatentIndex.build(
+        index = LatentIndex.build(
             strata,
             kind=self.index,
             n_neighbors=self.n_neighbors,
             recall=self.recall,
+            memory_limit=self.memory_limit,
             random_state=self.random_state,
         )
+        self.index_report_ = index.report
+        return index
 
     def _describe(
         self, target: str | None = None, unit: str | None = None, notes: Any = None

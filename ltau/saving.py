@@ -46,6 +46,7 @@ class SavingMixin(BaseEstimator):
         header = {
             "estimator": type(self).__name__,
             "params": {name: _plain(value) for name, value in self.get_params().items()},
+            "index_report": self.index_report_,
             "errors": {"target": self.target_, "unit": self.unit_, "notes": self.notes_},
         }
         own_k, own_distances = self._own_distances
@@ -64,13 +65,18 @@ class SavingMixin(BaseEstimator):
         io.write(path, header, arrays)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Self:
+    def load(cls, path: str | os.PathLike[str], *, mmap: bool = False) -> Self:
         """Read an estimator that `save` wrote. The file is checked, and nothing in it is run.
 
         Parameters
         ----------
         path : str or path-like
             The file.
+        mmap : bool, default=False
+            Whether to leave latents and densities in the file, and to read of them what
+            a prediction needs: for sets that do not fit in memory, or are shared by
+            several processes. The whole file is still read once, to check it. It must not
+            be written to meanwhile; that `save` replaces it does no harm.
 
         Returns
         -------
@@ -84,7 +90,7 @@ class SavingMixin(BaseEstimator):
         OSError
             If the file cannot be opened.
         """
-        header, arrays = io.read(path)
+        header, arrays = io.read(path, mmap=mmap)
         try:
             if header["estimator"] != cls.__name__:
                 raise ValueError(f"expected a {cls.__name__}, got a {header['estimator']}")
@@ -92,6 +98,7 @@ class SavingMixin(BaseEstimator):
             estimator._validate_params()
             estimator._restore(arrays)
             estimator._describe(**header["errors"])
+            estimator.index_report_ = _checked_report(header["index_report"])
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise io.LTAUFileError(f"{path} does not hold a whole estimator: {error}") from error
         return estimator
@@ -137,6 +144,12 @@ def _losses(arrays: Arrays) -> dict[int, float]:
     ):
         raise ValueError("the losses of prototypes are not such")
     return dict(zip(numbers.tolist(), losses.tolist(), strict=True))
+
+
+def _checked_report(report: Any) -> list[dict[str, Any]]:
+    if not isinstance(report, list) or not all(isinstance(record, dict) for record in report):
+        raise ValueError(f"expected a report on indices, got {report!r}")
+    return report
 
 
 def _plain(value: Any) -> Any:

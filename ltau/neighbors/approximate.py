@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from time import perf_counter
+from typing import Self
 
-import numpy as np
-
-from ltau.neighbors.base import NeighborIndex, Neighbors, Vectors
-from ltau.neighbors.flat import FlatIndex, exact_search
+from ltau.neighbors.base import NeighborIndex, Vectors
+from ltau.neighbors.held_out import HeldOut
 
 __all__ = ["ApproximateIndex"]
 
-_N_TUNING_QUERIES = 1000
 _FINENESS = 8  # how near, relatively, the effort comes to the least one
-_DISTANCE_ROUNDING = 1e-5  # relative, in float32
 
 
 class ApproximateIndex(NeighborIndex):
-    """A faiss index that finds more of the true neighbours the more effort it makes."""
+    """An index that finds more of the true neighbours the more effort it makes."""
 
-    _faiss: Any  # the faiss index over `vectors`
+    @classmethod
+    @abstractmethod
+    def build(cls, vectors: Vectors, random_state: int | None = None) -> Self:
+        """Build the index over `vectors`, without an effort to speak of."""
 
     @property
     @abstractmethod
@@ -36,61 +36,42 @@ class ApproximateIndex(NeighborIndex):
     def max_effort(self) -> int:
         """The effort beyond which nothing is left to visit."""
 
-    def search(self, queries: Vectors, k: int) -> Neighbors:  # noqa: D102
-        squared, indices = self._faiss.search(queries, k)
-        distances = np.sqrt(squared, dtype=np.float64)
-        indices = indices.astype(np.intp, copy=False)
-        # Where fewer than k vectors were visited faiss leaves -1, which would index the last row.
-        short = (indices < 0).any(axis=1)
-        if short.any():
-            distances[short], indices[short] = exact_search(self.vectors, queries[short], k)
-        return distances, indices
-
-    def tune(self, k: int, recall: float, random_state: int | None) -> None:
-        """Find the least effort that reaches the recall of the `k` neighbours.
+    def tune(self, held_out: HeldOut, recall: float, worth: float = float("inf")) -> bool:
+        """Find the least effort that reaches a recall.
 
         The effort is doubled until it does, and then halved in on from below.
 
-        Measured on a random sample of the vectors, each held out of its own search.
-
         Parameters
         ----------
-        k : int
-            Number of neighbours.
+        held_out : HeldOut
+            What the recall is measured on.
         recall : float
             Share of the true neighbours to find.
-        random_state : int or None
-            Seed of the sample.
+        worth : float, optional
+            Seconds a query above which the index is of no use, and tuning ends.
 
-        Raises
-        ------
-        ValueError
-            If the greatest effort does not reach it.
+        Returns
+        -------
+        bool
+            Whether the recall was reached; `recall` says what was.
         """
-        rng = np.random.default_rng(random_state)
-        sample = rng.choice(len(self), size=min(len(self), _N_TUNING_QUERIES), replace=False)
-        k = min(k, len(self) - 1)
-        exact, _ = FlatIndex(self.vectors).search_others(sample, k)
-        # Measured by distance, so that among equally near vectors any will do.
-        near_enough = exact[:, -1:] * (1 + _DISTANCE_ROUNDING)
-
-        def measure(effort: int) -> float:
-            self.effort = effort
-            found, _ = self.search_others(sample, k)
-            return float((found <= near_enough).mean())
-
         too_low, effort = 0, 1
-        while (reached := measure(effort)) < recall:
-            if effort >= self.max_effort:
-                raise ValueError(
-                    f"The {self.kind!r} index reaches a recall of {reached:.4f} at the most, "
-                    f"below recall={recall}; use index='flat', or ask for less."
-                )
+        while not self._reaches(effort, held_out, recall):
+            start = perf_counter()
+            self.search(held_out.queries, held_out.k)
+            seconds = (perf_counter() - start) / len(held_out.queries)
+            if effort >= self.max_effort or seconds > worth:
+                return False
             too_low, effort = effort, min(2 * effort, self.max_effort)
         while effort - too_low > max(1, effort // _FINENESS):
             middle = (too_low + effort) // 2
-            if measure(middle) < recall:
-                too_low = middle
-            else:
+            if self._reaches(middle, held_out, recall):
                 effort = middle
-        self.recall = measure(effort)
+            else:
+                too_low = middle
+        return self._reaches(effort, held_out, recall)
+
+    def _reaches(self, effort: int, held_out: HeldOut, recall: float) -> bool:
+        self.effort = effort
+        self.recall = held_out.recall(self)
+        return self.recall >= recall

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +29,11 @@ class NeighborIndex(ABC):
     Attributes
     ----------
     vectors : ndarray of shape (n, n_features), float32
-        The vectors.
+        The vectors, in the order that suits the index.
     recall : float
         Share of the true neighbours that a search finds; 1 if it is exact.
+    report : list of dict
+        What was measured to choose this index; empty if nothing was.
     """
 
     kind: ClassVar[str]
@@ -39,6 +41,7 @@ class NeighborIndex(ABC):
     def __init__(self, vectors: Vectors) -> None:
         self.vectors = vectors
         self.recall = 1.0
+        self.report: list[dict[str, Any]] = []
 
     @abstractmethod
     def search(self, queries: Vectors, k: int) -> Neighbors:
@@ -56,8 +59,18 @@ class NeighborIndex(ABC):
         distances : ndarray of shape (n_queries, k), float64
             Distances, ascending.
         indices : ndarray of shape (n_queries, k), intp
-            Rows of `vectors`, never -1.
+            Rows of the vectors as they were given, never -1.
         """
+
+    @property
+    @abstractmethod
+    def parameters(self) -> dict[str, int]:
+        """What makes this index differ from others of its kind."""
+
+    @property
+    @abstractmethod
+    def nbytes(self) -> int:
+        """Memory of the index, in bytes, with the vectors if it needs them there."""
 
     @abstractmethod
     def to_arrays(self) -> Arrays:
@@ -78,13 +91,17 @@ class NeighborIndex(ABC):
     def __reduce__(self) -> tuple[Callable[[Arrays], Self], tuple[Arrays]]:
         return self.from_arrays, (self.to_arrays(),)
 
+    def vectors_of(self, rows: NDArray[np.intp]) -> Vectors:
+        """Give the vectors of some rows."""
+        return self.vectors[rows]
+
     def search_others(self, rows: NDArray[np.intp], k: int) -> Neighbors:
         """Find the `k` nearest other vectors of some of the vectors themselves.
 
         Parameters
         ----------
         rows : ndarray of shape (n_rows,), intp
-            Rows of `vectors`.
+            Rows of the vectors as they were given.
         k : int
             Less than the number of vectors.
 
@@ -93,7 +110,7 @@ class NeighborIndex(ABC):
         distances, indices : ndarray of shape (n_rows, k)
             As `search` gives them; no row is its own neighbour.
         """
-        distances, indices = self.search(self.vectors[rows], k + 1)
+        distances, indices = self.search(self.vectors_of(rows), k + 1)
         own = indices == rows[:, None]
         own[~own.any(axis=1), -1] = True  # among duplicates a row may not be found: drop the last
         return distances[~own].reshape(-1, k), indices[~own].reshape(-1, k)

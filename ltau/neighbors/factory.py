@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+from ltau.neighbors.approximate import ApproximateIndex
 from ltau.neighbors.base import NeighborIndex, Vectors
+from ltau.neighbors.choice import fastest_index
 from ltau.neighbors.flat import FlatIndex
+from ltau.neighbors.held_out import HeldOut
 from ltau.neighbors.hnsw import HNSWIndex
 from ltau.neighbors.ivf import IVFIndex
+from ltau.neighbors.quantized import PQIndex, SQ8Index
 
 __all__ = ["INDEX_CLASSES", "make_index"]
 
-INDEX_CLASSES: dict[str, type[NeighborIndex]] = {
-    cls.kind: cls for cls in (FlatIndex, IVFIndex, HNSWIndex)
+_APPROXIMATE: dict[str, type[ApproximateIndex]] = {
+    cls.kind: cls for cls in (IVFIndex, HNSWIndex, SQ8Index, PQIndex)
 }
+INDEX_CLASSES: dict[str, type[NeighborIndex]] = {FlatIndex.kind: FlatIndex, **_APPROXIMATE}
 
-_SMALL = 20_000  # vectors: below, an exact search of them takes about as long as a cheap one
-
-# An exact search runs as matrix products, about four times as fast a vector as the
-# scan of a cell: a partition that must search more of itself than this has not paid.
-_WORTHWHILE_SHARE = 0.25
+_SMALL = 2_000  # vectors: below, no search takes longer than the Python around it
 
 
 def make_index(
@@ -32,11 +33,12 @@ def make_index(
 
     Parameters
     ----------
-    kind : {"auto", "flat", "ivf", "hnsw"}
-        ``"flat"`` is exact; ``"ivf"`` and ``"hnsw"`` are approximate and tuned to
-        `recall`, where there is more than one vector; ``"auto"`` is flat up to 20,000
-        vectors and above that IVF, unless IVF would have to search so much of the set
-        that flat is faster.
+    kind : {"auto", "flat", "ivf", "hnsw", "ivf_sq8", "ivf_pq"}
+        ``"flat"`` is exact; the others are approximate and tuned to `recall`, where there
+        is more than one vector. ``"ivf_sq8"`` and ``"ivf_pq"`` search codes of a byte and
+        of two bits a feature, and measure the best candidates again by their vectors.
+        ``"auto"`` is flat below 2,000 vectors, and above that the fastest of flat, IVF
+        and HNSW as measured here and now.
     vectors : ndarray of shape (n, n_features), float32, C-contiguous
         The vectors to search.
     n_neighbors : int, default=10
@@ -49,7 +51,7 @@ def make_index(
     Returns
     -------
     NeighborIndex
-        Its `recall` says what was reached.
+        Its `recall` says what was reached, its `report` what was measured to choose it.
 
     Raises
     ------
@@ -68,15 +70,16 @@ def make_index(
     array([[0.   , 1.414]])
     """
     if kind not in ("auto", *INDEX_CLASSES):
-        raise ValueError(f"Expected index 'auto', 'flat', 'ivf' or 'hnsw', got {kind!r}.")
-    if kind == "flat" or len(vectors) == 1 or (kind == "auto" and len(vectors) <= _SMALL):
+        kinds = ", ".join(map(repr, INDEX_CLASSES))
+        raise ValueError(f"Expected index 'auto', {kinds}, got {kind!r}.")
+    if kind == "flat" or len(vectors) == 1 or (kind == "auto" and len(vectors) < _SMALL):
         return FlatIndex(vectors)
-    if kind in ("auto", "ivf"):
-        ivf = IVFIndex.build(vectors, random_state)
-        ivf.tune(n_neighbors, recall, random_state)
-        if kind == "auto" and ivf.effort > _WORTHWHILE_SHARE * ivf.max_effort:
-            return FlatIndex(vectors)
-        return ivf
-    hnsw = HNSWIndex.build(vectors)
-    hnsw.tune(n_neighbors, recall, random_state)
-    return hnsw
+    if kind == "auto":
+        return fastest_index(vectors, n_neighbors, recall, random_state)
+    index = _APPROXIMATE[kind].build(vectors, random_state)
+    if not index.tune(HeldOut.draw(vectors, n_neighbors, random_state), recall):
+        raise ValueError(
+            f"The {kind!r} index reaches a recall of {index.recall:.4f} at the most, "
+            f"below recall={recall}; use index='flat', or ask for less."
+        )
+    return index

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ltau._arrays import Arrays
 from ltau.neighbors.base import NeighborIndex, Neighbors, Vectors
 
-__all__ = ["FlatIndex", "exact_search"]
+__all__ = ["FlatIndex", "exact_search", "found_or_searched", "measure"]
 
 _SPARE_CANDIDATES = 8
 _faiss_settings = Lock()  # they belong to the process
@@ -28,6 +28,14 @@ class FlatIndex(NeighborIndex):
 
     def search(self, queries: Vectors, k: int) -> Neighbors:  # noqa: D102
         return exact_search(self.vectors, queries, k)
+
+    @property
+    def parameters(self) -> dict[str, int]:  # noqa: D102
+        return {}
+
+    @property
+    def nbytes(self) -> int:  # noqa: D102
+        return self.vectors.nbytes
 
     def to_arrays(self) -> Arrays:  # noqa: D102
         return {"vectors": self.vectors}
@@ -50,7 +58,7 @@ def exact_search(vectors: Vectors, queries: Vectors, k: int) -> Neighbors:
         return _search_by_differences(vectors, queries, k)
     with _matrix_products(True):
         approximate, candidates = faiss.knn(queries, vectors, k + _SPARE_CANDIDATES)
-    distances, indices = _measure(vectors, queries, candidates, k)
+    distances, indices = measure(vectors, queries, candidates, k)
     nearest_other = approximate[:, -1] - _product_rounding(queries, distances[:, -1])
     unsure = nearest_other <= distances[:, -1] ** 2
     if unsure.any():
@@ -59,19 +67,36 @@ def exact_search(vectors: Vectors, queries: Vectors, k: int) -> Neighbors:
     return distances, indices
 
 
+def found_or_searched(
+    vectors: Vectors, queries: Vectors, squared: NDArray[np.float32], indices: NDArray[np.int64]
+) -> Neighbors:
+    """Take what faiss found, and search exactly where it found fewer than was asked.
+
+    There it leaves -1, which would index the last row.
+    """
+    distances = np.sqrt(squared, dtype=np.float64)
+    indices = indices.astype(np.intp, copy=False)
+    short = (indices < 0).any(axis=1)
+    if short.any():
+        distances[short], indices[short] = exact_search(vectors, queries[short], squared.shape[1])
+    return distances, indices
+
+
 def _search_by_differences(vectors: Vectors, queries: Vectors, k: int) -> Neighbors:
     with _matrix_products(False):
         _, candidates = faiss.knn(queries, vectors, k)
-    return _measure(vectors, queries, candidates, k)
+    return measure(vectors, queries, candidates, k)
 
 
-def _measure(
-    vectors: Vectors, queries: Vectors, candidates: NDArray[np.int64], k: int
-) -> Neighbors:
-    """Measure the distances of the candidates by differences, and keep the `k` nearest."""
+def measure(vectors: Vectors, queries: Vectors, candidates: NDArray[np.int64], k: int) -> Neighbors:
+    """Measure the distances of the candidates by differences, and keep the `k` nearest.
+
+    A candidate of -1 is none, and farther than all others.
+    """
     difference = vectors[candidates]
     difference -= queries[:, None, :]
     squared = np.einsum("qcf,qcf->qc", difference, difference)
+    squared[candidates < 0] = np.inf
     nearest = np.lexsort((candidates, squared), axis=-1)[:, :k]
     distances = np.sqrt(np.take_along_axis(squared, nearest, axis=1), dtype=np.float64)
     return distances, np.take_along_axis(candidates, nearest, axis=1).astype(np.intp, copy=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 import faiss
 import numpy as np
@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from ltau._arrays import Arrays
 from ltau.neighbors.approximate import ApproximateIndex
-from ltau.neighbors.base import Vectors
+from ltau.neighbors.base import Neighbors, Vectors
+from ltau.neighbors.flat import found_or_searched
+from ltau.neighbors.views import view
 
 __all__ = ["HNSWIndex"]
 
@@ -34,16 +36,18 @@ class HNSWIndex(ApproximateIndex):
 
     def __init__(self, vectors: Vectors) -> None:
         super().__init__(vectors)
-        self._faiss = faiss.IndexHNSWFlat(vectors.shape[1], _N_LINKS)
+        self._faiss: Any = faiss.IndexHNSWFlat(vectors.shape[1], _N_LINKS)
 
     @classmethod
-    def build(cls, vectors: Vectors) -> Self:
+    def build(cls, vectors: Vectors, random_state: int | None = None) -> Self:
         """Build the graph over `vectors`.
 
         Parameters
         ----------
         vectors : ndarray of shape (n, n_features), float32, C-contiguous
             The vectors to search.
+        random_state : int or None, default=None
+            Of no use: faiss seeds the graph itself.
 
         Returns
         -------
@@ -52,7 +56,18 @@ class HNSWIndex(ApproximateIndex):
         """
         index = cls(vectors)
         index._faiss.add(vectors)
+        index._show_vectors()
         return index
+
+    def _show_vectors(self) -> None:
+        """Let faiss read the vectors where they lie, instead of a copy."""
+        storage: Any = faiss.downcast_index(self._faiss.storage)
+        storage.codes = view(self.vectors)
+        storage.ntotal = self._faiss.ntotal = len(self)
+
+    def search(self, queries: Vectors, k: int) -> Neighbors:  # noqa: D102
+        squared, indices = self._faiss.search(queries, k)
+        return found_or_searched(self.vectors, queries, squared, indices)
 
     @property
     def effort(self) -> int:
@@ -67,6 +82,15 @@ class HNSWIndex(ApproximateIndex):
     def max_effort(self) -> int:
         """Number of vectors."""
         return len(self)
+
+    @property
+    def parameters(self) -> dict[str, int]:  # noqa: D102
+        return {"n_links": _N_LINKS, "effort": self.effort}
+
+    @property
+    def nbytes(self) -> int:  # noqa: D102
+        graph = self._faiss.hnsw
+        return self.vectors.nbytes + 4 * graph.neighbors.size() + 12 * len(self)
 
     def to_arrays(self) -> Arrays:  # noqa: D102
         graph = self._faiss.hnsw
@@ -90,8 +114,7 @@ class HNSWIndex(ApproximateIndex):
         faiss.copy_array_to_vector(offsets, graph.offsets)
         graph.entry_point = int(arrays["entry"])
         graph.max_level = int(arrays["levels"].max()) - 1
-        faiss.downcast_index(index._faiss.storage).add(arrays["vectors"])
-        index._faiss.ntotal = len(index)
+        index._show_vectors()
         index.effort = int(arrays["effort"])
         index.recall = float(arrays["recall"])
         return index

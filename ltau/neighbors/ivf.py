@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Self
+from functools import cached_property
+from typing import Any, Self
 
 import faiss
 import numpy as np
@@ -10,68 +11,80 @@ from numpy.typing import NDArray
 
 from ltau._arrays import Arrays
 from ltau.neighbors.approximate import ApproximateIndex
-from ltau.neighbors.base import Vectors
+from ltau.neighbors.base import Neighbors, Vectors
+from ltau.neighbors.flat import found_or_searched
+from ltau.neighbors.partition import Partition, default_n_cells
+from ltau.neighbors.views import inverted_lists
 
 __all__ = ["IVFIndex"]
-
-_MIN_VECTORS_PER_CELL = 39  # what faiss asks of a training set
-_TRAINING_VECTORS_PER_CELL = 64
 
 
 class IVFIndex(ApproximateIndex):
     """Search in the `effort` cells nearest to the query.
 
+    The vectors are held once, one cell after the other, and searched where they lie: in
+    memory or in a mapped file.
+
     Parameters
     ----------
     vectors : ndarray of shape (n, n_features), float32, C-contiguous
-        The vectors to search.
-    centroids : ndarray of shape (n_cells, n_features), float32
-        Centres of the cells.
-    cells : ndarray of shape (n,), int64
-        The cell of each vector.
+        The vectors by cells, as ``partition.rows`` has them.
+    partition : Partition
+        The cells.
     """
 
     kind = "ivf"
 
-    def __init__(self, vectors: Vectors, centroids: Vectors, cells: NDArray[np.int64]) -> None:
+    def __init__(self, vectors: Vectors, partition: Partition) -> None:
         super().__init__(vectors)
-        self.centroids = centroids
-        self.cells = cells
-        quantizer = faiss.IndexFlatL2(vectors.shape[1])
-        quantizer.add(centroids)
-        self._faiss = faiss.IndexIVFFlat(quantizer, vectors.shape[1], len(centroids))
+        self.partition = partition
+        self._quantizer = partition.quantizer()
+        self._lists = inverted_lists(vectors, partition.sizes)
+        self._faiss: Any = faiss.IndexIVFFlat(
+            self._quantizer, vectors.shape[1], len(partition.sizes)
+        )
+        self._faiss.replace_invlists(self._lists, False)
         self._faiss.is_trained = True
-        # Added by their cells, as stored: assigning them anew might round differently.
-        n, swig = len(vectors), faiss.swig_ptr
-        self._faiss.add_core(n, swig(vectors), None, swig(cells), None)
+        self._faiss.ntotal = len(vectors)
 
     @classmethod
-    def build(cls, vectors: Vectors, random_state: int | None = None) -> Self:
-        """Partition `vectors` by k-means on a random sample of them.
+    def build(
+        cls, vectors: Vectors, random_state: int | None = None, n_cells: int | None = None
+    ) -> Self:
+        """Partition `vectors`.
 
         Parameters
         ----------
         vectors : ndarray of shape (n, n_features), float32, C-contiguous
             The vectors to search.
         random_state : int or None, default=None
-            Seed of the sample and of k-means.
+            Seed of the partition.
+        n_cells : int, optional
+            Number of cells, by default about ``2 * sqrt(n)``.
 
         Returns
         -------
         IVFIndex
-            About ``2 * sqrt(n)`` cells, and an effort of one cell.
+            The index, with an effort of one cell.
         """
-        n = len(vectors)
-        rng = np.random.default_rng(random_state)
-        n_cells = max(1, min(round(2 * n**0.5), n // _MIN_VECTORS_PER_CELL))
-        n_training = min(n, n_cells * _TRAINING_VECTORS_PER_CELL)
-        sample = vectors[rng.choice(n, size=n_training, replace=False)]
-        kmeans = faiss.Kmeans(
-            vectors.shape[1], n_cells, seed=int(rng.integers(2**31)), min_points_per_centroid=1
-        )
-        kmeans.train(sample)
-        _, cells = kmeans.index.search(vectors, 1)
-        return cls(vectors, np.asarray(kmeans.centroids), cells.ravel())
+        cells = default_n_cells(len(vectors)) if n_cells is None else n_cells
+        partition = Partition.build(vectors, cells, random_state)
+        return cls(vectors[partition.rows], partition)
+
+    def search(self, queries: Vectors, k: int) -> Neighbors:  # noqa: D102
+        squared, places = self._faiss.search(queries, k)
+        distances, places = found_or_searched(self.vectors, queries, squared, places)
+        return distances, self.partition.rows[places]
+
+    def vectors_of(self, rows: NDArray[np.intp]) -> Vectors:  # noqa: D102
+        return self.vectors[self._places[rows]]
+
+    @cached_property
+    def _places(self) -> NDArray[np.intp]:
+        """Where each vector lies among those by cells."""
+        places = np.empty(len(self), np.intp)
+        places[self.partition.rows] = np.arange(len(self))
+        return places
 
     @property
     def effort(self) -> int:
@@ -85,34 +98,32 @@ class IVFIndex(ApproximateIndex):
     @property
     def max_effort(self) -> int:
         """Number of cells."""
-        return len(self.centroids)
+        return len(self.partition.sizes)
+
+    @property
+    def parameters(self) -> dict[str, int]:  # noqa: D102
+        return {"n_cells": self.max_effort, "effort": self.effort}
+
+    @property
+    def nbytes(self) -> int:  # noqa: D102
+        n_places = 2 * len(self)  # in faiss, and those of each row
+        return self.vectors.nbytes + self.partition.nbytes + 8 * n_places
 
     def to_arrays(self) -> Arrays:  # noqa: D102
         return {
             "vectors": self.vectors,
-            "centroids": self.centroids,
-            "cells": self.cells,
+            **self.partition.to_arrays(),
             "effort": np.array(self.effort),
             "recall": np.array(self.recall),
         }
 
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> Self:  # noqa: D102
-        vectors, centroids, cells = arrays["vectors"], arrays["centroids"], arrays["cells"]
-        if not (
-            vectors.dtype == centroids.dtype == np.float32
-            and centroids.ndim == 2
-            and len(centroids)
-            and np.isfinite(centroids).all()
-            and centroids.shape[1] == vectors.shape[1]
-            and cells.dtype == np.int64
-            and cells.shape == (len(vectors),)
-            and cells.min() >= 0
-            and cells.max() < len(centroids)
-            and 1 <= arrays["effort"] <= len(centroids)
-        ):
-            raise ValueError("The arrays of an IVF index do not fit each other.")
-        index = cls(vectors, centroids, cells)
+        vectors = arrays["vectors"]
+        partition = Partition.from_arrays(arrays, vectors.shape)
+        if not 1 <= arrays["effort"] <= len(partition.sizes):
+            raise ValueError("The effort of an IVF index does not fit its cells.")
+        index = cls(vectors, partition)
         index.effort = int(arrays["effort"])
         index.recall = float(arrays["recall"])
         return index

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ltau._arrays import Arrays, prefixed, section
+from ltau._arrays import Arrays, all_finite, prefixed, section
 from ltau.neighbors.base import NeighborIndex, Neighbors, Vectors
 from ltau.neighbors.factory import INDEX_CLASSES, make_index
 from ltau.neighbors.scaling import LatentScaler
+from ltau.neighbors.storage import Storage, plan
 
 __all__ = ["LatentIndex", "ScaledStratum", "check_size", "scale_strata"]
 
@@ -42,7 +43,12 @@ class ScaledStratum:
 
 
 def scale_strata(
-    latents: Vectors, strata: NDArray[np.generic] | None, scaling: str
+    latents: Vectors,
+    strata: NDArray[np.generic] | None,
+    scaling: str,
+    *,
+    kind: str = "auto",
+    memory_limit: int | None = None,
 ) -> list[ScaledStratum]:
     """Learn a scaling of each stratum, and scale it.
 
@@ -54,6 +60,11 @@ def scale_strata(
         Class of each sample.
     scaling : {"none", "standardize", "whiten"}
         As in `LatentScaler.fit`.
+    kind : str, default="auto"
+        Kind of index that they are for, as in `make_index`.
+    memory_limit : int, optional
+        Bytes that the indices may take in memory. Where the vectors do not fit they are
+        kept in a temporary file, as `storage` says.
 
     Returns
     -------
@@ -61,15 +72,17 @@ def scale_strata(
         The strata, sorted by their labels; a single one where there are no classes.
     """
     if strata is None:
-        scaler = LatentScaler.fit(latents, scaling)
-        return [ScaledStratum(None, np.arange(len(latents)), scaler, scaler.transform(latents))]
-    classes, codes = np.unique(strata, return_inverse=True)
+        members: list[tuple[object, NDArray[np.intp]]] = [(None, np.arange(len(latents)))]
+    else:
+        classes, codes = np.unique(strata, return_inverse=True)
+        members = [(label, np.flatnonzero(codes == code)) for code, label in enumerate(classes)]
     scaled = []
-    for code, label in enumerate(classes):
-        rows = np.flatnonzero(codes == code)
-        selected = latents[rows]
+    for label, rows in members:
+        selected = latents if label is None else latents[rows]
         scaler = LatentScaler.fit(selected, scaling)
-        scaled.append(ScaledStratum(label, rows, scaler, scaler.transform(selected)))
+        storage = _storage(kind, selected.shape, len(latents), memory_limit)
+        vectors = scaler.transform(selected, storage.room(selected.shape))
+        scaled.append(ScaledStratum(label, rows, scaler, vectors))
     return scaled
 
 
@@ -104,7 +117,7 @@ class _Stratum:
         if kind not in INDEX_CLASSES:
             raise ValueError(f"Unknown kind of index {kind!r}.")
         rows, vectors = arrays["rows"], arrays["index.vectors"]
-        if vectors.dtype != np.float32 or vectors.ndim != 2 or not np.isfinite(vectors).all():
+        if vectors.dtype != np.float32 or vectors.ndim != 2 or not all_finite(vectors):
             raise ValueError("Expected finite float32 vectors.")
         if rows.dtype != np.intp or rows.shape != (len(vectors),) or not len(rows):
             raise ValueError("Expected as many row numbers as vectors.")
@@ -140,6 +153,7 @@ class LatentIndex:
         scaling: str,
         n_neighbors: int,
         recall: float,
+        memory_limit: int | None = None,
         random_state: int | None,
     ) -> Self:
         """Make a scaling and an index for each stratum.
@@ -152,6 +166,9 @@ class LatentIndex:
             Class of each sample.
         kind, n_neighbors, recall, random_state
             As in `make_index`.
+        memory_limit : int, optional
+            Bytes that all indices may take in memory, shared out by their samples. Where
+            the vectors do not fit they are kept in a temporary file, as `storage` says.
         scaling : {"none", "standardize", "whiten"}
             As in `LatentScaler.fit`.
 
@@ -163,14 +180,15 @@ class LatentIndex:
         Raises
         ------
         ValueError
-            If a stratum has fewer than `n_neighbors` samples, or its index does not
-            reach the recall.
+            If a stratum has fewer than `n_neighbors` samples, its index does not reach
+            the recall, or nothing fits in the memory.
         """
         return cls.build(
-            scale_strata(latents, strata, scaling),
+            scale_strata(latents, strata, scaling, kind=kind, memory_limit=memory_limit),
             kind=kind,
             n_neighbors=n_neighbors,
             recall=recall,
+            memory_limit=memory_limit,
             random_state=random_state,
         )
 
@@ -182,6 +200,7 @@ class LatentIndex:
         kind: str,
         n_neighbors: int,
         recall: float,
+        memory_limit: int | None = None,
         random_state: int | None,
     ) -> Self:
         """Make an index for each stratum.
@@ -189,9 +208,11 @@ class LatentIndex:
         Parameters
         ----------
         strata : list of ScaledStratum
-            The strata, as `scale_strata` gives them.
+            The strata, as `scale_strata` gives them; their vectors are used up.
         kind, n_neighbors, recall, random_state
             As in `make_index`.
+        memory_limit : int, optional
+            As in `fit`.
 
         Returns
         -------
@@ -204,10 +225,12 @@ class LatentIndex:
             As `fit`.
         """
         parts = []
+        n_samples = sum(len(stratum.rows) for stratum in strata)
         for stratum in strata:
             check_size(len(stratum.rows), n_neighbors, stratum.label)
+            storage = _storage(kind, stratum.vectors.shape, n_samples, memory_limit)
             index = make_index(
-                kind,
+                storage.kind,
                 stratum.vectors,
                 n_neighbors=n_neighbors,
                 recall=recall,
@@ -239,6 +262,17 @@ class LatentIndex:
     def kinds(self) -> tuple[str, ...]:
         """Kind of index of each stratum."""
         return tuple(stratum.index.kind for stratum in self._strata)
+
+    @property
+    def report(self) -> list[dict[str, Any]]:
+        """What was measured to choose each index, with the stratum where there are strata."""
+        return [
+            record
+            if self.classes is None
+            else {"stratum": np.asarray(stratum.label).item()} | record
+            for stratum in self._strata
+            for record in stratum.index.report
+        ]
 
     def search(
         self, latents: Vectors, k: int, strata: NDArray[np.generic] | None = None
@@ -355,6 +389,13 @@ class LatentIndex:
         if not np.array_equal(rows, np.arange(len(rows))):
             raise ValueError("The strata do not share out the rows of the training set.")
         return cls(classes, strata)
+
+
+def _storage(
+    kind: str, shape: tuple[int, ...], n_samples: int, memory_limit: int | None
+) -> Storage:
+    """Plan for a stratum's share of the memory."""
+    return plan(kind, shape, None if memory_limit is None else memory_limit * shape[0] // n_samples)
 
 
 def _labels(classes: NDArray[np.generic] | None) -> Iterable[object]:

@@ -85,13 +85,15 @@ class LatentScaler:
             return cls(mean, axes * _inverse_std(variances, (mean**2).max() + variances.max()))
         raise ValueError(f"Expected scaling 'none', 'standardize' or 'whiten', got {scaling!r}.")
 
-    def transform(self, latents: Vectors) -> Vectors:
+    def transform(self, latents: Vectors, out: Vectors | None = None) -> Vectors:
         """Scale latents.
 
         Parameters
         ----------
         latents : ndarray of shape (n, n_features), float32
             The latents.
+        out : ndarray of shape (n, n_features), float32, C-contiguous, optional
+            Where to write the scaled ones; by default a new array.
 
         Returns
         -------
@@ -103,7 +105,7 @@ class LatentScaler:
         ValueError
             If they are so large that squared distances would overflow float32.
         """
-        scaled = np.empty(latents.shape, np.float32)
+        scaled = np.empty(latents.shape, np.float32) if out is None else out
         limit = 0.5 * (np.finfo(np.float32).max / latents.shape[1]) ** 0.5
         for start in range(0, len(latents), _CHUNK_ROWS):
             chunk = latents[start : start + _CHUNK_ROWS] - self.mean

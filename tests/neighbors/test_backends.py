@@ -64,7 +64,7 @@ def test_flat_leaves_the_settings_of_faiss_alone():
 
 
 @pytest.mark.parametrize("recall", [0.8, 0.99])
-@pytest.mark.parametrize("kind", ["ivf", "hnsw"])
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"flat"}))
 def test_approximate_indices_reach_their_recall(kind, recall):
     vectors, queries = np.split(clustered(5500), [5000])  # the same domain
     index = make_index(kind, vectors, recall=recall, random_state=0)
@@ -143,20 +143,33 @@ def test_threads_leave_the_settings_of_faiss_alone():
     assert faiss.cvar.distance_compute_blas_query_bs == before
 
 
-def test_auto_is_flat_for_small_sets():
-    assert make_index("auto", clustered(2000)).kind == "flat"
+@pytest.mark.parametrize("n_features", [1, 2, 3, 7])  # parts of two features, or of one
+@pytest.mark.parametrize("n", [2, 5, 40])
+@pytest.mark.parametrize("kind", KINDS)
+def test_few_and_narrow_vectors_are_found(kind, n, n_features):
+    vectors = clustered(n, n_features)
+    index = make_index(kind, vectors, n_neighbors=n - 1, recall=1.0, random_state=0)
+    distances, _ = index.search(vectors, n)
+    expected, _ = NearestNeighbors(n_neighbors=n).fit(vectors).kneighbors(vectors)
+    np.testing.assert_allclose(distances, expected, rtol=1e-4, atol=1e-5)
 
 
-def test_auto_is_approximate_for_large_clustered_sets():
-    index = make_index("auto", clustered(25_000), random_state=0)
-    assert index.kind == "ivf"
-    assert index.recall >= 0.99
+def test_indices_hold_no_second_copy_of_the_vectors():
+    vectors = clustered(3000)
+    for kind in ("ivf", "hnsw"):
+        index = make_index(kind, vectors, random_state=0)
+        before = index.search(vectors[:5], 3)[1]
+        index.vectors[:] += 1  # what faiss searches
+        np.testing.assert_array_equal(index.search(vectors[:5] + (kind == "ivf"), 3)[1], before)
 
 
-def test_auto_is_flat_where_a_partition_does_not_pay():
-    # Without clusters and in many dimensions, the neighbours are spread over most cells.
-    vectors = np.random.default_rng(0).normal(size=(21_000, 64)).astype(np.float32)
-    assert make_index("auto", vectors, random_state=0).kind == "flat"
+def test_quantised_candidates_are_measured_in_full():
+    vectors, queries = np.split(clustered(2200), [2000])
+    index = make_index("ivf_pq", vectors, random_state=0)
+    distances, indices = index.search(queries, 10)
+    difference = vectors[indices].astype(np.float64) - queries[:, None]
+    np.testing.assert_allclose(distances, np.linalg.norm(difference, axis=2), rtol=1e-6)
+    assert index.n_candidates > 1
 
 
 def test_unreachable_recall_is_an_error(monkeypatch):

@@ -1,5 +1,7 @@
 """Neighbours within strata against a search of each stratum alone."""
 
+from mmap import mmap
+
 import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
@@ -28,7 +30,7 @@ def fit(latents, strata=None, **changes):
     return LatentIndex.fit(latents, strata, **(options | changes))
 
 
-@pytest.mark.parametrize("kind", ["flat", "ivf", "hnsw"])
+@pytest.mark.parametrize("kind", ["flat", "ivf", "hnsw", "ivf_sq8", "ivf_pq"])
 def test_neighbours_stay_within_a_stratum(latents, strata, kind):
     index = fit(latents, strata, kind=kind, recall=1.0)
     queries, classes = latents[::7] + 0.1, strata[::7]
@@ -110,3 +112,29 @@ def test_strata_are_needed_where_fit_had_them_and_only_there(latents, strata):
         fit(latents).search(latents, 5, strata)
     with pytest.raises(ValueError, match=r"shape \(400,\), got \(399,\)"):
         fit(latents, strata).search(latents, 5, strata[1:])
+
+
+def test_a_report_names_its_stratum(latents):
+    latents = np.tile(latents, (6, 1)) + np.arange(2400, dtype=np.float32)[:, None]
+    strata = np.repeat([1, 8], [2100, 300])
+    index = fit(latents, strata, kind="auto")
+    assert {record["stratum"] for record in index.report} == {1}  # the other is flat unmeasured
+    assert all(type(record["stratum"]) is int for record in index.report)
+
+
+@pytest.mark.parametrize("strata", [None, np.repeat(["C", "O"], 2000)])
+def test_a_memory_limit_moves_the_vectors_to_a_file(strata):
+    rng = np.random.default_rng(0)
+    latents = rng.normal(size=(4000, 64)).astype(np.float32) * 0.9 ** np.arange(64)
+    limit = 4000 * 140
+    index = fit(latents.astype(np.float32), strata, kind="auto", memory_limit=limit)
+    assert set(index.kinds) == {"ivf_sq8"}
+    assert sum(stratum.index.nbytes for stratum in index._strata) <= limit
+    assert all(is_mapped(stratum.index.vectors) for stratum in index._strata)
+    assert index.recall >= 0.99
+
+
+def is_mapped(array):
+    while isinstance(array, np.ndarray):
+        array = array.base
+    return isinstance(array, mmap)

@@ -1,0 +1,175 @@
+"""The fastest index for a set of vectors, by measurement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import inf, log
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from ltau.neighbors.base import NeighborIndex, Vectors
+from ltau.neighbors.flat import FlatIndex
+from ltau.neighbors.held_out import HeldOut
+from ltau.neighbors.hnsw import HNSWIndex
+from ltau.neighbors.ivf import IVFIndex
+from ltau.neighbors.partition import max_n_cells
+
+__all__ = ["fastest_index"]
+
+# Building may take as long as an exact search of so many queries, a few at a time.
+_BUDGET_QUERIES = 2000
+_TWICE_THE_CELLS = 4  # times the work of k-means, which compares more vectors with more cells
+_GRAPH_FROM = 20_000  # vectors: below, a partition is about as fast, and built at once
+_GRAPH_SHARE = 10  # one in so many vectors is tried before the graph of all is built,
+_GRAPH_MOST = 20_000  # and at most so many
+
+
+def fastest_index(
+    vectors: Vectors, k: int, recall: float, random_state: int | None
+) -> NeighborIndex:
+    """Measure flat, IVF and HNSW, and take the one whose queries take the least time.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n, n_features), float32, C-contiguous
+        The vectors to search.
+    k : int
+        Number of neighbours.
+    recall : float
+        Share of the true neighbours to find.
+    random_state : int or None
+        Seed of what is built, and of the sample on which it is measured.
+
+    Returns
+    -------
+    NeighborIndex
+        The fastest that reaches the recall: at the worst flat, which is exact. Its
+        `report` has what was measured, in the order of the trials.
+    """
+    held_out = HeldOut.draw(vectors, k, random_state)
+    flat = _measured(FlatIndex(vectors), held_out)
+    seconds = _BUDGET_QUERIES * flat.record["microseconds_few"] / 1e6
+    trials, best = [flat], flat
+    for trial in _partitions(vectors, held_out, recall, random_state, flat.cost, seconds):
+        trials.append(trial)
+        best = min(best, trial, key=_cost)
+        seconds -= trial.record["build_seconds"]
+    if len(vectors) >= _GRAPH_FROM:
+        for trial in _graphs(vectors, held_out, recall, random_state, best.cost, seconds):
+            trials.append(trial)
+            if trial.record["n_vectors"] == len(vectors):
+                best = min(best, trial, key=_cost)
+    best.record["chosen"] = True
+    index = best.again()
+    index.report = [trial.record for trial in trials]
+    return index
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """What was measured of an index, and how to have it again.
+
+    The index itself is not kept, so that the memory of one is enough.
+    """
+
+    record: dict[str, Any]
+    cost: float  # seconds a query, infinite if it is of no use
+    again: Callable[[], NeighborIndex]
+
+
+def _cost(trial: _Trial) -> float:
+    return trial.cost
+
+
+def _measured(
+    index: NeighborIndex,
+    held_out: HeldOut,
+    build_seconds: float = 0.0,
+    again: Callable[[], NeighborIndex] | None = None,
+    useful: bool = True,
+) -> _Trial:
+    """Time an index, unless it is of no use."""
+    times = held_out.times(index) if useful else None
+    record = {
+        "kind": index.kind,
+        "parameters": index.parameters,
+        "n_vectors": len(index),
+        "recall": index.recall,
+        "microseconds_few": None if times is None else 1e6 * times.few,
+        "microseconds_many": None if times is None else 1e6 * times.many,
+        "build_seconds": build_seconds,
+        "nbytes": index.nbytes,
+        "chosen": False,
+    }
+    return _Trial(record, inf if times is None else times.cost, again or (lambda: index))
+
+
+def _partitions(
+    vectors: Vectors,
+    held_out: HeldOut,
+    recall: float,
+    random_state: int | None,
+    best_cost: float,
+    seconds: float,
+) -> Iterator[_Trial]:
+    """Try ``sqrt(n)`` cells, and twice as many while that makes the search faster."""
+    n_cells, expected = min(round(len(vectors) ** 0.5), max_n_cells(len(vectors))), 0.0
+    while n_cells <= max_n_cells(len(vectors)) and expected <= seconds:
+        start = perf_counter()
+        index = IVFIndex.build(vectors, random_state, n_cells)
+        took = perf_counter() - start
+        useful = index.tune(held_out, recall, worth=best_cost)
+        trial = _measured(index, held_out, took, _maker(vectors, index), useful)
+        del index  # before the next one is built
+        yield trial
+        if trial.cost >= best_cost:
+            return
+        best_cost = trial.cost
+        seconds -= took
+        n_cells, expected = 2 * n_cells, _TWICE_THE_CELLS * took
+
+
+def _maker(vectors: Vectors, index: IVFIndex) -> Callable[[], NeighborIndex]:
+    """Remember all of an index but its vectors."""
+    partition, effort, recall = index.partition, index.effort, index.recall
+
+    def again() -> NeighborIndex:
+        made = IVFIndex(vectors[partition.rows], partition)
+        made.effort, made.recall = effort, recall
+        return made
+
+    return again
+
+
+def _graphs(
+    vectors: Vectors,
+    held_out: HeldOut,
+    recall: float,
+    random_state: int | None,
+    best_cost: float,
+    seconds: float,
+) -> Iterator[_Trial]:
+    """Try a graph of some vectors, and of all where that may pay.
+
+    A graph of more vectors is not faster to search, and takes n log(n) to build.
+    """
+    n = len(vectors)
+    n_part = min(n // _GRAPH_SHARE, _GRAPH_MOST)
+    rng = np.random.default_rng(random_state)
+    part = vectors[np.sort(rng.choice(n, n_part, replace=False))]
+    of_part = HeldOut.draw(part, held_out.k, random_state)
+    trial = _graph(part, of_part, recall, best_cost)
+    yield trial
+    expected = trial.record["build_seconds"] * n * log(n) / (n_part * log(n_part))
+    if trial.cost < best_cost and expected <= seconds:
+        yield _graph(vectors, held_out, recall, best_cost)
+
+
+def _graph(vectors: Vectors, held_out: HeldOut, recall: float, worth: float) -> _Trial:
+    start = perf_counter()
+    index = HNSWIndex.build(vectors)
+    took = perf_counter() - start
+    return _measured(index, held_out, took, useful=index.tune(held_out, recall, worth))

@@ -1,0 +1,105 @@
+"""The sample on which the recall and the speed of an index are measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import perf_counter
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ltau.neighbors.base import NeighborIndex, Vectors
+from ltau.neighbors.flat import FlatIndex
+
+__all__ = ["FEW_QUERIES", "HeldOut", "QueryTimes"]
+
+FEW_QUERIES = 16  # about the atoms of a small molecule: a step of its dynamics
+_N_QUERIES = 1000
+_N_FEW = 4  # batches of few queries
+_N_PASSES = 5
+_LONG_ENOUGH = 0.05  # seconds of timing after which the passes are not repeated
+_DISTANCE_ROUNDING = 1e-5  # relative, in float32
+
+
+@dataclass(frozen=True)
+class QueryTimes:
+    """Seconds a query takes, in batches of few and of many."""
+
+    few: float
+    many: float
+
+    @property
+    def cost(self) -> float:
+        """The geometric mean of both, so that neither counts more for being slower."""
+        return float(np.sqrt(self.few * self.many))
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Some of the vectors as queries, each held out of its own search.
+
+    Parameters
+    ----------
+    queries : ndarray of shape (n_queries, n_features), float32
+        The vectors asked for.
+    rows : ndarray of shape (n_queries,), intp
+        Their numbers.
+    k : int
+        Number of neighbours.
+    near_enough : ndarray of shape (n_queries, 1), float64
+        Distance of the k-th true neighbour, and a little for rounding. Recall is
+        measured by distance, so that among equally near vectors any will do.
+    """
+
+    queries: Vectors
+    rows: NDArray[np.intp]
+    k: int
+    near_enough: NDArray[np.float64]
+
+    @classmethod
+    def draw(cls, vectors: Vectors, k: int, random_state: int | None) -> Self:
+        """Draw up to 1,000 of the vectors, and search their true neighbours.
+
+        Parameters
+        ----------
+        vectors : ndarray of shape (n, n_features), float32, C-contiguous
+            At least two vectors.
+        k : int
+            Number of neighbours; all others where there are fewer.
+        random_state : int or None
+            Seed of the sample.
+
+        Returns
+        -------
+        HeldOut
+            The sample.
+        """
+        rng = np.random.default_rng(random_state)
+        rows = rng.choice(len(vectors), size=min(len(vectors), _N_QUERIES), replace=False)
+        k = min(k, len(vectors) - 1)
+        exact, _ = FlatIndex(vectors).search_others(rows, k)
+        return cls(vectors[rows], rows, k, exact[:, -1:] * (1 + _DISTANCE_ROUNDING))
+
+    def recall(self, index: NeighborIndex) -> float:
+        """Measure the share of the true neighbours that an index finds."""
+        found, _ = index.search_others(self.rows, self.k)
+        return float((found <= self.near_enough).mean())
+
+    def times(self, index: NeighborIndex) -> QueryTimes:
+        """Time an index: the fastest of a few passes, for a machine may be disturbed."""
+        n_few = min(_N_FEW * FEW_QUERIES, len(self.queries))
+        few = [self.queries[i : i + FEW_QUERIES] for i in range(0, n_few, FEW_QUERIES)]
+        return QueryTimes(
+            self._fastest(index, few) / n_few,
+            self._fastest(index, [self.queries]) / len(self.queries),
+        )
+
+    def _fastest(self, index: NeighborIndex, batches: list[Vectors]) -> float:
+        passes: list[float] = []
+        while len(passes) < _N_PASSES and sum(passes) < _LONG_ENOUGH:
+            start = perf_counter()
+            for batch in batches:
+                index.search(batch, self.k)
+            passes.append(perf_counter() - start)
+        return min(passes)
