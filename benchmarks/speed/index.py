@@ -1,0 +1,117 @@
+"""The index that is chosen for many latents: its recall, times, building and memory.
+
+``python -m benchmarks.speed.index`` fits an estimator of a million samples from a log on
+the disk, in this process alone, and prints what became of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import tempfile
+import time
+from pathlib import Path
+
+import faiss
+import numpy as np
+
+from ltau import LTAUEstimator
+from ltau.log import ErrorLog
+from ltau.neighbors import make_index
+
+N_EPOCHS, N_BINS, K, N_QUERIES = 20, 100, 10, 1000
+CHUNK = 1 << 14
+
+
+def latents(n, width, n_dimensions, rng):
+    """Draw latents of 100 clusters, each along some directions, or without any structure.
+
+    Networks map inputs of few degrees of freedom to wide latents; a little noise fills
+    the other directions.
+    """
+    rows = np.empty((n, width), np.float32)
+    centers = rng.normal(size=(100, width)).astype(np.float32)
+    axes = rng.normal(size=(100, n_dimensions, width)).astype(np.float32)
+    for start in range(0, n, CHUNK):
+        part = rows[start : start + CHUNK]
+        rng.standard_normal(part.shape, np.float32, part)
+        if n_dimensions:
+            cluster = rng.integers(100, size=len(part))
+            part *= 0.01
+            for label in range(100):
+                members = np.flatnonzero(cluster == label)
+                inside = rng.standard_normal((len(members), n_dimensions), np.float32)
+                part[members] += centers[label] + inside @ axes[label] / n_dimensions**0.5
+    return rows
+
+
+def fit(rows, memory_limit):
+    """Fit from a log, as at the end of a training."""
+    rng = np.random.default_rng(1)
+    with tempfile.TemporaryDirectory() as folder, ErrorLog(Path(folder) / "log", len(rows)) as log:
+        for _ in range(N_EPOCHS):
+            log.record(np.arange(len(rows)), rng.random(len(rows), np.float32))
+            log.end_epoch()
+        before, start = peak(), time.perf_counter()
+        estimator = LTAUEstimator(
+            K, n_bins=N_BINS, memory_limit=memory_limit, n_jobs=2, random_state=0
+        ).fit(rows, log)
+        return estimator, time.perf_counter() - start, before
+
+
+def peak():
+    """Give the most memory that the process has had, in bytes."""
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def compare(estimator, queries):
+    """Time the exact search and the index in turn, and measure the recall on new samples."""
+    index = estimator._index._strata[0].index
+    scaled = estimator._index._strata[0].scaler.transform(queries)
+    flat = make_index("flat", index.vectors)
+    exact, _ = flat.search(scaled, K)
+    found, _ = index.search(scaled, K)
+    print(f"recall on new samples {(found <= exact[:, -1:] * (1 + 1e-5)).mean():.4f}")
+    for size, n_batches in ((16, 4), (N_QUERIES, 1)):
+        seconds = {flat: [], index: []}
+        for _ in range(5):
+            for one, times in seconds.items():
+                start = time.perf_counter()
+                for i in range(n_batches):
+                    one.search(scaled[i * size : (i + 1) * size], K)
+                times.append(time.perf_counter() - start)
+        micro = {one: 1e6 * np.median(t) / (size * n_batches) for one, t in seconds.items()}
+        ratios = np.divide(seconds[flat], seconds[index])
+        low, middle, high = np.quantile(ratios, [0.25, 0.5, 0.75])
+        print(
+            f"batches of {size:,}: {micro[index]:.1f} us a query, flat {micro[flat]:,.1f} us, "
+            f"{middle:.1f} [{low:.1f}, {high:.1f}] times as fast"
+        )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--width", type=int, default=64)
+    parser.add_argument("--dimensions", type=int, default=8, help="of a cluster; 0 is pure noise")
+    parser.add_argument("--memory-limit", type=int)
+    options = parser.parse_args()
+    faiss.omp_set_num_threads(2)
+    rng = np.random.default_rng(0)
+    rows = latents(options.rows + N_QUERIES, options.width, options.dimensions, rng)
+    rows, queries = rows[:-N_QUERIES], rows[-N_QUERIES:]
+    estimator, seconds, before = fit(rows, options.memory_limit)
+    data = rows.nbytes + options.rows * N_BINS  # counts up to 255 take a byte
+    print(f"{options.rows:,} x {options.width}, {options.dimensions} dimensions a cluster")
+    print(f"fit {seconds:.1f} s: index {estimator.index_}, recall {estimator.recall_:.4f}")
+    print(
+        f"peak {peak() / 1e6:,.0f} MB, {peak() / data:.2f} times latents and counts; before fit "
+        f"{before / 1e6:,.0f} MB"
+    )
+    for record in estimator.index_report_:
+        print(record)
+    compare(estimator, queries)
+
+
+if __name__ == "__main__":
+    main()
