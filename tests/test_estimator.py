@@ -721,3 +721,26 @@ def test_acac_neighbours_are_those_of_scikit_learn(acac, name):
     expected_distances, expected = NearestNeighbors(n_neighbors=10).fit(train).kneighbors(queries)
     np.testing.assert_array_equal(indices, expected)
     np.testing.assert_allclose(distances, expected_distances, atol=1e-6)
+
+
+@pytest.mark.parametrize("strata", [None, np.resize(["C", "O"], 3000)])
+def test_a_memory_limit_quantises_and_keeps_the_recall(strata, tmp_path):
+    rng = np.random.default_rng(0)
+    latents = (rng.normal(size=(3000, 8)) @ rng.normal(size=(8, 32))).astype(np.float32)
+    errors = rng.random((3000, 4))
+    full = LTAUEstimator(index="flat").fit(latents, errors, strata)
+    small = LTAUEstimator(memory_limit=3000 * 80, random_state=0).fit(latents, errors, strata)
+    assert set(np.atleast_1d(small.index_)) == {"ivf_sq8"}
+    _, true = full.kneighbors(latents[:500], strata=None if strata is None else strata[:500])
+    _, found = small.kneighbors(latents[:500], strata=None if strata is None else strata[:500])
+    assert np.mean([np.isin(f, t).mean() for f, t in zip(found, true, strict=True)]) > 0.98
+    small.save(tmp_path / "model")
+    mapped = LTAUEstimator.load(tmp_path / "model", mmap=True)
+    again = mapped.kneighbors(latents[:500], strata=None if strata is None else strata[:500])[1]
+    np.testing.assert_array_equal(again, found)
+
+
+def test_a_memory_limit_that_is_too_small_says_what_would_do():
+    latents = np.random.default_rng(0).normal(size=(500, 4))
+    with pytest.raises(ValueError, match=r"Expected a memory_limit of [\d,]+ bytes .* got 100\."):
+        LTAUEstimator(memory_limit=100).fit(latents, np.ones((500, 2)))

@@ -20,7 +20,7 @@ class ApproximateIndex(NeighborIndex):
     @classmethod
     @abstractmethod
     def build(cls, vectors: Vectors, random_state: int | None = None) -> Self:
-        """Build the index over `vectors`, without an effort to speak of."""
+        """Build the index over `vectors`, which it takes over and may put into another order."""
 
     @property
     @abstractmethod

@@ -21,6 +21,7 @@ __all__ = ["fastest_index"]
 
 # Building may take as long as an exact search of so many queries, a few at a time.
 _BUDGET_QUERIES = 2000
+_HOPELESS = 4  # times as slow as the best: tuning ends, though a single timing may be disturbed
 _TWICE_THE_CELLS = 4  # times the work of k-means, which compares more vectors with more cells
 _GRAPH_FROM = 20_000  # vectors: below, a partition is about as fast, and built at once
 _GRAPH_SHARE = 10  # one in so many vectors is tried before the graph of all is built,
@@ -35,7 +36,7 @@ def fastest_index(
     Parameters
     ----------
     vectors : ndarray of shape (n, n_features), float32, C-contiguous
-        The vectors to search.
+        The vectors to search, which the index takes over and may put into another order.
     k : int
         Number of neighbours.
     recall : float
@@ -121,9 +122,9 @@ def _partitions(
         start = perf_counter()
         index = IVFIndex.build(vectors, random_state, n_cells)
         took = perf_counter() - start
-        useful = index.tune(held_out, recall, worth=best_cost)
+        useful = index.tune(held_out, recall, worth=_HOPELESS * best_cost)
         trial = _measured(index, held_out, took, _maker(vectors, index), useful)
-        del index  # before the next one is built
+        index.partition.unsort(vectors)
         yield trial
         if trial.cost >= best_cost:
             return
@@ -133,11 +134,12 @@ def _partitions(
 
 
 def _maker(vectors: Vectors, index: IVFIndex) -> Callable[[], NeighborIndex]:
-    """Remember all of an index but its vectors."""
+    """Remember all of an index but its vectors, which the next one sorts in another way."""
     partition, effort, recall = index.partition, index.effort, index.recall
 
     def again() -> NeighborIndex:
-        made = IVFIndex(vectors[partition.rows], partition)
+        partition.sort(vectors)
+        made = IVFIndex(vectors, partition)
         made.effort, made.recall = effort, recall
         return made
 
@@ -172,4 +174,4 @@ def _graph(vectors: Vectors, held_out: HeldOut, recall: float, worth: float) -> 
     start = perf_counter()
     index = HNSWIndex.build(vectors)
     took = perf_counter() - start
-    return _measured(index, held_out, took, useful=index.tune(held_out, recall, worth))
+    return _measured(index, held_out, took, useful=index.tune(held_out, recall, _HOPELESS * worth))

@@ -51,12 +51,12 @@ class IVFIndex(ApproximateIndex):
     def build(
         cls, vectors: Vectors, random_state: int | None = None, n_cells: int | None = None
     ) -> Self:
-        """Partition `vectors`.
+        """Partition `vectors`, and sort them.
 
         Parameters
         ----------
         vectors : ndarray of shape (n, n_features), float32, C-contiguous
-            The vectors to search.
+            The vectors to search, which the index takes over: they are sorted in place.
         random_state : int or None, default=None
             Seed of the partition.
         n_cells : int, optional
@@ -69,7 +69,8 @@ class IVFIndex(ApproximateIndex):
         """
         cells = default_n_cells(len(vectors)) if n_cells is None else n_cells
         partition = Partition.build(vectors, cells, random_state)
-        return cls(vectors[partition.rows], partition)
+        partition.sort(vectors)
+        return cls(vectors, partition)
 
     def search(self, queries: Vectors, k: int) -> Neighbors:  # noqa: D102
         squared, places = self._faiss.search(queries, k)
@@ -80,11 +81,8 @@ class IVFIndex(ApproximateIndex):
         return self.vectors[self._places[rows]]
 
     @cached_property
-    def _places(self) -> NDArray[np.intp]:
-        """Where each vector lies among those by cells."""
-        places = np.empty(len(self), np.intp)
-        places[self.partition.rows] = np.arange(len(self))
-        return places
+    def _places(self) -> NDArray[np.int64]:
+        return self.partition.places()
 
     @property
     def effort(self) -> int:

@@ -235,6 +235,7 @@ class LatentIndex:
                 n_neighbors=n_neighbors,
                 recall=recall,
                 random_state=random_state,
+                overwrite=True,
             )
             parts.append(_Stratum(stratum.label, stratum.rows, stratum.scaler, index))
         labels = [stratum.label for stratum in strata]

@@ -17,6 +17,7 @@ __all__ = ["Partition", "default_n_cells", "max_n_cells"]
 _MIN_VECTORS_PER_CELL = 39  # what faiss asks of a training set
 _TRAINING_VECTORS_PER_CELL = 64
 _N_ITERATIONS = 10
+_COLUMNS = 8  # that are moved at once
 
 
 def max_n_cells(n: int) -> int:
@@ -80,6 +81,20 @@ class Partition:
         rows = np.argsort(cells, kind="stable")
         return cls(np.asarray(kmeans.centroids), rows, np.bincount(cells, minlength=n_cells))
 
+    def sort(self, vectors: Vectors) -> None:
+        """Put the partitioned vectors, in place, into the order of the cells."""
+        _take_in_place(vectors, self.rows)
+
+    def unsort(self, vectors: Vectors) -> None:
+        """Undo `sort`."""
+        _take_in_place(vectors, self.places())
+
+    def places(self) -> NDArray[np.int64]:
+        """Find where each vector lies among those sorted by cells."""
+        places = np.empty_like(self.rows)
+        places[self.rows] = np.arange(len(places))
+        return places
+
     @property
     def nbytes(self) -> int:
         """Memory of the partition."""
@@ -115,6 +130,13 @@ class Partition:
         ):
             raise ValueError("The arrays of a partition do not fit each other.")
         return cls(centroids, rows, sizes)
+
+
+def _take_in_place(vectors: Vectors, rows: NDArray[np.int64]) -> None:
+    """Reorder the rows of an array with the memory of a few of its columns."""
+    for start in range(0, vectors.shape[1], _COLUMNS):
+        columns = slice(start, start + _COLUMNS)
+        vectors[:, columns] = vectors[rows, columns]
 
 
 def _is_permutation(rows: NDArray[np.int64]) -> bool:

@@ -60,6 +60,18 @@ def test_the_chosen_index_finds_the_neighbours():
     assert (distances >= expected - 1e-4).all()
 
 
+@pytest.mark.parametrize("kind", ["auto", "ivf"])
+def test_vectors_are_sorted_in_place_only_if_they_may_be(kind):
+    vectors = clustered(3000)
+    given = vectors.copy()
+    kept = make_index(kind, vectors, random_state=0)
+    np.testing.assert_array_equal(vectors, given)
+    taken = make_index(kind, vectors, random_state=0, overwrite=True)
+    assert taken.vectors is vectors
+    for index in (kept, taken):
+        np.testing.assert_array_equal(index.vectors_of(np.arange(3000)), given)
+
+
 def test_cells_are_doubled():
     report = make_index("auto", clustered(20_000), random_state=0).report
     n_cells = [r["parameters"]["n_cells"] for r in report if r["kind"] == "ivf"]
