@@ -46,7 +46,12 @@ class TorchIndex(torch.nn.Module):
         labels = None if classes is None else torch.from_numpy(classes.astype(np.int64))
         self.register_buffer("classes", labels, persistent=False)
         self.strata = torch.nn.ModuleList(
-            _Stratum(stratum.label, stratum.rows, stratum.scaler, stratum.index.vectors)
+            _Stratum(
+                stratum.label,
+                stratum.rows,
+                stratum.scaler,
+                stratum.index.vectors_of(np.arange(len(stratum.rows))),
+            )
             for stratum in index._strata
         )
         self.n_features = index.n_features

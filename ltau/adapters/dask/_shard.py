@@ -90,7 +90,7 @@ class Shard:
     def queries(self) -> Queries:
         """Give its own samples, to search their neighbours."""
         parts = {
-            label: (rows - self.first, index.vectors)
+            label: (rows - self.first, index.vectors_of(np.arange(len(index))))
             for label, (rows, index) in self.strata.items()
         }
         return Queries(len(self), parts)

@@ -163,8 +163,7 @@ def _product(strata: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
     eye = np.eye(len(means[0]))
     scalings = [eye if matrix is None else matrix for matrix in matrices]
     samples = [
-        scaling @ stratum.index.vectors.T.astype(np.float64)
-        for scaling, stratum in zip(scalings, strata, strict=True)
+        scaling @ _vectors(stratum).T for scaling, stratum in zip(scalings, strata, strict=True)
     ]
     offsets = [
         mean @ block
@@ -175,8 +174,13 @@ def _product(strata: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _lengths(stratum: Any) -> np.ndarray:
-    lengths: np.ndarray = (stratum.index.vectors.astype(np.float64) ** 2).sum(axis=1)
+    lengths: np.ndarray = (_vectors(stratum) ** 2).sum(axis=1)
     return lengths
+
+
+def _vectors(stratum: Any) -> np.ndarray:
+    rows = np.arange(len(stratum.rows))
+    return np.asarray(stratum.index.vectors_of(rows), dtype=np.float64)
 
 
 def _strata_of_types(estimator: LTAUEstimator, type_names: Sequence[str]) -> np.ndarray:

@@ -54,8 +54,9 @@ def fit(frames, model, strata, held_out=None, **parameters):
         {"scaling": "none", "distance_scaling": 0.0},
         {"weights": "distance", "distance_scaling": 1.0, "n_prototypes": 16},
         {"held_out": True},
+        {"index": "ivf"},  # which has its vectors in an order of its own
     ],
-    ids=["defaults", "prototypes", "paper", "weights", "calibrated"],
+    ids=["defaults", "prototypes", "paper", "weights", "calibrated", "ivf"],
 )
 def test_it_is_that_of_the_estimator(run, frames, model, strata, parameters):
     known, others = frames[:12], frames[12:]
