@@ -128,7 +128,7 @@ def test_real_atoms(acac, client):
         da.from_array(errors, chunks=(1500, -1)),
         elements,
     )
-    whole = LTAUEstimator().fit(latents, errors, elements)
+    whole = LTAUEstimator(index="flat").fit(latents, errors, elements)
     assert_same_neighbors(sharded, whole, queries, strata)
     found = sharded.predict(da.from_array(queries, chunks=(100, -1)), strata)
     np.testing.assert_allclose(found, whole.predict(queries, strata), rtol=1e-5)
