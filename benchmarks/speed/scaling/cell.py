@@ -30,7 +30,8 @@ K = 10
 N_QUERIES = 1000
 _ROUNDS = 9
 _BUDGET_SECONDS = 1.0  # of an operation, after which it is not repeated
-_SMALL = 100_000  # samples: above, scikit-learn and the search of all their own neighbours stop
+_MOST_FOR_SKLEARN = 100_000  # samples, above which it would take minutes
+_MOST_FOR_OWN = 1_000_000  # samples, above which to search the neighbours of all would
 
 Times = dict[str, list[float]]
 
@@ -63,8 +64,8 @@ def measure(n: int, width: int) -> dict[str, Any]:
         clock.run("save", lambda: estimator.save(path))
         clock.run("load", lambda: LTAUEstimator.load(path))
     exact = clock.run("fit, exact index", lambda: fit(train, "flat"))
-    clock.turns(searches(estimator, exact, test.latents, train if n <= _SMALL else None))
-    if n <= _SMALL:
+    clock.turns(searches(estimator, exact, test.latents, n <= _MOST_FOR_SKLEARN))
+    if n <= _MOST_FOR_OWN:
         clock.once("own distances", lambda: estimator.ood_score(test.latents))
     return {
         "n": n,
@@ -94,7 +95,7 @@ def searches(
     estimator: LTAUEstimator,
     exact: LTAUEstimator,
     queries: NDArray[np.float32],
-    train: Samples | None,
+    with_sklearn: bool,
 ) -> dict[str, Callable[[], Any]]:
     """Collect what is asked of the same queries, in turn."""
     vectors = exact._index._strata[0].index.vectors
@@ -105,7 +106,7 @@ def searches(
         "bare search": lambda: bare_search(estimator, scaled),
         "exact search": lambda: faiss.knn(scaled, vectors, K),
     }
-    if train is not None:
+    if with_sklearn:
         for name in ("brute", "kd_tree"):
             others = NearestNeighbors(n_neighbors=K, algorithm=name).fit(vectors)
             calls[f"scikit-learn {name}"] = lambda others=others: others.kneighbors(scaled)
