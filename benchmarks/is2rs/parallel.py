@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
 if TYPE_CHECKING:
@@ -87,13 +88,13 @@ def _by_cluster(
     task: Task, names: Sequence[str], folder: Path, client: Client, bar: tqdm[object]
 ) -> None:
     """Do the task for all; Dask itself tries again what was running where a worker died."""
-    from distributed import as_completed
+    from distributed import as_completed as completed
 
     waiting = _waiting(names, folder)
     bar.update(len(names) - len(waiting))
     futures = client.map(partial(_guarded, task, folder), waiting, pure=False)
     of = dict(zip(futures, waiting, strict=True))
-    for future in as_completed(futures):
+    for future in completed(futures):
         if future.status == "error":
             _note(of[future], folder, _DEATH)
         bar.update()
@@ -102,10 +103,11 @@ def _by_cluster(
 
 def _run(task: Task, names: Sequence[str], folder: Path, n_jobs: int, bar: tqdm[object]) -> None:
     """Do the task for all; raises BrokenProcessPool if a process dies."""
-    jobs = (delayed(_guarded)(task, folder, name) for name in names)
-    # Always in other processes, also one: this one must not die.
-    for _ in Parallel(max(2, n_jobs), return_as="generator_unordered", pre_dispatch=n_jobs)(jobs):
-        bar.update()
+    with ProcessPoolExecutor(n_jobs, get_context("spawn")) as pool:  # torch survives no fork
+        futures = [pool.submit(_guarded, task, folder, name) for name in names]
+        for future in as_completed(futures):
+            future.result()
+            bar.update()
 
 
 def _guarded(task: Task, folder: Path, name: str) -> None:

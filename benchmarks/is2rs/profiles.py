@@ -52,8 +52,8 @@ QUICK = Profile(
     n_frames=4,
     n_members=2,
     tolerance=0.2,
-    n_resamples=100,
-    emt=EMTSet(n_train=16, n_each=3),
+    n_resamples=50,
+    emt=EMTSet(n_train=14, n_each=2),
 )
 OC20 = Profile(
     # Of the few systems that a sample may have, some hold elements that no other one has.

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
 import ltau
@@ -146,16 +146,10 @@ class Benchmark:
             return
         members = range(self.profile.n_members)
         tasks = [(fold, member) for member in members for fold in self.folds]
-        # Each training is a process of its own.
-        for _ in tqdm(
-            Parallel(self.n_jobs, return_as="generator", prefer="threads")(
-                delayed(self._train)(*task) for task in tasks
-            ),
-            total=len(tasks),
-            desc="train",
-            unit="model",
-        ):
-            pass
+        with ThreadPoolExecutor(self.n_jobs) as pool:  # each training is a process of its own
+            trained = pool.map(lambda task: self._train(*task), tasks)
+            for _ in tqdm(trained, total=len(tasks), desc="train", unit="model"):
+                pass
 
     def fit(self) -> None:
         """Fit the estimators of the first model of every fold."""

@@ -72,7 +72,7 @@ def test_interrupted_it_redoes_only_what_is_missing(copy):
 
 
 def test_a_system_that_cannot_be_read_is_lost_and_the_report_says_so(copy):
-    sid = "val_id-0002"
+    sid = "val_id-0001"
     for path in (copy / "model").rglob(f"{sid}*"):
         path.unlink()
     data = next((copy / "data").rglob(f"{sid}.extxyz.xz"))
