@@ -21,7 +21,7 @@ class DaskEstimator(LazyPredictions):
 
     The estimator is sent to every worker once, as it is now: what is done to it later,
     such as a calibration, is not seen. Where a worker is lost, its blocks are computed
-    by others.
+    by others; where all are lost, make another `DaskEstimator`.
 
     Parameters
     ----------

@@ -8,7 +8,7 @@ import dask.array as da
 import numpy as np
 from dask import delayed
 from dask.delayed import Delayed
-from distributed import Client, default_client
+from distributed import Client, Future, default_client
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -106,7 +106,7 @@ class ShardedEstimator(LazyPredictions):
     ) -> None:
         self.estimator = LTAUEstimator() if estimator is None else estimator
         self.client = default_client() if client is None else client
-        self._shards: list[Delayed] = []
+        self._shards: list[Future] = []
 
     def fit(
         self,
@@ -150,10 +150,10 @@ class ShardedEstimator(LazyPredictions):
             "recall": settings.recall,
             "random_state": settings.random_state,
         }
-        shared = self.client.persist(delayed(scalers))
+        shared = self.client.compute(delayed(scalers))
         firsts = np.cumsum((0, *X.chunks[0][:-1])).tolist()
         parts = zip(firsts, blocks, errors.to_delayed().ravel(), strict=True)
-        shards = self.client.persist(
+        shards = self.client.compute(
             [
                 delayed(tasks.build)(first, *block, errors_of_block, shared, bins, options)
                 for first, block, errors_of_block in parts
@@ -163,7 +163,7 @@ class ShardedEstimator(LazyPredictions):
         self.n_samples_fit_ = len(X)
         self._settings, self._bins, self._labels = settings, bins, list(scalers)
         self._n_features, self._scalers, self._shards = X.shape[1], shared, shards
-        self._own_distances: list[Delayed] | None = None
+        self._own_distances: list[Future] | None = None
         if settings.distance_scaling:
             self._training_distances()
         return self
@@ -222,7 +222,7 @@ class ShardedEstimator(LazyPredictions):
         found = [delayed(tasks.search)(shard, queries, k) for shard in self._shards]
         return delayed(tasks.complete)(_merged(found, k), k)
 
-    def _training_distances(self) -> list[Delayed]:
+    def _training_distances(self) -> list[Future]:
         """Mean distance of each shard's samples to their own neighbours, searched once."""
         if self._own_distances is None:
             k = self._n_neighbors
@@ -231,7 +231,7 @@ class ShardedEstimator(LazyPredictions):
                 queries = delayed(tasks.own_queries)(shard)
                 found = [delayed(tasks.search)(s, queries, k, own=s is shard) for s in self._shards]
                 own.append(delayed(tasks.mean_distances)(_merged(found, k)))
-            self._own_distances = self.client.persist(own)
+            self._own_distances = self.client.compute(own)
         return self._own_distances
 
 

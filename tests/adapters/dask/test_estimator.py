@@ -1,5 +1,7 @@
 """Predictions on Dask arrays, against those of the estimator itself."""
 
+import gc
+
 import dask
 import dask.array as da
 import numpy as np
@@ -169,6 +171,16 @@ def test_more_than_a_row_of_levels_is_refused(predictor, samples, in_blocks):
 def test_an_estimator_that_is_not_fitted_is_refused(client):
     with pytest.raises(NotFittedError):
         DaskEstimator(LTAUEstimator(), client)
+
+
+def test_predictions_outlive_the_estimator(samples, in_blocks, client):
+    latents, errors, _, queries, _ = samples
+    whole = LTAUEstimator().fit(latents, errors)
+    predictor = DaskEstimator(whole, client)
+    lazy = predictor.predict(in_blocks(queries))
+    del predictor
+    gc.collect()
+    np.testing.assert_allclose(lazy.compute(), whole.predict(queries), rtol=1e-5)
 
 
 def test_a_worker_killed_in_the_middle(own_client, fitted, samples, in_blocks, loaded_slowly, kill):

@@ -1,5 +1,7 @@
 """A training set on several workers, against one process that has all of it."""
 
+import gc
+
 import dask
 import dask.array as da
 import numpy as np
@@ -220,6 +222,17 @@ def test_it_is_fitted_before_it_predicts(client, samples, in_blocks):
 
 def test_settings_are_not_fitted(pair):
     assert not hasattr(pair[0].estimator, "_index")
+
+
+def test_predictions_outlive_the_estimator(samples, in_blocks, client):
+    latents, errors, _, queries, _ = samples
+    whole = LTAUEstimator().fit(latents, errors)
+    predictor = ShardedEstimator(client=client)
+    predictor.fit(in_blocks(latents, 150), in_blocks(errors, 150))
+    lazy = predictor.predict(in_blocks(queries))
+    del predictor
+    gc.collect()
+    np.testing.assert_allclose(lazy.compute(), whole.predict(queries), rtol=1e-5)
 
 
 def test_a_worker_killed_in_the_middle(own_client, samples, in_blocks, loaded_slowly, kill):
