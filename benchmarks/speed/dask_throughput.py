@@ -25,7 +25,7 @@ from ltau.error_range import ErrorRange
 from ltau.neighbors.scaling import LatentScaler, scatter
 
 N_SAMPLES, N_FEATURES, N_EPOCHS, K = 100_000, 64, 100, 10
-N_QUERIES, BLOCK = 40_000, 2_000
+N_QUERIES, BLOCK = 100_000, 5_000
 ROUNDS = 7
 
 

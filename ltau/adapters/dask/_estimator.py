@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import dask
 import dask.array as da
 import numpy as np
 from distributed import Client, default_client
@@ -19,9 +20,9 @@ __all__ = ["DaskEstimator"]
 class DaskEstimator(LazyPredictions):
     """Predict on Dask arrays with a fitted estimator, block by block.
 
-    The estimator is sent to every worker once, as it is now: what is done to it later,
-    such as a calibration, is not seen. Where a worker is lost, its blocks are computed
-    by others; where all are lost, make another `DaskEstimator`.
+    The estimator is sent to the cluster once, as it is now: what is done to it later, such
+    as a calibration, is not seen. The scheduler keeps it, and each worker gets a copy.
+    Where workers are lost, their blocks are computed by others.
 
     Parameters
     ----------
@@ -82,7 +83,9 @@ class DaskEstimator(LazyPredictions):
         # What is computed once and kept, computed before there are copies.
         estimator._training_distances()
         _ = estimator._densities.means
-        self._copies = self.client.scatter(estimator, broadcast=True, hash=False)
+        # A task, because what is scattered is lost with the last worker that has it.
+        with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1PB"}):
+            self._remote = self.client.submit(_itself, estimator, pure=False)
 
     @property
     def bin_edges_(self) -> NDArray[np.float64]:
@@ -147,13 +150,17 @@ class DaskEstimator(LazyPredictions):
             output_sizes=widths,
             output_dtypes=dtypes if len(outputs) > 1 else dtypes[0],
             vectorize=False,
-            estimator=self._copies,
+            estimator=self._remote,
             method=method,
             names=list(rows),
             settings=settings,
             outputs=outputs,
         )
         return tuple(predicted) if len(outputs) > 1 else (predicted,)
+
+
+def _itself(estimator: LTAUEstimator) -> LTAUEstimator:
+    return estimator
 
 
 def _predict_block(

@@ -1,6 +1,7 @@
 """A cluster of two processes, and data in blocks."""
 
 import os
+import signal
 import time
 
 import numpy as np
@@ -19,7 +20,7 @@ def start():
     )
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def client():
     with start() as cluster, Client(cluster) as client:
         yield client
@@ -32,7 +33,7 @@ def own_client():
         yield client
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="session")
 def samples():
     """Latents, errors with gaps and strata of 600 training samples, and 150 queries."""
     rng = np.random.default_rng(0)
@@ -54,11 +55,10 @@ def slowly(array, seconds):
     return array.map_blocks(load, dtype=array.dtype, meta=array._meta)
 
 
-def kill_a_worker(client):
-    """Kill one worker process, as a machine that goes away would."""
-    pid = next(iter(client.run(os.getpid).values()))
-    os.kill(pid, 9)
-    return pid
+def kill_workers(client, n):
+    """Kill so many worker processes, as machines that go away would."""
+    for pid in list(client.run(os.getpid).values())[:n]:
+        os.kill(pid, signal.SIGKILL)
 
 
 def blocks(array, rows=40):
@@ -78,4 +78,4 @@ def loaded_slowly():
 
 @pytest.fixture(scope="session")
 def kill():
-    return kill_a_worker
+    return kill_workers

@@ -1,6 +1,7 @@
 """Predictions on Dask arrays, against those of the estimator itself."""
 
 import gc
+import pickle
 
 import dask
 import dask.array as da
@@ -98,10 +99,21 @@ def test_nothing_is_computed_before_it_is_asked_for(predictor):
     assert predictor.predict(never).shape == (10,)
 
 
-def test_the_estimator_is_sent_once_and_not_with_every_task(predictor, client, samples, in_blocks):
-    assert client.who_has(predictor._copies)[predictor._copies.key]  # Dask moves it at will
-    graph = predictor.predict(in_blocks(samples[3])).__dask_graph__()
-    assert not any(isinstance(part, LTAUEstimator) for part in dict(graph).values())
+def test_the_estimator_is_not_sent_with_every_task(predictor, samples, in_blocks):
+    few = pickle.dumps(dict(predictor.predict(in_blocks(samples[3], 75)).__dask_graph__()))
+    many = pickle.dumps(dict(predictor.predict(in_blocks(samples[3], 5)).__dask_graph__()))
+    assert len(many) - len(few) < len(pickle.dumps(predictor.estimator)) / 2
+
+
+def test_a_large_estimator_is_sent_without_a_warning(client):
+    rng = np.random.default_rng(0)
+    latents = rng.normal(size=(40_000, 64)).astype(np.float32)  # 10 MB, at which Dask would warn
+    estimator = LTAUEstimator(distance_scaling=0.0, index="flat")
+    estimator.fit(latents, rng.random((40_000, 1)))
+    estimator._own_distances = estimator.n_neighbors, np.ones(40_000)  # their search takes long
+    queries = latents[:100]
+    found = DaskEstimator(estimator, client).predict(da.from_array(queries, chunks=(50, 64)))
+    np.testing.assert_allclose(found.compute(), estimator.predict(queries), rtol=1e-6)
 
 
 def test_blocks_without_samples(predictor, fitted, samples):
@@ -183,14 +195,17 @@ def test_predictions_outlive_the_estimator(samples, in_blocks, client):
     np.testing.assert_allclose(lazy.compute(), whole.predict(queries), rtol=1e-5)
 
 
-def test_a_worker_killed_in_the_middle(own_client, fitted, samples, in_blocks, loaded_slowly, kill):
+def test_workers_killed_in_the_middle(own_client, fitted, samples, in_blocks, loaded_slowly, kill):
+    """One of them, and then all: what they had, the estimator with it, is sent anew."""
     queries = samples[3]
     predictor = DaskEstimator(fitted, own_client)
-    slow = loaded_slowly(in_blocks(queries, rows=10), 0.3)
-    summary = own_client.persist(predictor.predict_summary(slow))
-    pieces = [future for array in summary for future in own_client.futures_of(array)]
+    slow = loaded_slowly(in_blocks(queries, rows=10), 0.15)
+    lazy = own_client.persist(predictor.predict(slow))
+    pieces = own_client.futures_of(lazy)
     next(as_completed(pieces, loop=own_client.loop))
-    kill(own_client)
+    kill(own_client, 1)
     assert not all(future.done() for future in pieces)  # it was in the middle
-    for found, expected in zip(summary, fitted.predict_summary(queries), strict=True):
-        np.testing.assert_allclose(found.compute(scheduler=own_client), expected, rtol=1e-6)
+    expected = fitted.predict(queries)
+    np.testing.assert_allclose(lazy.compute(scheduler=own_client), expected, rtol=1e-6)
+    kill(own_client, 2)
+    np.testing.assert_allclose(lazy.compute(scheduler=own_client), expected, rtol=1e-6)

@@ -3,6 +3,7 @@
 import dask.array as da
 import numpy as np
 import pytest
+from distributed import default_client
 
 from ltau import LTAUEstimator
 from ltau.adapters.dask import DaskEstimator, ShardedEstimator, fit
@@ -55,7 +56,7 @@ def test_dask_arrays_are_fitted_as_those_in_memory(samples, client, in_blocks):
 
 
 def test_the_current_client_is_used(samples, log, client):
-    client.as_current()
+    assert default_client() is client
     latents = samples[0]
     assert DaskEstimator(fit(LTAUEstimator(), latents, log)).client is client
 
