@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from time import perf_counter
 from typing import Self
 
 from ltau.neighbors.base import NeighborIndex, Vectors
@@ -57,10 +56,7 @@ class ApproximateIndex(NeighborIndex):
         """
         too_low, effort = 0, 1
         while not self._reaches(effort, held_out, recall):
-            start = perf_counter()
-            self.search(held_out.queries, held_out.k)
-            seconds = (perf_counter() - start) / len(held_out.queries)
-            if effort >= self.max_effort or seconds > worth:
+            if effort >= self.max_effort or held_out.takes_longer(self, worth):
                 return False
             too_low, effort = effort, min(2 * effort, self.max_effort)
         while effort - too_low > max(1, effort // _FINENESS):

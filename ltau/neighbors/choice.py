@@ -20,12 +20,12 @@ from ltau.neighbors.partition import max_n_cells
 __all__ = ["fastest_index"]
 
 # Building may take as long as an exact search of so many queries, a few at a time.
-_BUDGET_QUERIES = 2000
-_HOPELESS = 4  # times as slow as the best: tuning ends, though a single timing may be disturbed
+_BUDGET_QUERIES = 20_000
+_HOPELESS = 2  # times as slow as the best: tuning ends
 _TWICE_THE_CELLS = 4  # times the work of k-means, which compares more vectors with more cells
 _GRAPH_FROM = 20_000  # vectors: below, a partition is about as fast, and built at once
-_GRAPH_SHARE = 10  # one in so many vectors is tried before the graph of all is built,
-_GRAPH_MOST = 20_000  # and at most so many
+_GRAPH_SHARE = 10  # one in so many vectors is tried before all are, and one in so many of those
+_GRAPH_MOST = 20_000  # vectors that are tried
 
 
 def fastest_index(
@@ -154,19 +154,25 @@ def _graphs(
     best_cost: float,
     seconds: float,
 ) -> Iterator[_Trial]:
-    """Try a graph of some vectors, and of all where that may pay.
+    """Try graphs of two parts of the vectors, and of all where that may pay.
 
-    A graph of more vectors is not faster to search, and takes n log(n) to build.
+    A graph of more vectors takes more effort, most where they lie in clusters, between
+    which few links lead; as much more for each tenfold as from the first part to the
+    second. To build it takes n log(n).
     """
     n = len(vectors)
-    n_part = min(n // _GRAPH_SHARE, _GRAPH_MOST)
-    rng = np.random.default_rng(random_state)
-    part = vectors[np.sort(rng.choice(n, n_part, replace=False))]
-    of_part = HeldOut.draw(part, held_out.k, random_state)
-    trial = _graph(part, of_part, recall, best_cost)
-    yield trial
-    expected = trial.record["build_seconds"] * n * log(n) / (n_part * log(n_part))
-    if trial.cost < best_cost and expected <= seconds:
+    n_part, efforts = min(n // _GRAPH_SHARE, _GRAPH_MOST), []
+    rows = np.random.default_rng(random_state).permutation(n)[:n_part]
+    for size in (n_part // _GRAPH_SHARE, n_part):
+        part = vectors[np.sort(rows[:size])]
+        trial = _graph(part, HeldOut.draw(part, held_out.k, random_state), recall, best_cost)
+        yield trial
+        if trial.cost >= best_cost:
+            return
+        efforts.append(trial.record["parameters"]["effort"])
+    growth = max(1.0, efforts[1] / efforts[0]) ** log(n / n_part, _GRAPH_SHARE)
+    build_seconds = trial.record["build_seconds"] * n * log(n) / (n_part * log(n_part))
+    if trial.cost * growth < best_cost and build_seconds <= seconds:
         yield _graph(vectors, held_out, recall, best_cost)
 
 

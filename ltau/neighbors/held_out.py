@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from time import perf_counter
 from typing import Self
 
@@ -95,11 +96,21 @@ class HeldOut:
             self._fastest(index, [self.queries]) / len(self.queries),
         )
 
+    def takes_longer(self, index: NeighborIndex, seconds: float) -> bool:
+        """Tell whether a query, of many at once, takes longer each time that it is tried."""
+        if seconds == inf:
+            return False
+        per_query = (self._pass(index, [self.queries]) / len(self.queries) for _ in range(3))
+        return all(taken > seconds for taken in per_query)
+
     def _fastest(self, index: NeighborIndex, batches: list[Vectors]) -> float:
         passes: list[float] = []
         while len(passes) < _N_PASSES and sum(passes) < _LONG_ENOUGH:
-            start = perf_counter()
-            for batch in batches:
-                index.search(batch, self.k)
-            passes.append(perf_counter() - start)
+            passes.append(self._pass(index, batches))
         return min(passes)
+
+    def _pass(self, index: NeighborIndex, batches: list[Vectors]) -> float:
+        start = perf_counter()
+        for batch in batches:
+            index.search(batch, self.k)
+        return perf_counter() - start
