@@ -21,7 +21,7 @@ from ltau.histogram import ErrorHistogram
 from ltau.log import ErrorLog
 from ltau.neighbors import LatentIndex
 from ltau.neighbors.factory import INDEX_CLASSES
-from ltau.neighbors.latents import ScaledStratum, scale_strata
+from ltau.neighbors.strata import ScaledStratum, scale_strata
 from ltau.neighbors.threads import n_threads
 from ltau.prototype_number import choose_number
 from ltau.prototypes import condense, measure_members

@@ -19,7 +19,7 @@ from ltau.clusters import centres, cluster, share
 from ltau.domain import local_ratio
 from ltau.neighbors import LatentIndex, Neighbors
 from ltau.neighbors.base import Vectors
-from ltau.neighbors.latents import ScaledStratum, check_size
+from ltau.neighbors.strata import ScaledStratum, check_size
 
 __all__ = ["Members", "condense", "measure_members"]
 

@@ -46,6 +46,7 @@ NOT_PUBLIC = {
     "ltau.neighbors.quantized": "backends: make_index makes them",
     "ltau.neighbors.scaling": "what LatentIndex holds",
     "ltau.neighbors.storage": "what a limit of memory allows",
+    "ltau.neighbors.strata": "what LatentIndex is built of",
     "ltau.neighbors.threads": "what an estimator uses",
     "ltau.neighbors.views": "how faiss is shown arrays",
     "ltau.prediction": "its class is public in ltau, its methods in LTAUEstimator",

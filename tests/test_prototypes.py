@@ -11,7 +11,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from ltau import LTAUEstimator
 from ltau.log import ErrorLog
 from ltau.metrics import auroc, spearman
-from ltau.neighbors.latents import scale_strata
+from ltau.neighbors.strata import scale_strata
 from ltau.prototypes import condense
 
 STRATA = np.repeat(["C", "H", "O"], [150, 110, 40])

@@ -107,8 +107,8 @@ def main():
     print(f"{options.rows:,} x {options.width}, {options.dimensions} dimensions a cluster")
     built = sum(record["build_seconds"] for record in estimator.index_report_)
     print(
-        f"fit {seconds:.1f} s, {processor:.1f} s of the processors; indices built in {built:.1f} s: "
-        f"{estimator.index_}, recall {estimator.recall_:.4f}"
+        f"fit {seconds:.1f} s, {processor:.1f} s of the processors; indices built in {built:.1f} "
+        f"s: {estimator.index_}, recall {estimator.recall_:.4f}"
     )
     print(
         f"peak {peak() / 1e6:,.0f} MB, {peak() / data:.2f} times latents and counts; before fit "

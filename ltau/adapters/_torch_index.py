@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from ltau.adapters._torch_search import BLOCK_VALUES, ExactSearch
 from ltau.neighbors import LatentIndex
 from ltau.neighbors.base import Vectors
-from ltau.neighbors.latents import check_size
 from ltau.neighbors.scaling import LatentScaler
+from ltau.neighbors.strata import check_size
 
 __all__ = ["TorchIndex"]
 
