@@ -84,8 +84,8 @@ class Shard:
 
     def __sizeof__(self) -> int:
         """Bytes it holds: by this Dask weighs whether to move it."""
-        vectors = sum(2 * index.vectors.nbytes for _, index in self.strata.values())
-        return self.cumulative.nbytes + vectors
+        indices = sum(index.nbytes for _, index in self.strata.values())
+        return self.cumulative.nbytes + indices
 
     def queries(self) -> Queries:
         """Give its own samples, to search their neighbours."""
