@@ -21,6 +21,7 @@ __all__ = ["PQIndex", "SQ8Index", "pq_code_size"]
 
 _N_TRAINING = 1 << 16  # vectors from which the quantiser learns
 _CHUNK_ROWS = 1 << 16
+_BLOCK_VALUES = 1 << 22  # of candidates' vectors that are read at once
 _MAX_CANDIDATES = 128  # for each neighbour
 _PQ_BITS = 4
 
@@ -120,7 +121,18 @@ class QuantizedIndex(ApproximateIndex):
         return cls(vectors, partition, codebook, codes)
 
     def search(self, queries: Vectors, k: int) -> Neighbors:
-        _, places = self._faiss.search(queries, min(self.n_candidates * k, len(self)))
+        n_candidates = min(self.n_candidates * k, len(self))
+        size = max(1, _BLOCK_VALUES // (n_candidates * queries.shape[1]))
+        blocks = [
+            self._search_block(queries[start : start + size], k, n_candidates)
+            for start in range(0, len(queries), size)
+        ]
+        distances, indices = zip(*blocks, strict=True)
+        return np.concatenate(distances), np.concatenate(indices)
+
+    def _search_block(self, queries: Vectors, k: int, n_candidates: int) -> Neighbors:
+        """Search so many queries that all their candidates' vectors fit in memory."""
+        _, places = self._faiss.search(queries, n_candidates)
         candidates = np.where(places < 0, -1, self.partition.rows[places])
         distances, indices = measure(self.vectors, queries, candidates, k)
         short = (indices < 0).any(axis=1)

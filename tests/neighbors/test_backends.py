@@ -163,6 +163,15 @@ def test_indices_hold_no_second_copy_of_the_vectors():
         np.testing.assert_array_equal(index.search(vectors[:5] + (kind == "ivf"), 3)[1], before)
 
 
+def test_quantised_search_does_not_depend_on_its_blocks(monkeypatch):
+    vectors, queries = np.split(clustered(2100), [2000])
+    index = make_index("ivf_sq8", vectors, random_state=0)
+    whole = index.search(queries, 10)
+    monkeypatch.setattr("ltau.neighbors.quantized._BLOCK_VALUES", 3000)
+    for one, other in zip(index.search(queries, 10), whole, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_quantised_candidates_are_measured_in_full():
     vectors, queries = np.split(clustered(2200), [2000])
     index = make_index("ivf_pq", vectors, random_state=0)
