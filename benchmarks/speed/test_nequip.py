@@ -37,6 +37,7 @@ pytestmark = [
 
 DATA = Path(os.environ.get("LTAU_DATA", Path(__file__).parents[3] / "shared" / "data"))
 N_ROUNDS = 20  # each over 50 structures
+N_WARM = 5  # structures before each round
 N_MEMBERS = 10  # of an ensemble
 
 CONFIG = """
@@ -118,15 +119,20 @@ def case(tmp_path_factory):
 
 
 def paired(plain, uncertain, items):
-    """Time both on each item, in turn; give the quartiles of the ratio, and the times in ms."""
+    """Time both on each item; give the quartiles of the ratio, and the time before in ms.
+
+    In turn, but each over all items at once: in dynamics nothing else runs between two
+    steps, and code that does takes the other's place in the processor's caches.
+    """
     times = {plain: [], uncertain: []}
     for number in range(N_ROUNDS):  # which comes first alternates: machines drift
-        for item in items:
-            for how in (plain, uncertain) if number % 2 else (uncertain, plain):
+        for how in (plain, uncertain) if number % 2 else (uncertain, plain):
+            for item in items[:N_WARM] + items:
                 start = time.perf_counter()
                 how(item)
                 times[how].append(time.perf_counter() - start)
-    before, after = (np.array(times[how][len(items) :]) for how in (plain, uncertain))
+    rounds = (np.reshape(times[how], (N_ROUNDS, -1))[1:, N_WARM:] for how in (plain, uncertain))
+    before, after = rounds
     return np.quantile(after / before, [0.25, 0.5, 0.75]), 1e3 * np.median(before)
 
 
@@ -142,14 +148,12 @@ def test_recording(case):
 
 
 @pytest.mark.parametrize("elements", [True, False], ids=["by element", "all elements"])
-@pytest.mark.parametrize("index", ["flat", "ivf"])
+@pytest.mark.parametrize("index", ["auto", "flat"])
 def test_one_pass(case, index, elements):
     """Energy and forces of 15 atoms with their uncertainty, and the same without."""
     path, _, features, numbers, test, _ = case
     errors = np.load(DATA / "acac_nequip" / "train.npz")["errors"]  # (6750, 150)
-    estimator = LTAUEstimator(
-        burn_in=0.0, scaling="none", distance_scaling=0.0, index=index, n_jobs=1, random_state=0
-    )
+    estimator = LTAUEstimator(index=index, n_jobs=1, random_state=0)
     estimator.fit(features, errors, numbers if elements else None)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -188,12 +192,12 @@ def test_one_pass(case, index, elements):
 
 
 @pytest.mark.parametrize("elements", [True, False], ids=["by element", "all elements"])
-@pytest.mark.parametrize("n_prototypes", [100, 200])
-def test_compiled_together(case, n_prototypes, elements, tmp_path):
-    """A model compiled with the uncertainty of prototypes, the same without, and ten of these."""
+@pytest.mark.parametrize(("k", "n_prototypes"), [(3, 100), (3, 200), (5, None), (10, None)])
+def test_compiled_together(case, k, n_prototypes, elements, tmp_path):
+    """A model compiled with its uncertainty, the same without, and ten of these."""
     path, checkpoint, features, numbers, test, _ = case
     errors = np.load(DATA / "acac_nequip" / "train.npz")["errors"]  # (6750, 150)
-    estimator = LTAUEstimator(3, n_prototypes=n_prototypes, random_state=0)
+    estimator = LTAUEstimator(k, n_prototypes=n_prototypes, random_state=0)
     estimator.fit(features, errors, numbers if elements else None)
     together, here = tmp_path / "model.nequip.pt2", Path.cwd()
     os.chdir(checkpoint.parent)  # where the checkpoint's configuration has the training data
@@ -229,7 +233,7 @@ def test_compiled_together(case, n_prototypes, elements, tmp_path):
 
         with torch_default_dtype(torch.float64):
             items = [(atoms, calculators["plain"].atoms_to_data(atoms)) for atoms in test]
-        of = f"{n_prototypes} prototypes{' by element' * elements}, compiled"
+        of = f"k = {k}, n_prototypes = {n_prototypes}{' by element' * elements}, compiled"
         (low, middle, high), before = paired(forward, forward_with_uncertainty, items)
         print(
             f"\nthe model's pass with uncertainty, {of}: {middle:.3f} [{low:.3f}, {high:.3f}] "

@@ -118,16 +118,19 @@ class Reporter:
         for name in results.keys() & set(in_info):
             atoms.info[name] = copy(results[name])
 
-    def _named(self, expected: Floats, upper: Floats, ood_score: Floats) -> Results:
-        """Give what is known of each atom the names of results, in eV/Å, and sum it up."""
-        factor = 1.0 if self.unit_factor is None else self.unit_factor
-        expected = factor * expected
+    def _named(
+        self, expected: Floats, upper: Floats, ood_score: Floats, largest: float, mean: float
+    ) -> Results:
+        """Give the names of results to what is known of the atoms and of all, in eV/Å."""
+        if self.unit_factor is not None:
+            expected, upper = self.unit_factor * expected, self.unit_factor * upper
+            largest, mean = self.unit_factor * largest, self.unit_factor * mean
         return {
             "forces_uncertainty": expected,
-            "forces_uncertainty_upper": factor * upper,
+            "forces_uncertainty_upper": upper,
             "ood_score": ood_score,
-            "forces_uncertainty_max": float(expected.max()),
-            "forces_uncertainty_mean": float(expected.sum() / len(expected)),
+            "forces_uncertainty_max": largest,
+            "forces_uncertainty_mean": mean,
         }
 
 
@@ -289,7 +292,9 @@ class Uncertainty(Reporter):
             queries, strata, return_ood_score=True
         )
         upper = self.estimator._error_bars(distribution, self.level)
-        results = self._named(distribution.mean(), upper, ood_score)
+        errors = distribution.mean()
+        largest, mean = float(errors.max()), float(errors.sum() / len(errors))
+        results = self._named(errors, upper, ood_score, largest, mean)
         if self.tolerance is not None:
             factor = 1.0 if self.unit_factor is None else self.unit_factor
             within = distribution.cdf(self.tolerance / factor)

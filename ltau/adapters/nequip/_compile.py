@@ -30,6 +30,7 @@ from ltau.adapters.nequip._models import (
     COMPILED_INPUTS,
     COMPILED_OUTPUTS,
     LEVEL,
+    SUMMARY,
     UNCERTAINTY,
     load_model,
 )
@@ -72,7 +73,7 @@ def compile_model(
         replaced once the new one is complete.
     estimator : LTAUEstimator, optional
         Fitted on the model's latents and errors of forces, in the model's units, with
-        prototypes or on no more than 5,000 atoms. Its strata, if any, are atomic numbers.
+        prototypes or on no more than 100,000 atoms. Its strata, if any, are atomic numbers.
     level : float, default=0.9
         Probability, from 0 to 1, that the error stays within the error bar that is
         compiled.
@@ -123,7 +124,7 @@ def compile_model(
             names = metadata[TYPE_NAMES_KEY].split(" ")
             _check_model(source, estimator, names)
             module = ModelWithUncertainty(module, estimator, level, names).to(device).eval()
-            outputs = [*COMPILED_OUTPUTS, UNCERTAINTY]
+            outputs = [*COMPILED_OUTPUTS, UNCERTAINTY, SUMMARY]
             metadata[LEVEL] = str(float(level))
         metadata[NEQUIP_AOTI_OUTPUTS_KEY] = serialize_aoti_keys(outputs)
         compiled = Path(folder) / target.name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ltau.adapters.ase._results import Reporter, Results
 from ltau.adapters.nequip._latents import latents_of
-from ltau.adapters.nequip._models import UNCERTAINTY
+from ltau.adapters.nequip._models import SUMMARY, UNCERTAINTY
 from ltau.adapters.nequip._structures import Fields
 
 __all__ = ["CompiledUncertainty"]
@@ -15,7 +15,7 @@ class CompiledUncertainty(Reporter):
 
     def read(self, out: Fields) -> Results:
         """Give the results, under the names in `properties`, of a model's output."""
-        results = self._named(*out[UNCERTAINTY].cpu().numpy().T)
+        results = self._named(*out[UNCERTAINTY].cpu().numpy(), *out[SUMMARY].tolist())
         if self.keep_latents:
             results["latents"] = latents_of(out)
         return results

@@ -28,6 +28,7 @@ __all__ = [
     "COMPILED_OUTPUTS",
     "LATENTS",
     "LEVEL",
+    "SUMMARY",
     "UNCERTAINTY",
     "NequIPModel",
     "as_model",
@@ -53,8 +54,9 @@ COMPILED_OUTPUTS = [
     LATENTS,
 ]
 
-# Besides, if it was compiled with an estimator: expected error, error bar and `ood_score`.
-UNCERTAINTY = "ltau_uncertainty"
+# Besides, if it was compiled with an estimator:
+UNCERTAINTY = "ltau_uncertainty"  # expected error, error bar and `ood_score`, each of all atoms
+SUMMARY = "ltau_summary"  # the largest expected error, and the mean of all
 LEVEL = "ltau_level"  # of the error bars, in the metadata
 
 _KINDS = {".ckpt": "checkpoint", ".nequip.zip": "package", ".nequip.pt2": "compiled model"}

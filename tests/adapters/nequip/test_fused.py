@@ -16,7 +16,7 @@ from ltau.adapters.nequip import (
     load_model,
 )
 from ltau.adapters.nequip._fused import ModelWithUncertainty
-from ltau.adapters.nequip._models import UNCERTAINTY
+from ltau.adapters.nequip._models import SUMMARY, UNCERTAINTY
 from ltau.adapters.nequip._state import nequip_state
 from ltau.adapters.nequip._structures import read
 
@@ -29,7 +29,7 @@ def model(run):
 def summary_of(fused, model, atoms):
     with nequip_state():
         out = fused(AtomicDataDict.batched_from_list([read(atoms, model, "a frame")]))
-    return out[UNCERTAINTY].numpy().T
+    return out[UNCERTAINTY].numpy()
 
 
 def fit(frames, model, strata, held_out=None, **parameters):
@@ -67,6 +67,27 @@ def test_it_is_that_of_the_estimator(run, frames, model, strata, parameters):
         expected = estimator.predict_summary(latents(model, [atoms]), 0.83, classes)
         for found, wanted in zip(summary_of(fused, model, atoms), expected, strict=True):
             np.testing.assert_allclose(found, wanted, rtol=1e-5)
+
+
+def test_a_level_at_which_the_distribution_stays_gives_the_larger_error(frames, model):
+    """Half of all errors are small and half large: at 0.5 rounding would choose between them."""
+    rows = latents(model, frames[:12])
+    errors = np.where(np.arange(30) % 2, 0.1, 1.0) * np.ones((len(rows), 1))
+    estimator = LTAUEstimator(3, distance_scaling=0.0, burn_in=0.0).fit(rows, errors)
+    fused = ModelWithUncertainty(model.module, estimator, 0.5, ["Cu", "Au"]).eval()
+    _, bars, _ = summary_of(fused, model, frames[12])
+    edges = estimator.bin_edges_
+    begins = edges[np.searchsorted(edges, 1.0, side="right") - 1]
+    np.testing.assert_allclose(bars, begins if begins < 1.0 else edges[-2], rtol=1e-9)
+
+
+def test_the_summary_is_of_all_atoms(frames, model):
+    estimator = fit(frames[:12], model, False)
+    fused = ModelWithUncertainty(model.module, estimator, 0.9, ["Cu", "Au"]).eval()
+    with nequip_state():
+        out = fused(AtomicDataDict.batched_from_list([read(frames[12], model, "a frame")]))
+    expected = out[UNCERTAINTY][0].numpy()
+    np.testing.assert_allclose(out[SUMMARY].numpy(), [expected.max(), expected.mean()])
 
 
 def test_too_many_samples_are_refused(run, frames, model, monkeypatch):
