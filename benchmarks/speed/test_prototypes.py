@@ -14,7 +14,17 @@ from ltau.metrics import auroc, spearman
 
 N_ATOMS = 15
 ROUNDS = 400
-CASES = [(10, None), (10, "auto"), (10, 400), (10, 200), (3, 400), (3, 200), (3, 100), (2, 50)]
+CASES = [
+    (10, None),
+    (5, None),
+    (10, "auto"),
+    (10, 400),
+    (10, 200),
+    (3, 400),
+    (3, 200),
+    (3, 100),
+    (2, 50),
+]
 
 FIT = """
 import resource, time
