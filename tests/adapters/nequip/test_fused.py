@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 from nequip.data import AtomicDataDict
 
 from ltau import LTAUEstimator
@@ -16,7 +17,7 @@ from ltau.adapters.nequip import (
     load_model,
 )
 from ltau.adapters.nequip._fused import ModelWithUncertainty
-from ltau.adapters.nequip._models import SUMMARY, UNCERTAINTY
+from ltau.adapters.nequip._models import LATENTS, SUMMARY, UNCERTAINTY
 from ltau.adapters.nequip._state import nequip_state
 from ltau.adapters.nequip._structures import read
 
@@ -88,6 +89,33 @@ def test_the_summary_is_of_all_atoms(frames, model):
         out = fused(AtomicDataDict.batched_from_list([read(frames[12], model, "a frame")]))
     expected = out[UNCERTAINTY][0].numpy()
     np.testing.assert_allclose(out[SUMMARY].numpy(), [expected.max(), expected.mean()])
+
+
+class GivesLatents(torch.nn.Module):
+    """A model whose latents are its input."""
+
+    model_dtype = torch.float32
+
+    def forward(self, fields):
+        return dict(fields)
+
+
+def test_many_samples_of_one_stratum_and_few_of_another():
+    """Some blocks of the first are visited, and the only one of the second."""
+    rng = np.random.default_rng(0)
+    numbers = np.repeat([29, 79], [3000, 40])
+    rows = rng.normal(size=(3040, 4)).astype(np.float32)
+    errors = rng.exponential(1.0 + np.abs(rows[:, :1]), size=(3040, 50))
+    estimator = LTAUEstimator(4, index="flat").fit(rows, errors, numbers)
+    fused = ModelWithUncertainty(GivesLatents(), estimator, 0.9, ["Cu", "Au"]).eval()
+    queries = rng.normal(size=(500, 4)).astype(np.float32)
+    types = np.arange(500) % 2
+    fields = {LATENTS: torch.tensor(queries), AtomicDataDict.ATOM_TYPE_KEY: torch.tensor(types)}
+    found = fused(fields)[UNCERTAINTY].numpy()
+    expected = estimator.predict_summary(queries, 0.9, np.array([29, 79])[types])
+    same = np.isclose(found, np.array(expected), rtol=1e-4).all(axis=0)
+    assert same[types == 1].all()
+    assert 0.9 < same.mean() < 1.0  # recall is of neighbours, of which each sample has four
 
 
 def test_too_many_samples_are_refused(run, frames, model, monkeypatch):
