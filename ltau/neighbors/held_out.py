@@ -38,14 +38,14 @@ class QueryTimes:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Some of the vectors as queries, each held out of its own search.
+    """Some of the vectors as queries, each held out of its own search, or new ones.
 
     Parameters
     ----------
     queries : ndarray of shape (n_queries, n_features), float32
         The vectors asked for.
-    rows : ndarray of shape (n_queries,), intp
-        Their numbers.
+    rows : ndarray of shape (n_queries,), intp, or None
+        Their numbers; None if they are not among the vectors searched.
     k : int
         Number of neighbours.
     near_enough : ndarray of shape (n_queries, 1), float64
@@ -54,7 +54,7 @@ class HeldOut:
     """
 
     queries: Vectors
-    rows: NDArray[np.intp]
+    rows: NDArray[np.intp] | None
     k: int
     near_enough: NDArray[np.float64]
 
@@ -82,9 +82,34 @@ class HeldOut:
         exact, _ = FlatIndex(vectors).search_others(rows, k)
         return cls(vectors[rows], rows, k, exact[:, -1:] * (1 + _DISTANCE_ROUNDING))
 
+    @classmethod
+    def new(cls, queries: Vectors, vectors: Vectors, k: int) -> Self:
+        """Search the true neighbours of queries that are not among the vectors.
+
+        Parameters
+        ----------
+        queries : ndarray of shape (n_queries, n_features), float32, C-contiguous
+            The queries.
+        vectors : ndarray of shape (n, n_features), float32, C-contiguous
+            The vectors.
+        k : int
+            Number of neighbours; all where there are fewer vectors.
+
+        Returns
+        -------
+        HeldOut
+            The sample.
+        """
+        k = min(k, len(vectors))
+        exact, _ = FlatIndex(vectors).search(queries, k)
+        return cls(queries, None, k, exact[:, -1:] * (1 + _DISTANCE_ROUNDING))
+
     def recall(self, index: NeighborIndex) -> float:
         """Measure the share of the true neighbours that an index finds."""
-        found, _ = index.search_others(self.rows, self.k)
+        if self.rows is None:
+            found, _ = index.search(self.queries, self.k)
+        else:
+            found, _ = index.search_others(self.rows, self.k)
         return float((found <= self.near_enough).mean())
 
     def times(self, index: NeighborIndex) -> QueryTimes:

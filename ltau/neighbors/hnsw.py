@@ -12,11 +12,14 @@ from ltau._arrays import Arrays
 from ltau.neighbors.approximate import ApproximateIndex
 from ltau.neighbors.base import Neighbors, Vectors
 from ltau.neighbors.flat import found_or_searched
+from ltau.neighbors.held_out import HeldOut
 from ltau.neighbors.views import view
 
 __all__ = ["HNSWIndex"]
 
 _N_LINKS = 32  # of each vector, on each level; twice as many on the lowest
+_PART = 10_000  # vectors of the graph that is asked for others
+_N_NEW = 1000  # vectors that it is asked for
 
 
 class HNSWIndex(ApproximateIndex):
@@ -64,6 +67,28 @@ class HNSWIndex(ApproximateIndex):
         storage: Any = faiss.downcast_index(self._faiss.storage)
         storage.codes = view(self.vectors)
         storage.ntotal = self._faiss.ntotal = len(self)
+
+    def tune(self, held_out: HeldOut, recall: float, worth: float = float("inf")) -> bool:
+        """Find the least effort that reaches a recall for vectors that are not in the graph.
+
+        Its own are found more easily, because links lead to them. So many times as fewer
+        neighbours may be missed of them as a graph of a part of the vectors misses of the
+        others more than of its own.
+
+        Parameters
+        ----------
+        held_out, recall, worth
+            As for any approximate index.
+
+        Returns
+        -------
+        bool
+            Whether the recall was reached; `recall` says what was, of new vectors.
+        """
+        times = _times_missed(self.vectors, held_out.k, recall)
+        reached = super().tune(held_out, 1.0 - (1.0 - recall) / times, worth)
+        self.recall = max(0.0, 1.0 - times * (1.0 - self.recall))
+        return reached
 
     def search(self, queries: Vectors, k: int) -> Neighbors:  # noqa: D102
         squared, indices = self._faiss.search(queries, k)
@@ -118,6 +143,20 @@ class HNSWIndex(ApproximateIndex):
         index.effort = int(arrays["effort"])
         index.recall = float(arrays["recall"])
         return index
+
+
+def _times_missed(vectors: Vectors, k: int, recall: float) -> float:
+    """How many times as many neighbours a graph misses of new vectors as of its own."""
+    order = np.random.default_rng(0).permutation(len(vectors))
+    n_part = min(len(vectors) // 2, _PART)
+    if n_part < 2:
+        return 1.0
+    part = HNSWIndex.build(vectors[order[:n_part]])
+    own = HeldOut.draw(part.vectors, k, 0)
+    new = HeldOut.new(vectors[order[n_part : n_part + _N_NEW]], part.vectors, k)
+    ApproximateIndex.tune(part, own, recall)
+    least = 1.0 / own.near_enough.size / own.k  # a share of nothing cannot be told
+    return max(1.0, (1.0 - new.recall(part) + least) / (1.0 - own.recall(part) + least))
 
 
 def _checked_offsets(arrays: Arrays, links_per_level: NDArray[np.int32]) -> NDArray[np.uint64]:
