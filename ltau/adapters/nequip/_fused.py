@@ -58,7 +58,7 @@ class ModelWithUncertainty(torch.nn.Module):
         If the estimator is not fitted.
     ValueError
         If the estimator has too many samples, was calibrated with groups, or does not
-        know an element of the model, or latents have another width.
+        know an element of the model.
     """
 
     strata: torch.Tensor  # (n_types,), the stratum of each type of atoms
