@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ltau.neighbors.base import Vectors
 
-__all__ = ["centres", "cluster", "share"]
+__all__ = ["centres", "cluster", "members", "share"]
 
 _AT_ONCE = 1024  # clusters; more are made within coarser ones, each vector compared with fewer
 _ITERATIONS = 5  # more make clusters less than 1 % tighter
@@ -51,9 +51,9 @@ def cluster(vectors: Vectors, n_clusters: int, rng: np.random.Generator) -> NDAr
     labels = np.empty(len(vectors), np.intp)
     n_made = 0
     shares = share(n_clusters, np.bincount(coarse), least=1)
-    for members, n in zip(_members(coarse), shares, strict=True):
-        labels[members] = n_made + _kmeans(vectors[members], n, rng)
-        n_made = labels[members].max() + 1
+    for rows, n in zip(members(coarse), shares, strict=True):
+        labels[rows] = n_made + _kmeans(vectors[rows], n, rng)
+        n_made = labels[rows].max() + 1
     return labels
 
 
@@ -122,6 +122,17 @@ def _kmeans(vectors: Vectors, n_clusters: int, rng: np.random.Generator) -> NDAr
     return labels.ravel()
 
 
-def _members(labels: NDArray[np.intp]) -> list[NDArray[np.intp]]:
-    """Rows of each cluster."""
+def members(labels: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+    """Give the rows of each cluster, ascending.
+
+    Parameters
+    ----------
+    labels : ndarray of shape (n,), intp
+        Cluster of each row, as `cluster` gives them.
+
+    Returns
+    -------
+    list of ndarray, intp
+        The rows, cluster by cluster.
+    """
     return np.split(np.argsort(labels, kind="stable"), np.cumsum(np.bincount(labels))[:-1])

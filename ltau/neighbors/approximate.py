@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Self
+from typing import Any, Self
 
 from ltau.neighbors.base import NeighborIndex, Vectors
 from ltau.neighbors.held_out import HeldOut
+from ltau.neighbors.partition import Partition
 
-__all__ = ["ApproximateIndex"]
+__all__ = ["ApproximateIndex", "CellIndex"]
 
 _FINENESS = 8  # how near, relatively, the effort comes to the least one
 
@@ -71,3 +72,24 @@ class ApproximateIndex(NeighborIndex):
         self.effort = effort
         self.recall = held_out.recall(self)
         return self.recall >= recall
+
+
+class CellIndex(ApproximateIndex):
+    """An approximate index that visits the cells of a partition nearest to a query."""
+
+    partition: Partition
+    _faiss: Any
+
+    @property
+    def effort(self) -> int:
+        """Number of cells searched."""
+        return int(self._faiss.nprobe)
+
+    @effort.setter
+    def effort(self, value: int) -> None:
+        self._faiss.nprobe = value
+
+    @property
+    def max_effort(self) -> int:
+        """Number of cells."""
+        return len(self.partition.sizes)

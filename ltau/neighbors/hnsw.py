@@ -156,7 +156,7 @@ def _times_missed(vectors: Vectors, k: int, recall: float) -> float:
     new = HeldOut.new(vectors[order[n_part : n_part + _N_NEW]], part.vectors, k)
     ApproximateIndex.tune(part, own, recall)
     least = 1.0 / own.near_enough.size / own.k  # a share of nothing cannot be told
-    return max(1.0, (1.0 - new.recall(part) + least) / (1.0 - own.recall(part) + least))
+    return max(1.0, (1.0 - new.recall(part) + least) / (1.0 - part.recall + least))
 
 
 def _checked_offsets(arrays: Arrays, links_per_level: NDArray[np.int32]) -> NDArray[np.uint64]:

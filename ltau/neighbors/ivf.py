@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ltau._arrays import Arrays
-from ltau.neighbors.approximate import ApproximateIndex
+from ltau.neighbors.approximate import CellIndex
 from ltau.neighbors.base import Neighbors, Vectors
 from ltau.neighbors.flat import found_or_searched
 from ltau.neighbors.partition import Partition, default_n_cells
@@ -19,7 +19,7 @@ from ltau.neighbors.views import inverted_lists
 __all__ = ["IVFIndex"]
 
 
-class IVFIndex(ApproximateIndex):
+class IVFIndex(CellIndex):
     """Search in the `effort` cells nearest to the query.
 
     The vectors are held once, one cell after the other, and searched where they lie: in
@@ -83,20 +83,6 @@ class IVFIndex(ApproximateIndex):
     @cached_property
     def _places(self) -> NDArray[np.int64]:
         return self.partition.places()
-
-    @property
-    def effort(self) -> int:
-        """Number of cells searched."""
-        return int(self._faiss.nprobe)
-
-    @effort.setter
-    def effort(self, value: int) -> None:
-        self._faiss.nprobe = value
-
-    @property
-    def max_effort(self) -> int:
-        """Number of cells."""
-        return len(self.partition.sizes)
 
     @property
     def parameters(self) -> dict[str, int]:  # noqa: D102

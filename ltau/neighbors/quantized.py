@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ltau._arrays import Arrays
-from ltau.neighbors.approximate import ApproximateIndex
+from ltau.neighbors.approximate import CellIndex
 from ltau.neighbors.base import Neighbors, Vectors
 from ltau.neighbors.flat import exact_search, measure
 from ltau.neighbors.held_out import HeldOut
@@ -26,7 +26,7 @@ _MAX_CANDIDATES = 128  # for each neighbour
 _PQ_BITS = 4
 
 
-class QuantizedIndex(ApproximateIndex):
+class QuantizedIndex(CellIndex):
     """Candidates from the codes in the nearest cells, measured again by the vectors.
 
     The codes are in memory; the vectors may lie in a mapped file, of which a search
@@ -158,20 +158,6 @@ class QuantizedIndex(ApproximateIndex):
             if after - before <= (1 - recall) / 4:
                 return
             before = after
-
-    @property
-    def effort(self) -> int:
-        """Number of cells searched."""
-        return int(self._faiss.nprobe)
-
-    @effort.setter
-    def effort(self, value: int) -> None:
-        self._faiss.nprobe = value
-
-    @property
-    def max_effort(self) -> int:
-        """Number of cells."""
-        return len(self.partition.sizes)
 
     @property
     def parameters(self) -> dict[str, int]:

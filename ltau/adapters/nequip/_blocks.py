@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from ltau.clusters import cluster
+from ltau.clusters import cluster, members
 from ltau.neighbors.flat import FlatIndex
 
 __all__ = ["SIZE", "Blocks"]
@@ -41,10 +41,10 @@ class Blocks(NamedTuple):
         """Put vectors into blocks, clusters that are larger than one into several."""
         n_clusters = max(1, round(len(vectors) / (_FILLED * SIZE)))
         labels = cluster(vectors, n_clusters, np.random.default_rng(0))  # the same each time
-        sizes = np.bincount(labels)
-        members = np.split(np.argsort(labels, kind="stable"), np.cumsum(sizes)[:-1])
         blocks = [
-            block for rows in members for block in np.array_split(rows, -(-len(rows) // SIZE))
+            block
+            for rows in members(labels)
+            for block in np.array_split(rows, -(-len(rows) // SIZE))
         ]
         rows = np.full((len(blocks), SIZE), -1)
         for number, block in enumerate(blocks):
