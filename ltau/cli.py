@@ -29,6 +29,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     SystemExit
         If the arguments are not understood, something that is needed is not installed, or
         files are not what they should be.
+
+    Examples
+    --------
+    >>> from ltau.cli import main
+    >>> main(["demo", "nequip", "--epochs", "10"])  # doctest: +SKIP
     """
     parser = ArgumentParser(prog="ltau", description="Error bars from training errors.")
     parser.add_argument("--version", action="version", version=f"ltau {__version__}")
@@ -58,7 +63,7 @@ def _add_demo(parser: ArgumentParser) -> None:
 
 def _demo(parser: ArgumentParser, options: Namespace) -> None:
     try:
-        demo = import_module(f"ltau.demo.{options.name}")
+        demo = import_module(f"ltau.demo._{options.name}")
     except ModuleNotFoundError as error:
         command, extras = f"ltau demo {options.name}", _DEMOS[options.name]
         parser.exit(1, f"{command} needs {error.name}: pip install 'ltau[{extras}]'\n")

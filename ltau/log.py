@@ -23,9 +23,9 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from ltau._files import write_whole
-from ltau._lock import lock
-from ltau.io import LTAUFileError
+from ltau._files.archive import LTAUFileError
+from ltau._files.lock import lock
+from ltau._files.whole import write_whole
 
 __all__ = ["ErrorLog", "merge_logs"]
 

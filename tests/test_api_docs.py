@@ -15,49 +15,6 @@ for framework in ("torch", "lightning", "skorch", "distributed"):  # their adapt
 
 API = Path(__file__).resolve().parents[1] / "docs" / "api.rst"
 
-# Modules that are not public though their names have no underscore, and why.
-NOT_PUBLIC = {
-    "ltau.binning": "its names are public in ltau",
-    "ltau.calibration": "its class is public in ltau",
-    "ltau.cli": "public as the command ltau",
-    "ltau.demo": "public as the command ltau demo",
-    "ltau.demo.diamonds": "what ltau demo diamonds runs",
-    "ltau.demo.nequip": "what ltau demo nequip runs",
-    "ltau.clusters": "what prototypes are made of",
-    "ltau.counted": "what an estimator is fitted on",
-    "ltau.conformal": "what a calibration is made of",
-    "ltau.densities": "what an estimator holds",
-    "ltau.distribution": "its names are public in ltau",
-    "ltau.domain": "its methods are public in LTAUEstimator",
-    "ltau.error_range": "what ErrorBins are found from",
-    "ltau.estimator": "its names are public in ltau",
-    "ltau.histogram": "its names are public in ltau",
-    "ltau.io": "the file format; its error is public in ltau",
-    "ltau.neighbors.approximate": "what some backends share",
-    "ltau.neighbors.base": "its names are public in ltau.neighbors",
-    "ltau.neighbors.choice": "how make_index chooses",
-    "ltau.neighbors.factory": "its function is public in ltau.neighbors",
-    "ltau.neighbors.flat": "a backend: make_index makes it",
-    "ltau.neighbors.held_out": "what indices are measured on",
-    "ltau.neighbors.hnsw": "a backend: make_index makes it",
-    "ltau.neighbors.ivf": "a backend: make_index makes it",
-    "ltau.neighbors.latents": "its class is public in ltau.neighbors",
-    "ltau.neighbors.partition": "what some backends hold",
-    "ltau.neighbors.quantized": "backends: make_index makes them",
-    "ltau.neighbors.scaling": "what LatentIndex holds",
-    "ltau.neighbors.storage": "what a limit of memory allows",
-    "ltau.neighbors.strata": "what LatentIndex is built of",
-    "ltau.neighbors.threads": "what an estimator uses",
-    "ltau.neighbors.views": "how faiss is shown arrays",
-    "ltau.prediction": "its class is public in ltau, its methods in LTAUEstimator",
-    "ltau.prototype_number": "how many prototypes LTAUEstimator makes",
-    "ltau.prototypes": "what LTAUEstimator makes of its training samples",
-    "ltau.samples": "what LTAUEstimator learns from",
-    "ltau.saving": "its methods are public in LTAUEstimator",
-    "ltau.trajectories": "how LTAUEstimator reads errors",
-    "ltau.weighting": "its method is public in LTAUEstimator",
-}
-
 # For developers: held to less, with the backends for an example.
 FOR_DEVELOPERS = "ltau.neighbors"
 
@@ -68,9 +25,13 @@ def modules():
 
 
 def public_names():
-    """Pairs of a public module and a name in it."""
-    public = sorted(modules() - NOT_PUBLIC.keys())
-    return [(m, n) for m in public for n in getattr(importlib.import_module(m), "__all__", ())]
+    """Pairs of a public module and a name in it: where there are several, the shortest."""
+    homes = {}
+    for module in sorted(modules(), key=lambda name: (name.count("."), name)):
+        for name in getattr(importlib.import_module(module), "__all__", ()):
+            thing = getattr(importlib.import_module(module), name)
+            homes.setdefault((name, id(thing)), (module, name))
+    return list(homes.values())
 
 
 def listed_names():
@@ -112,10 +73,6 @@ def own_methods(cls):
         is_hook = any(hasattr(base, name) for base in others)
         if not name.startswith("_") and module.startswith("ltau.") and not is_hook:
             yield name, method
-
-
-def test_modules_that_are_not_public_exist():
-    assert NOT_PUBLIC.keys() <= modules()
 
 
 def test_the_reference_lists_every_public_name_once_and_nothing_else():

@@ -661,7 +661,7 @@ def test_a_disk_that_knows_no_locks_is_named(log, path, monkeypatch):
     def fail(*_):
         raise OSError(38, "Function not implemented")
 
-    monkeypatch.setattr("ltau._lock._lock_file", fail)
+    monkeypatch.setattr("ltau._files.lock._lock_file", fail)
     with pytest.raises(OSError, match="Cannot lock the log: Function not") as caught:
         log.record([0], [1.0])
     assert caught.value.filename == str(path)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.is2rs.systems import DataError
-from ltau._files import write_whole
+from ltau._files.whole import write_whole
 
 __all__ = ["Path"]
 

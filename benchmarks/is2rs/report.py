@@ -15,7 +15,7 @@ from benchmarks.is2rs.ranking import error_name
 from benchmarks.is2rs.results import measure_all
 from benchmarks.is2rs.scores import scores
 from benchmarks.is2rs.tables import markdown
-from ltau._files import write_whole
+from ltau._files.whole import write_whole
 
 __all__ = ["write"]
 

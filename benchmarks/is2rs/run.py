@@ -29,7 +29,7 @@ from benchmarks.is2rs.sources.trajectories import write_trajectories
 from benchmarks.is2rs.systems import System
 from benchmarks.is2rs.training import fit, train
 from benchmarks.nequip_training import CHECKPOINT
-from ltau._files import write_whole
+from ltau._files.whole import write_whole
 
 if TYPE_CHECKING:
     from distributed import Client

@@ -18,11 +18,11 @@ from distributed import Client, LocalCluster
 from threadpoolctl import threadpool_limits
 
 from ltau import ErrorBins, ErrorHistogram, LTAUEstimator
+from ltau._errors.range import ErrorRange
 from ltau.adapters.dask import DaskEstimator, ShardedEstimator
 from ltau.adapters.dask._found import predict_found
 from ltau.adapters.dask._shard import Queries, Shard, nearest
-from ltau.error_range import ErrorRange
-from ltau.neighbors.scaling import LatentScaler, scatter
+from ltau.neighbors import LatentScaler, scatter
 
 N_SAMPLES, N_FEATURES, N_EPOCHS, K = 100_000, 64, 100, 10
 N_QUERIES, BLOCK = 100_000, 5_000

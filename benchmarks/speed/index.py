@@ -67,8 +67,8 @@ def peak():
 
 def compare(estimator, queries):
     """Time the exact search and the index in turn, and measure the recall on new samples."""
-    index = estimator._index._strata[0].index
-    scaled = estimator._index._strata[0].scaler.transform(queries)
+    index = estimator._index.strata[0].index
+    scaled = estimator._index.strata[0].scaler.transform(queries)
     flat = make_index("flat", index.vectors)
     exact, _ = flat.search(scaled, K)
     found, _ = index.search(scaled, K)

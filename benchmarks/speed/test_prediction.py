@@ -30,7 +30,7 @@ def case(request):
         bare = faiss.IndexFlatL2(N_FEATURES)
         bare.add(latents)
     else:
-        bare = estimator._index._strata[0].index._faiss
+        bare = estimator._index.strata[0].index.searcher
     return estimator, queries, bare
 
 

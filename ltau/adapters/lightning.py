@@ -12,9 +12,9 @@ from lightning.pytorch.callbacks import Callback
 from torch.utils.data import DataLoader
 from torch.utils.hooks import RemovableHandle
 
-from ltau.adapters._torch_ids import BatchIds
-from ltau.adapters._torch_passes import find_layer, subtract
-from ltau.adapters._torch_recorder import ErrorRecorder, Reduction
+from ltau.adapters._recording.ids import BatchIds
+from ltau.adapters._recording.passes import find_layer, subtract
+from ltau.adapters._recording.recorder import ErrorRecorder, Reduction
 from ltau.log import ErrorLog
 
 __all__ = ["ErrorRecorderCallback"]

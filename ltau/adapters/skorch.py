@@ -7,9 +7,9 @@ from skorch.callbacks import Callback
 from skorch.dataset import unpack_data
 from torch.utils.data import DataLoader, Subset
 
-from ltau.adapters._torch_ids import BatchIds
-from ltau.adapters._torch_passes import subtract
-from ltau.adapters._torch_recorder import ErrorRecorder
+from ltau.adapters._recording.ids import BatchIds
+from ltau.adapters._recording.passes import subtract
+from ltau.adapters._recording.recorder import ErrorRecorder
 
 __all__ = ["ErrorRecorderCallback"]
 

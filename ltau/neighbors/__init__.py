@@ -1,7 +1,25 @@
 """Nearest training samples: one search backend a file, one way in (`make_index`)."""
 
-from ltau.neighbors.base import NeighborIndex, Neighbors
-from ltau.neighbors.factory import make_index
-from ltau.neighbors.latents import LatentIndex
+from ltau.neighbors._base import NeighborIndex, Neighbors, Vectors
+from ltau.neighbors._factory import INDEX_CLASSES, make_index
+from ltau.neighbors._flat import FlatIndex
+from ltau.neighbors._latents import LatentIndex
+from ltau.neighbors._scaling import LatentScaler, scatter
+from ltau.neighbors._strata import ScaledStratum, check_size, scale_strata
+from ltau.neighbors._threads import n_threads
 
-__all__ = ["LatentIndex", "NeighborIndex", "Neighbors", "make_index"]
+__all__ = [
+    "INDEX_CLASSES",
+    "FlatIndex",
+    "LatentIndex",
+    "LatentScaler",
+    "NeighborIndex",
+    "Neighbors",
+    "ScaledStratum",
+    "Vectors",
+    "check_size",
+    "make_index",
+    "n_threads",
+    "scale_strata",
+    "scatter",
+]

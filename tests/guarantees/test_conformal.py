@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binomtest
 
 from ltau import Calibration, ErrorDistribution, LTAUEstimator
-from ltau.conformal import bound, conformal_scores
+from ltau._fitted.conformal import bound, conformal_scores
 
 ALARM = 1e-6  # chance of a false alarm of each test
 

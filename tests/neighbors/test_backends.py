@@ -9,9 +9,7 @@ import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
 
-from ltau.neighbors import make_index
-from ltau.neighbors.factory import INDEX_CLASSES
-from ltau.neighbors.threads import n_threads
+from ltau.neighbors import INDEX_CLASSES, make_index, n_threads
 
 KINDS = sorted(INDEX_CLASSES)
 
@@ -167,7 +165,7 @@ def test_quantised_search_does_not_depend_on_its_blocks(monkeypatch):
     vectors, queries = np.split(clustered(2100), [2000])
     index = make_index("ivf_sq8", vectors, random_state=0)
     whole = index.search(queries, 10)
-    monkeypatch.setattr("ltau.neighbors.quantized._BLOCK_VALUES", 3000)
+    monkeypatch.setattr("ltau.neighbors._quantized._BLOCK_VALUES", 3000)
     for one, other in zip(index.search(queries, 10), whole, strict=True):
         np.testing.assert_array_equal(one, other)
 

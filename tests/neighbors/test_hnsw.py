@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from ltau.neighbors.approximate import ApproximateIndex
-from ltau.neighbors.held_out import HeldOut
-from ltau.neighbors.hnsw import HNSWIndex
+from ltau.neighbors._approximate import ApproximateIndex
+from ltau.neighbors._held_out import HeldOut
+from ltau.neighbors._hnsw import HNSWIndex
 
 
 def clustered(n, seed):

@@ -61,7 +61,7 @@ def test_labels_may_be_integers_strings_or_bools(latents, labels):
 
 @pytest.mark.parametrize("asked", [None, np.array([0, 1, 2, 50, 399])])
 def test_own_neighbors_leave_the_sample_itself_out(latents, strata, monkeypatch, asked):
-    monkeypatch.setattr("ltau.neighbors.latents._BATCH_VALUES", 100)  # several batches
+    monkeypatch.setattr("ltau.neighbors._latents._BATCH_VALUES", 100)  # several batches
     index, seen = fit(latents, strata), []
     oracles = {
         label: NearestNeighbors(n_neighbors=5).fit(latents[strata == label]) for label in "CHO"
@@ -129,8 +129,8 @@ def test_a_memory_limit_moves_the_vectors_to_a_file(strata):
     limit = 4000 * 140
     index = fit(latents.astype(np.float32), strata, kind="auto", memory_limit=limit)
     assert set(index.kinds) == {"ivf_sq8"}
-    assert sum(stratum.index.nbytes for stratum in index._strata) <= limit
-    assert all(is_mapped(stratum.index.vectors) for stratum in index._strata)
+    assert sum(stratum.index.nbytes for stratum in index.strata) <= limit
+    assert all(is_mapped(stratum.index.vectors) for stratum in index.strata)
     assert index.recall >= 0.99
 
 

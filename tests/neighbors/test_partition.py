@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import cdist
 
-from ltau.neighbors.partition import Partition, default_n_cells, max_n_cells
+from ltau.neighbors._partition import Partition, default_n_cells, max_n_cells
 
 
 @pytest.mark.parametrize(("n", "n_cells"), [(1, 1), (50, 1), (500, 20), (2000, 51)])

@@ -6,7 +6,7 @@ from scipy.spatial.distance import cdist, pdist
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
-from ltau.neighbors.scaling import LatentScaler, scatter
+from ltau.neighbors import LatentScaler, scatter
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_identical_latents_stay_identical(scaling):
 
 def test_large_sets_are_scaled_in_pieces(monkeypatch, latents):
     whole = LatentScaler.fit(latents, "whiten").transform(latents)
-    monkeypatch.setattr("ltau.neighbors.scaling._CHUNK_ROWS", 64)
+    monkeypatch.setattr("ltau.neighbors._scaling._CHUNK_ROWS", 64)
     pieces = LatentScaler.fit(latents, "whiten").transform(latents)
     # The sign of an axis is arbitrary; distances are not.
     np.testing.assert_allclose(pdist(pieces), pdist(whole), rtol=1e-4)

@@ -5,9 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ltau.neighbors import make_index
-from ltau.neighbors.factory import INDEX_CLASSES
-from ltau.neighbors.storage import needed_bytes, plan
+from ltau.neighbors import INDEX_CLASSES, make_index
+from ltau.neighbors._storage import needed_bytes, plan
 
 SHAPE = (100_000, 64)
 

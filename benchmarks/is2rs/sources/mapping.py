@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.is2rs.sources.unpickling import read_builtins
 from benchmarks.is2rs.systems import DataError, System
-from ltau._files import write_whole
+from ltau._files.whole import write_whole
 
 __all__ = ["NAME", "Entry", "read_mapping", "write_mapping"]
 

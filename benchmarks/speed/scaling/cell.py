@@ -100,8 +100,8 @@ def searches(
     with_sklearn: bool,
 ) -> dict[str, Callable[[], Any]]:
     """Collect what is asked of the same queries, in turn."""
-    vectors = exact._index._strata[0].index.vectors
-    scaled = exact._index._strata[0].scaler.transform(queries)
+    vectors = exact._index.strata[0].index.vectors
+    scaled = exact._index.strata[0].scaler.transform(queries)
     calls: dict[str, Callable[[], Any]] = {
         "predict": lambda: estimator.predict(queries),
         "predict_pdf": lambda: estimator.predict_pdf(queries),
@@ -117,11 +117,11 @@ def searches(
 
 def bare_search(estimator: LTAUEstimator, scaled: NDArray[np.float32]) -> None:
     """Search the estimator's index by faiss alone."""
-    index = estimator._index._strata[0].index
+    index = estimator._index.strata[0].index
     if index.kind == "flat":
         faiss.knn(scaled, index.vectors, K)
     else:
-        index._faiss.search(scaled, K)
+        index.searcher.search(scaled, K)
 
 
 def recall(estimator: LTAUEstimator, exact: LTAUEstimator, queries: NDArray[np.float32]) -> float:

@@ -8,7 +8,7 @@ import dask.array as da
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltau._validation import n_burnt_in
+from ltau._errors.checks import n_burnt_in
 from ltau.log import ErrorLog
 
 __all__ = ["check_errors", "check_latents", "check_rows"]

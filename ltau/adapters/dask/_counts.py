@@ -11,11 +11,11 @@ from dask.delayed import Delayed
 from distributed import Client
 from numpy.typing import NDArray
 
+from ltau._errors.bins import ErrorBins
+from ltau._errors.histogram import ErrorHistogram
+from ltau._errors.range import ErrorRange
 from ltau.adapters.dask._cluster import gather_as_finished
-from ltau.binning import ErrorBins
-from ltau.error_range import ErrorRange
 from ltau.estimator import LTAUEstimator
-from ltau.histogram import ErrorHistogram
 
 __all__ = ["count", "count_block", "find_bins"]
 

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ltau._fitted.densities import TrainingDensities
+from ltau._fitted.prediction import PredictionMixin
 from ltau.adapters.dask._shard import Neighborhood
-from ltau.densities import TrainingDensities
 from ltau.estimator import LTAUEstimator
 from ltau.neighbors import Neighbors
-from ltau.prediction import PredictionMixin
 
 __all__ = ["predict_found"]
 

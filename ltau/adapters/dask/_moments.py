@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from ltau.adapters.dask._cluster import gather
 from ltau.adapters.dask._shard import Labels, members
-from ltau.neighbors.base import Vectors
-from ltau.neighbors.scaling import LatentScaler, scatter
+from ltau.neighbors import LatentScaler, Vectors, scatter
 
 __all__ = ["learn_scalers"]
 

@@ -9,8 +9,8 @@ import dask.array as da
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from ltau._fitted.prediction import ErrorSummary
 from ltau.adapters.dask._arrays import check_latents, check_rows
-from ltau.prediction import ErrorSummary
 
 __all__ = ["LazyPredictions", "Output", "empty"]
 

@@ -9,9 +9,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ltau.neighbors.base import NeighborIndex, Neighbors, Vectors
-from ltau.neighbors.factory import make_index
-from ltau.neighbors.scaling import LatentScaler
+from ltau.neighbors import LatentScaler, NeighborIndex, Neighbors, Vectors, make_index
 
 __all__ = ["NOBODY", "Labels", "Neighborhood", "Queries", "Shard", "members", "nearest"]
 

@@ -9,17 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_array
 
-from ltau._validation import check_seen, check_strata
+from ltau._errors.bins import ErrorBins
+from ltau._errors.checks import check_seen, check_strata
+from ltau._fitted.densities import TrainingDensities
 from ltau.adapters.dask._counts import count_block
 from ltau.adapters.dask._found import predict_found
 from ltau.adapters.dask._predictions import Output, empty
 from ltau.adapters.dask._shard import NOBODY, Labels, Neighborhood, Queries, Shard
-from ltau.binning import ErrorBins
-from ltau.densities import TrainingDensities
 from ltau.estimator import LTAUEstimator
-from ltau.neighbors import Neighbors
-from ltau.neighbors.base import Vectors
-from ltau.neighbors.scaling import LatentScaler
+from ltau.neighbors import LatentScaler, Neighbors, Vectors
 
 __all__ = [
     "as_latents",

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from ltau.clusters import cluster, members
-from ltau.neighbors.flat import FlatIndex
+from ltau._prototypes.clusters import cluster, members
+from ltau.neighbors import FlatIndex
 
 __all__ = ["SIZE", "Blocks"]
 

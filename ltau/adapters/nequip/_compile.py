@@ -22,7 +22,7 @@ from nequip.utils.aoti_metadata import (
 )
 from nequip.utils.global_state import get_latest_global_state
 
-from ltau._files import write_whole
+from ltau._files.whole import write_whole
 from ltau.adapters.ase import Uncertainty
 from ltau.adapters.nequip._fused import ModelWithUncertainty
 from ltau.adapters.nequip._latents import latents

@@ -16,7 +16,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from nequip.data import AtomicDataDict, register_fields
 from torch.utils.data import Dataset
 
-from ltau._files import write_whole
+from ltau._files.whole import write_whole
 
 __all__ = [
     "ATOM_KEY",

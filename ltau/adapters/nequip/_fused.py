@@ -12,12 +12,12 @@ from nequip.data import AtomicDataDict
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from ltau._fitted.domain import FARTHEST
+from ltau._fitted.prediction import quantile_levels
 from ltau.adapters.nequip._blocks import SIZE, Blocks
 from ltau.adapters.nequip._models import LATENTS, SUMMARY, UNCERTAINTY
 from ltau.adapters.nequip._structures import Fields
-from ltau.domain import FARTHEST
 from ltau.estimator import LTAUEstimator
-from ltau.prediction import quantile_levels
 
 __all__ = ["ModelWithUncertainty"]
 
@@ -96,7 +96,7 @@ class ModelWithUncertainty(torch.nn.Module):
         self._by_distance = estimator.weights == "distance"
         self._scale, self._exponent = estimator._stretch()
         self._level = float(quantile_levels(estimator.calibration_, level, 1, None)[0, 0])
-        strata = [Blocks.of(_vectors(stratum)) for stratum in estimator._index._strata]
+        strata = [Blocks.of(_vectors(stratum)) for stratum in estimator._index.strata]
         self._n_visited = max(blocks.n_to_visit(self._k, estimator.recall) for blocks in strata)
         arrays = _scaling(estimator) | _search(strata) | _samples(estimator, strata)
         arrays["strata"] = _strata_of_types(estimator, type_names)
@@ -169,7 +169,7 @@ class ModelWithUncertainty(torch.nn.Module):
 
 
 def _scaling(estimator: LTAUEstimator) -> Arrays:
-    scalers = [stratum.scaler for stratum in estimator._index._strata]
+    scalers = [stratum.scaler for stratum in estimator._index.strata]
     eye = np.eye(estimator.n_features_in_)
     matrices = [eye if scaler.matrix is None else scaler.matrix for scaler in scalers]
     return {
@@ -190,7 +190,7 @@ def _search(strata: Sequence[Blocks]) -> Arrays:
 
 def _samples(estimator: LTAUEstimator, strata: Sequence[Blocks]) -> Arrays:
     """Put what is known of the samples in the order of the blocks; rows without one have any."""
-    members = [stratum.rows for stratum in estimator._index._strata]
+    members = [stratum.rows for stratum in estimator._index.strata]
     rows = np.concatenate(
         [own[blocks.rows.ravel()] for own, blocks in zip(members, strata, strict=True)]
     )

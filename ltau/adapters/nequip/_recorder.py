@@ -19,8 +19,8 @@ from nequip.train import EMALightningModule, NequIPLightningModule, ScheduleFree
 from torch.utils.data import DataLoader, Subset
 from torch.utils.hooks import RemovableHandle
 
-from ltau.adapters._torch_passes import evaluation_mode
-from ltau.adapters._torch_recorder import ErrorRecorder
+from ltau.adapters._recording.passes import evaluation_mode
+from ltau.adapters._recording.recorder import ErrorRecorder
 from ltau.adapters.nequip._frames import (
     ATOM_KEY,
     FRAME_KEY,

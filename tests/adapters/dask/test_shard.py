@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ltau.adapters.dask._shard import NOBODY, Queries, Shard, nearest
-from ltau.neighbors.scaling import LatentScaler
+from ltau.neighbors import LatentScaler
 
 UNSCALED = LatentScaler(np.zeros(2), None)
 INDEX = {"kind": "flat", "n_neighbors": 3, "recall": 1.0, "random_state": 0}

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
 
 from ltau.adapters.nequip._blocks import SIZE, Blocks
-from ltau.neighbors.scaling import LatentScaler
+from ltau.neighbors import LatentScaler
 
 
 def draw(n, width=3, seed=0):

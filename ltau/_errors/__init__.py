@@ -1,0 +1,1 @@
+"""Errors of the training samples: their bins, their counts, and where they come from."""

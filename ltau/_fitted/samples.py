@@ -1,0 +1,41 @@
+"""What an estimator learns from."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ltau._errors.bins import ErrorBins
+from ltau._errors.counted import CountedErrors
+from ltau._errors.trajectories import Trajectories
+from ltau.neighbors import Vectors
+
+__all__ = ["TrainingSamples"]
+
+
+class TrainingSamples(NamedTuple):
+    """Checked training samples.
+
+    Parameters
+    ----------
+    latents : ndarray of shape (n_samples, n_features), float32, C-contiguous
+        Their latents.
+    trajectories : Trajectories or CountedErrors
+        Their errors.
+    strata : ndarray of shape (n_samples,) or None
+        Class of each.
+    bins : ErrorBins
+        The bins of their errors.
+    """
+
+    latents: Vectors
+    trajectories: Trajectories | CountedErrors
+    strata: NDArray[np.generic] | None
+    bins: ErrorBins
+
+    def take(self, rows: NDArray[np.intp]) -> TrainingSamples:
+        """Leave all but some samples out."""
+        strata = None if self.strata is None else self.strata[rows]
+        return TrainingSamples(self.latents[rows], self.trajectories.take(rows), strata, self.bins)

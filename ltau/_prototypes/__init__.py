@@ -1,0 +1,1 @@
+"""The training set condensed to fewer samples that stand for many."""

@@ -1,0 +1,395 @@
+"""A fitted estimator that predicts on tensors, where the model left them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Self
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
+
+from ltau._fitted.domain import FARTHEST
+from ltau._fitted.prediction import quantile_levels
+from ltau.adapters.torch._checks import check_labels, check_latents
+from ltau.adapters.torch._densities import TorchDensities
+from ltau.adapters.torch._index import TorchIndex
+from ltau.estimator import LTAUEstimator
+
+__all__ = ["TorchErrorSummary", "TorchEstimator"]
+
+# Levels that were learnt are often those at which distributions are flat. Sums are rounded
+# here in another order than there: to the safe side.
+_SLACK = 1e-12
+
+
+class TorchErrorSummary(NamedTuple):
+    """What is predicted of each sample, in three numbers, as tensors.
+
+    Parameters
+    ----------
+    expected_error : tensor of shape (n_samples,), float32
+        Expected errors, in the unit of the error.
+    error_bar : tensor of shape (n_samples,), float32
+        Errors that are not exceeded with the probability asked for.
+    ood_score : tensor of shape (n_samples,), float32
+        Distances from the training domain, about 1 inside.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ltau.adapters.torch import TorchErrorSummary
+    >>> summary = TorchErrorSummary(*torch.tensor([[0.1, 0.2], [0.3, 0.5], [1.0, 4.0]]))
+    >>> summary.error_bar[summary.ood_score > 2]
+    tensor([0.5000])
+    """
+
+    expected_error: torch.Tensor
+    error_bar: torch.Tensor
+    ood_score: torch.Tensor
+
+
+class _Neighborhood(NamedTuple):
+    """The neighbours of some samples, and what is made of them."""
+
+    rows: torch.Tensor  # (n, k), of the training set
+    weights: torch.Tensor  # (n, k)
+    factor: torch.Tensor  # (n,), by which errors are stretched
+    ood_score: torch.Tensor  # (n,)
+
+
+class TorchEstimator(torch.nn.Module):
+    """A fitted estimator on tensors: it predicts on their device, and nothing leaves it.
+
+    It predicts the numbers of the estimator that it is made from, as far as that one's
+    index finds the nearest neighbours: the search here is exact, whatever the index. It
+    is a copy, and knows nothing of what happens to the estimator later.
+
+    Parameters
+    ----------
+    estimator : LTAUEstimator
+        A fitted estimator. Its strata, if it has any, are integers; if it is calibrated,
+        then without groups. The training samples' own distances are searched now, on the
+        CPU, where it has not needed them yet.
+
+    Attributes
+    ----------
+    n_neighbors : int
+        Number of neighbours whose densities are averaged.
+    strata_ : tensor of shape (n_strata,), int64, or None
+        The strata seen at fit.
+
+    Raises
+    ------
+    sklearn.exceptions.NotFittedError
+        If the estimator is not fitted.
+    ValueError
+        If the strata are not integers, the calibration has groups, a parameter was set to
+        something invalid, or there is a single training sample, in all or in a stratum.
+
+    See Also
+    --------
+    UncertainModule : Predictions and error bars in one pass, with this or an `LTAUEstimator`.
+
+    Notes
+    -----
+    It starts on the CPU; ``.to("cuda")`` moves it. The device must know float64. The
+    types of its numbers stay what they are, whatever a model around it is converted to.
+    It is no part of a ``state_dict``: save the estimator with its own `save`.
+
+    Latents may have any floating type, and are taken in float32. Results are float32, and
+    have no gradients. What is held at once grows by the neighbours of each row, and no
+    further. At a level that a distribution reaches exactly where it is flat, a quantile may
+    go to the other end of the gap than the estimator's: rounding decides. After a
+    calibration it goes to the upper one, and keeps the guarantee.
+
+    The neighbours are exact whatever ``torch.set_float32_matmul_precision`` says: each
+    candidate's distance is measured by differences, and a query for which the rounding of
+    matrix products leaves a doubt is searched again without them. Products in TF32 leave
+    more doubts, and where latents lie in clusters, unscaled, nearly always one: that is
+    slow.
+
+    The host waits for the device once in each prediction, to learn whether there are doubts
+    or latents that are not finite; with strata, once more, and once for each of them.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from ltau import LTAUEstimator
+    >>> from ltau.adapters.torch import TorchEstimator
+    >>> _ = torch.manual_seed(0)
+    >>> z = torch.randn(500, 3)
+    >>> errors = torch.randn(500, 100).abs() * z[:, :1].exp()    # some regions are harder
+    >>> estimator = LTAUEstimator().fit(z.numpy(), errors.numpy())
+    >>> on_device = TorchEstimator(estimator)    # and .to("cuda"), where there is one
+    >>> easy_and_hard = torch.tensor([[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
+    >>> on_device.predict(easy_and_hard).round(decimals=1)
+    tensor([0.3000, 1.9000])
+    >>> on_device.predict_quantile(easy_and_hard, 0.9).round()
+    tensor([1., 4.])
+    >>> distances, rows = on_device.kneighbors(easy_and_hard)
+    >>> errors[rows].mean(dim=(1, 2)).round()    # of the neighbours
+    tensor([0., 2.])
+    """
+
+    _own_distances: torch.Tensor
+
+    def __init__(self, estimator: LTAUEstimator) -> None:
+        super().__init__()
+        check_is_fitted(estimator)
+        estimator._validate_params()  # they may have been set since fit
+        calibration = estimator.calibration_
+        if calibration is not None and calibration.grouped:
+            groups = ", ".join(map(str, calibration.scores))
+            raise ValueError(
+                f"Expected an estimator calibrated without groups, got one with {groups}."
+            )
+        self.n_neighbors = estimator.n_neighbors
+        self._by_distance = estimator.weights == "distance"
+        self._calibration = calibration
+        self._scale, self._exponent = estimator._stretch()
+        self._index = TorchIndex(estimator._index)
+        self._densities = TorchDensities(estimator._densities)
+        own = torch.tensor(estimator._training_distances())
+        self.register_buffer("_own_distances", own, persistent=False)
+        self.eval()
+
+    @property
+    def strata_(self) -> torch.Tensor | None:
+        """The strata seen at fit, or None."""
+        return self._index.classes
+
+    def predict(self, latents: torch.Tensor, strata: torch.Tensor | None = None) -> torch.Tensor:
+        """Predict the expected error of each sample.
+
+        Parameters
+        ----------
+        latents : tensor of shape (n_samples, n_features)
+            Latents from the model that the estimator was fitted on, on the device where
+            this estimator is.
+        strata : tensor of shape (n_samples,), integers, optional
+            Class of each sample, if the estimator was fitted with classes.
+
+        Returns
+        -------
+        tensor of shape (n_samples,), float32
+            Expected errors, in the unit of the error.
+
+        Raises
+        ------
+        TypeError
+            If latents or strata are not tensors of such types.
+        ValueError
+            If latents have another shape, are on another device, hold NaN or are too
+            large to measure, or strata are missing or unknown.
+        """
+        return self._expected(self._neighborhood(latents, strata)).float()
+
+    def predict_cdf(
+        self,
+        latents: torch.Tensor,
+        tolerance: ArrayLike,
+        strata: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Predict the probability that each sample's error stays within a tolerance.
+
+        Parameters
+        ----------
+        latents : tensor of shape (n_samples, n_features)
+            As in `predict`.
+        tolerance : float or array-like of shape (m,)
+            Errors, in their unit; on the CPU.
+        strata : tensor of shape (n_samples,), integers, optional
+            As in `predict`.
+
+        Returns
+        -------
+        tensor of shape (n_samples,) for a scalar, else (n_samples, m), float32
+            P(error <= tolerance).
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `predict`; and if there is no tolerance, or one is NaN.
+        """
+        tolerances = np.atleast_1d(np.asarray(tolerance, dtype=np.float64))
+        if tolerances.ndim != 1 or not tolerances.size or np.isnan(tolerances).any():
+            raise ValueError(f"Expected a tolerance or a 1-D array of them, got {tolerance!r}.")
+        near = self._neighborhood(latents, strata)
+        columns = [
+            (near.weights * self._densities.cdf(near.rows, (t / near.factor)[:, None])).sum(dim=1)
+            for t in tolerances.tolist()
+        ]
+        cdf = torch.stack(columns, dim=1).float()
+        return cdf[:, 0] if np.ndim(tolerance) == 0 else cdf
+
+    def predict_quantile(
+        self, latents: torch.Tensor, q: ArrayLike, strata: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Predict the error that each sample does not exceed with probability `q`.
+
+        Parameters
+        ----------
+        latents : tensor of shape (n_samples, n_features)
+            As in `predict`.
+        q : float or array-like of shape (m,)
+            Probabilities from 0 to 1; on the CPU. If the estimator was calibrated, they
+            are those that held on the calibration samples, and the error may be infinite
+            where these were too few.
+        strata : tensor of shape (n_samples,), integers, optional
+            As in `predict`.
+
+        Returns
+        -------
+        tensor of shape (n_samples,) for a scalar, else (n_samples, m), float32
+            Quantiles of the error, in its unit.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `predict`; and if a probability lies outside [0, 1].
+        """
+        levels = self._levels(q)
+        quantile = self._bound(self._neighborhood(latents, strata), levels).float()
+        return quantile[:, 0] if np.ndim(q) == 0 else quantile
+
+    def predict_summary(
+        self, latents: torch.Tensor, level: float = 0.9, strata: torch.Tensor | None = None
+    ) -> TorchErrorSummary:
+        """Predict the expected error, an error bar and the `ood_score`, by one search.
+
+        Parameters
+        ----------
+        latents : tensor of shape (n_samples, n_features)
+            As in `predict`.
+        level : float, default=0.9
+            Probability, from 0 to 1, that the error stays within the error bar.
+        strata : tensor of shape (n_samples,), integers, optional
+            As in `predict`.
+
+        Returns
+        -------
+        TorchErrorSummary
+            What `predict`, `predict_quantile` and `ood_score` give.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As these.
+        """
+        if np.ndim(level) != 0:
+            raise ValueError(f"Expected one level from 0 to 1, got {level!r}.")
+        levels = self._levels(level)
+        near = self._neighborhood(latents, strata)
+        bar = self._bound(near, levels)[:, 0]
+        return TorchErrorSummary(self._expected(near).float(), bar.float(), near.ood_score.float())
+
+    def ood_score(self, latents: torch.Tensor, strata: torch.Tensor | None = None) -> torch.Tensor:
+        """Measure how far each sample lies from the training domain.
+
+        Parameters
+        ----------
+        latents, strata
+            As in `predict`.
+
+        Returns
+        -------
+        tensor of shape (n_samples,), float32
+            Ratios of distances, about 1 inside, as `LTAUEstimator.ood_score` gives them.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `predict`.
+        """
+        return self._neighborhood(latents, strata).ood_score.float()
+
+    def kneighbors(
+        self,
+        latents: torch.Tensor,
+        n_neighbors: int | None = None,
+        strata: torch.Tensor | None = None,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Find the nearest training samples.
+
+        Parameters
+        ----------
+        latents : tensor of shape (n_samples, n_features)
+            As in `predict`.
+        n_neighbors : int, optional
+            How many; by default as many as the estimator was fitted with.
+        strata : tensor of shape (n_samples,), integers, optional
+            As in `predict`.
+
+        Returns
+        -------
+        distances : tensor of shape (n_samples, n_neighbors), float32
+            Euclidean distances in the scaled latent space, ascending.
+        indices : tensor of shape (n_samples, n_neighbors), int64
+            Rows of the training set; of equally near ones the first.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `predict`; and if there are fewer training samples than neighbours asked for.
+        """
+        k = self.n_neighbors if n_neighbors is None else n_neighbors
+        if not isinstance(k, int | np.integer) or k < 1:
+            raise ValueError(f"Expected n_neighbors >= 1, got {k!r}.")
+        distances, indices = self._search(latents, int(k), strata)
+        return distances.float(), indices
+
+    def _search(
+        self, latents: torch.Tensor, k: int, strata: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Check what comes in, and search."""
+        device = self._own_distances.device
+        check_latents(latents, self._index.n_features, device)
+        if strata is not None:
+            check_labels(strata, len(latents), device)
+        found: tuple[torch.Tensor, torch.Tensor] = self._index(latents.detach().float(), k, strata)
+        return found
+
+    def _neighborhood(self, latents: torch.Tensor, strata: torch.Tensor | None) -> _Neighborhood:
+        """Find the neighbours, their weights, and how errors are stretched."""
+        distances, rows = self._search(latents, self.n_neighbors, strata)
+        score = _ratio(distances.sum(dim=1), self._own_distances[rows].sum(dim=1))
+        factor = self._scale * score.clamp(1 / FARTHEST, FARTHEST) ** self._exponent
+        weights = _inverse(distances) if self._by_distance else torch.ones_like(distances)
+        return _Neighborhood(rows, weights / weights.sum(dim=1, keepdim=True), factor, score)
+
+    def _expected(self, near: _Neighborhood) -> torch.Tensor:
+        return near.factor * (near.weights * self._densities.means[near.rows]).sum(dim=1)
+
+    def _levels(self, q: ArrayLike) -> torch.Tensor:
+        """Levels of the predicted quantiles, shape (m,)."""
+        levels = quantile_levels(self._calibration, q, 1, None)[0]
+        if self._calibration is not None:
+            levels = levels * (1 + _SLACK)
+        return torch.tensor(levels, device=self._own_distances.device)
+
+    def _bound(self, near: _Neighborhood, levels: torch.Tensor) -> torch.Tensor:
+        """Find the errors at levels, which go on above 1: twice the largest error has 2."""
+        inside = self._densities.quantile(near.rows, near.weights, levels.clamp(max=1.0))
+        return near.factor[:, None] * inside * levels.clamp(min=1.0)
+
+    def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> Self:
+        """Move the buffers; what would convert them, as half() does, leaves their types."""
+
+        def move(tensor: torch.Tensor) -> torch.Tensor:
+            moved = fn(tensor)
+            return moved if moved.dtype == tensor.dtype else tensor.to(moved.device)
+
+        return super()._apply(move, recurse)
+
+
+def _ratio(distance: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
+    """Divide distances; nothing over nothing is 1."""
+    return torch.where(distance == reference, 1.0, distance / reference)
+
+
+def _inverse(distances: torch.Tensor) -> torch.Tensor:
+    """Inverse distances; where some are zero, those share all the weight."""
+    zero = distances == 0
+    return torch.where(zero.any(dim=1, keepdim=True), zero.double(), 1 / distances)

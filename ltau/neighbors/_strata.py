@@ -1,0 +1,97 @@
+"""The classes of the training samples, each scaled by what was learnt of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ltau.neighbors._base import Vectors
+from ltau.neighbors._scaling import LatentScaler
+from ltau.neighbors._storage import Storage, plan
+
+__all__ = ["ScaledStratum", "check_size", "scale_strata", "storage_of"]
+
+
+@dataclass(frozen=True)
+class ScaledStratum:
+    """One class of samples, scaled by what was learnt of it.
+
+    Parameters
+    ----------
+    label : object
+        The class; None where there are no classes.
+    rows : ndarray of shape (n,), intp
+        Numbers of the samples.
+    scaler : LatentScaler
+        The scaling.
+    vectors : ndarray of shape (n, n_features), float32, C-contiguous
+        Their scaled latents.
+    """
+
+    label: object
+    rows: NDArray[np.intp]
+    scaler: LatentScaler
+    vectors: Vectors
+
+
+def scale_strata(
+    latents: Vectors,
+    strata: NDArray[np.generic] | None,
+    scaling: str,
+    *,
+    kind: str = "auto",
+    memory_limit: int | None = None,
+) -> list[ScaledStratum]:
+    """Learn a scaling of each stratum, and scale it.
+
+    Parameters
+    ----------
+    latents : ndarray of shape (n_samples, n_features), float32, C-contiguous
+        The latents.
+    strata : ndarray of shape (n_samples,) or None
+        Class of each sample.
+    scaling : {"none", "standardize", "whiten"}
+        As in `LatentScaler.fit`.
+    kind : str, default="auto"
+        Kind of index that they are for, as in `make_index`.
+    memory_limit : int, optional
+        Bytes that the indices may take in memory. Where the vectors do not fit they are
+        kept in a temporary file, as `storage` says.
+
+    Returns
+    -------
+    list of ScaledStratum
+        The strata, sorted by their labels; a single one where there are no classes.
+    """
+    if strata is None:
+        members: list[tuple[object, NDArray[np.intp]]] = [(None, np.arange(len(latents)))]
+    else:
+        classes, codes = np.unique(strata, return_inverse=True)
+        members = [(label, np.flatnonzero(codes == code)) for code, label in enumerate(classes)]
+    scaled = []
+    for label, rows in members:
+        selected = latents if label is None else latents[rows]
+        scaler = LatentScaler.fit(selected, scaling)
+        storage = storage_of(kind, selected.shape, len(latents), memory_limit)
+        vectors = scaler.transform(selected, storage.room(selected.shape))
+        scaled.append(ScaledStratum(label, rows, scaler, vectors))
+    return scaled
+
+
+def storage_of(
+    kind: str, shape: tuple[int, ...], n_samples: int, memory_limit: int | None
+) -> Storage:
+    """Plan for a stratum's share of the memory."""
+    return plan(kind, shape, None if memory_limit is None else memory_limit * shape[0] // n_samples)
+
+
+def check_size(n_samples: int, n_neighbors: int, label: object, besides: str = "") -> None:
+    """Refuse a stratum that has fewer samples than neighbours."""
+    if n_samples < n_neighbors:
+        where = "" if label is None else f" in stratum {label}"
+        raise ValueError(
+            f"Expected at least n_neighbors = {n_neighbors} training samples{where}{besides}, "
+            f"got n_samples = {n_samples}."
+        )
