@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from ltau._maths.ties import level_to_reach, quantile_in_bin
 
 __all__ = ["ErrorDistribution"]
 
@@ -73,17 +74,6 @@ class ErrorDistribution:
         self.probabilities = p
         self.edges = e
         self.scale = s
-
-    @classmethod
-    def _from_cdf(cls, cdf: Floats, edges: Floats, scale: Floats | None) -> Self:
-        """Make a distribution of what is known to be one: probabilities below each edge."""
-        distribution = cls.__new__(cls)
-        # Where nothing lies in a bin, rounding may leave a little less.
-        distribution.probabilities = np.maximum(cdf[:, 1:] - cdf[:, :-1], 0.0)
-        distribution.edges = edges
-        distribution.scale = np.ones(len(cdf)) if scale is None else scale
-        distribution._cdf_at_edges = cdf
-        return distribution
 
     def __len__(self) -> int:
         return len(self.probabilities)
@@ -169,7 +159,8 @@ class ErrorDistribution:
         Returns
         -------
         ndarray of shape (n_samples,) for a scalar, else (n_samples, m)
-            The smallest error at which the cumulative distribution reaches `q`.
+            The error at which the cumulative distribution reaches `q`; where it stays
+            there for a while, the largest such error.
 
         Raises
         ------
@@ -358,15 +349,37 @@ class ErrorDistribution:
         cdf = self._cdf_at_edges
         rows = np.arange(len(self))
         quantiles = np.empty((len(self), levels.shape[1]))
-        # No error has probability 0: the least positive level finds where they begin.
-        levels = np.maximum(levels, np.finfo(np.float64).tiny)
         for column, level in enumerate(levels.T):
-            bins = (cdf[:, 1:] < level[:, None]).sum(axis=1)
-            before, after = cdf[rows, bins], cdf[rows, bins + 1]
-            left, right = self.edges[bins], self.edges[bins + 1]
-            fraction = np.minimum((level - before) / (after - before), 1.0)
-            quantiles[:, column] = left + fraction * (right - left)
+            bins = (cdf[:, 1:] < level_to_reach(np, level)[:, None]).sum(axis=1)
+            ends = cdf[rows, bins], cdf[rows, bins + 1], self.edges[bins], self.edges[bins + 1]
+            quantiles[:, column] = quantile_in_bin(np, level, *ends)
         return self.scale[:, None] * quantiles
+
+
+def distribution_of(cdf: Floats, edges: Floats, scale: Floats | None = None) -> ErrorDistribution:
+    """Make distributions of what is known to be such; nothing is checked.
+
+    Parameters
+    ----------
+    cdf : ndarray of shape (n_samples, n_bins + 1), float64
+        Probability below each edge, from 0 to 1.
+    edges : ndarray of shape (n_bins + 1,), float64
+        The edges.
+    scale : ndarray of shape (n_samples,), float64, optional
+        Factors of the errors.
+
+    Returns
+    -------
+    ErrorDistribution
+        The distributions.
+    """
+    distribution = ErrorDistribution.__new__(ErrorDistribution)
+    # Where nothing lies in a bin, rounding may leave a little less.
+    distribution.probabilities = np.maximum(cdf[:, 1:] - cdf[:, :-1], 0.0)
+    distribution.edges = edges
+    distribution.scale = np.ones(len(cdf)) if scale is None else scale
+    distribution._cdf_at_edges = cdf
+    return distribution
 
 
 def _mean_square(start: Floats, end: Floats) -> Floats:

@@ -8,11 +8,13 @@ a Random World*, Springer 2005, doi:10.1007/b106715.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from ltau._errors.checks import check_groups
+from ltau._fitted.calibration import Calibration
 from ltau.distribution import ErrorDistribution
 
-__all__ = ["bound", "conformal_scores"]
+__all__ = ["bound", "conformal_scores", "quantile_levels"]
 
 Floats = NDArray[np.float64]
 
@@ -37,9 +39,6 @@ def conformal_scores(distribution: ErrorDistribution, errors: Floats) -> Floats:
     """
     seen = np.nan_to_num(errors)
     level = distribution.cdf(seen)
-    # Where no error was predicted the distribution is flat, and its quantile lies below.
-    below = bound(distribution, level) < seen
-    level = np.where(below, np.nextafter(level, 2.0), level)
     top = distribution.quantile(1.0)[:, None]
     return np.where(np.isnan(errors), np.nan, np.where(seen > top, seen / top, level))
 
@@ -62,3 +61,41 @@ def bound(distribution: ErrorDistribution, levels: Floats) -> Floats:
     inside = np.minimum(levels, 1.0)
     inside = distribution.quantile(inside if len(inside) > 1 else inside[0])
     return np.where(levels > 1.0, inside * levels, inside)
+
+
+def quantile_levels(
+    calibration: Calibration, q: ArrayLike, n_samples: int, groups: ArrayLike | None
+) -> Floats:
+    """Find the levels of the predicted quantiles that keep probabilities.
+
+    Parameters
+    ----------
+    calibration : Calibration
+        What was learnt.
+    q : float or array-like of shape (m,)
+        Probabilities, from 0 to 1.
+    n_samples : int
+        Number of samples.
+    groups : array-like of shape (n_samples,) or None
+        Group of each sample, if levels were learnt within groups.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, m), or (1, m) for levels common to all
+        The levels; without a calibration, the probabilities.
+
+    Raises
+    ------
+    ValueError
+        If a probability is none, or groups are missing, unknown or not asked for.
+    """
+    asked = np.atleast_1d(np.asarray(q, dtype=np.float64))
+    if asked.ndim != 1 or not ((asked >= 0) & (asked <= 1)).all():
+        raise ValueError(f"Expected probabilities from 0 to 1, got {q!r}.")
+    if calibration.grouped != (groups is not None):
+        how = "with" if calibration.grouped else "without"
+        raise ValueError(f"The estimator was calibrated {how} groups: predict likewise.")
+    if not calibration.scores:
+        return asked[None, :]
+    labels = check_groups(groups, n_samples)
+    return np.stack([calibration.levels(level, labels) for level in asked.tolist()], axis=1)

@@ -8,54 +8,22 @@ would be: with itself left out of its prototype.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from typing import Self
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ltau._files.arrays import Arrays
-from ltau._fitted.domain import local_ratio
+from ltau._fitted.members import Members
+from ltau._fitted.own_distances import OwnDistances
+from ltau._maths.domain import local_ratio
 from ltau._prototypes.clusters import centres, cluster, share
 from ltau.neighbors import LatentIndex, Neighbors, ScaledStratum, Vectors, check_size
 
-__all__ = ["Members", "condense", "measure_members"]
+__all__ = ["condense", "measure_members"]
 
 Floats = NDArray[np.float64]
 
 _BATCH_VALUES = 1 << 22  # in the largest temporary of the members' search
-
-
-@dataclass(frozen=True)
-class Members:
-    """What is kept of the training samples that prototypes stand for.
-
-    Parameters
-    ----------
-    n_samples : int
-        Their number.
-    scores : ndarray of shape (n_scores,), float32
-        The `ood_score` of some of them, ascending.
-    """
-
-    n_samples: int
-    scores: NDArray[np.float32]
-
-    def to_arrays(self) -> Arrays:
-        """Give the arrays from which `from_arrays` makes this again."""
-        return {"n_samples": np.array(self.n_samples), "scores": self.scores}
-
-    @classmethod
-    def from_arrays(cls, arrays: Arrays) -> Self:
-        """Make it again; raises ValueError where the arrays are not such."""
-        n_samples, scores = arrays["n_samples"], arrays["scores"]
-        if n_samples.shape != () or n_samples.dtype.kind not in "iu":
-            raise ValueError("Expected the number of training samples.")
-        if scores.dtype != np.float32 or scores.ndim != 1 or not 1 <= len(scores) <= n_samples:
-            raise ValueError("Expected scores of training samples.")
-        if not (scores[0] >= 0 and (scores[1:] >= scores[:-1]).all()):
-            raise ValueError("Expected non-negative scores that rise.")
-        return cls(int(n_samples), scores)
 
 
 def condense(
@@ -99,7 +67,7 @@ def condense(
         check_size(len(vectors), n_neighbors, stratum.label, " that differ")
         owners[stratum.rows] = n_made + labels
         rows = np.arange(n_made, n_made + len(vectors))
-        prototypes.append(replace(stratum, rows=rows, vectors=vectors))
+        prototypes.append(replace(stratum, rows=rows, vectors=vectors, n_samples=len(vectors)))
         n_made += len(vectors)
     return prototypes, owners
 
@@ -129,7 +97,7 @@ def measure_members(
     owners: NDArray[np.intp],
     n_neighbors: int,
     ranked: NDArray[np.intp],
-) -> tuple[Floats, Members]:
+) -> tuple[OwnDistances, Members]:
     """Measure how far samples lie from the prototypes nearest to them.
 
     Parameters
@@ -149,7 +117,7 @@ def measure_members(
 
     Returns
     -------
-    own_distances : ndarray of shape (n_prototypes,), float64
+    own : OwnDistances
         Mean distance of each prototype's members to their neighbours.
     members : Members
         What is kept of the samples.
@@ -163,12 +131,19 @@ def measure_members(
         total += np.bincount(owners[rows], _means(near), len(sizes))
         _, here, there = np.intersect1d(rows, ranked, assume_unique=True, return_indices=True)
         distances[there], prototypes[there] = near[here], nearest[here]
-    own_distances = total / sizes
+    own = OwnDistances.with_floors(index, n_neighbors, total / sizes)
+    scores = _scores(distances, own.values[prototypes])
+    return own, Members(len(latents), np.sort(scores.astype(np.float32)))
+
+
+def _scores(distances: Floats, own_distances: Floats) -> Floats:
+    """Compare the distances of samples to prototypes with those of their members."""
     there = np.isfinite(distances)
-    scores = local_ratio(
-        np.where(there, distances, 0.0), np.where(there, own_distances[prototypes], 0.0)
-    )
-    return own_distances, Members(len(latents), np.sort(scores.astype(np.float32)))
+    distance = np.where(there, distances, 0.0).sum(axis=1)
+    reference = np.where(there, own_distances, 0.0).sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scores: Floats = local_ratio(np, distance, reference)
+    return scores
 
 
 def _search(
@@ -182,7 +157,8 @@ def _search(
         for start in range(0, len(members), size):
             rows = members[start : start + size]
             asked = None if strata is None else strata[rows]
-            yield rows, index.search(latents[rows], min(k, n_prototypes), asked)
+            found = index.search(latents[rows], min(k, n_prototypes), asked)
+            yield rows, (found.distances, found.numbers)
 
 
 def _leave_out(

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone
 
 from ltau._fitted.samples import TrainingSamples
-
-if TYPE_CHECKING:
-    from ltau.estimator import LTAUEstimator
 
 __all__ = ["choose_number"]
 
@@ -21,9 +16,13 @@ _MOST_HELD_OUT = 5000
 
 
 def choose_number(
-    estimator: LTAUEstimator, samples: TrainingSamples
+    samples: TrainingSamples,
+    n_neighbors: int,
+    tolerance: float,
+    random_state: int | None,
+    crps: Callable[[TrainingSamples, TrainingSamples, int | None], float],
 ) -> tuple[int | None, dict[int, float]]:
-    """Find the fewest prototypes that lose no more score than `prototype_tolerance`.
+    """Find the fewest prototypes that lose no more score than the tolerance.
 
     Their number is doubled, from as many as neighbours in each stratum to half of the
     samples. A fifth of the samples, but at most 5,000, are held out, and scored by an
@@ -33,10 +32,17 @@ def choose_number(
 
     Parameters
     ----------
-    estimator : LTAUEstimator
-        Its parameters are those of all estimators that are made; nothing is learnt by it.
     samples : TrainingSamples
         The training samples.
+    n_neighbors : int
+        Number of neighbours.
+    tolerance : float
+        Relative loss that is allowed.
+    random_state : int or None
+        Seed of what is held out.
+    crps : callable
+        Of samples to learn from, samples held out, and a number of prototypes or None for
+        all, it gives the mean CRPS.
 
     Returns
     -------
@@ -50,19 +56,12 @@ def choose_number(
     ValueError
         If no sample can be held out: a stratum keeps one more than neighbours.
     """
-    held_out = _hold_out(samples, estimator.n_neighbors, estimator.random_state)
+    held_out = _hold_out(samples, n_neighbors, random_state)
     tested, rest = samples.take(np.flatnonzero(held_out)), samples.take(np.flatnonzero(~held_out))
-    errors = tested.trajectories.read()
-
-    def crps(n_prototypes: int | None) -> float:
-        twin = clone(estimator)
-        twin._learn(rest, n_prototypes)
-        return -twin.score(tested.latents, errors, tested.strata)
-
-    reached = {number: crps(number) for number in _numbers(rest, estimator.n_neighbors)}
-    best = min([crps(None), *reached.values()])
+    reached = {number: crps(rest, tested, number) for number in _numbers(rest, n_neighbors)}
+    best = min([crps(rest, tested, None), *reached.values()])
     losses = {number: value / best - 1 for number, value in reached.items()}
-    enough = (n for n, loss in losses.items() if loss <= estimator.prototype_tolerance)
+    enough = (n for n, loss in losses.items() if loss <= tolerance)
     return next(enough, None), losses
 
 
@@ -84,9 +83,9 @@ def _hold_out(
     held_out = np.zeros(n_samples, bool)
     classes = np.zeros(n_samples) if samples.strata is None else samples.strata
     for label in np.unique(classes):
-        members = np.flatnonzero(classes == label)
-        n = min(round(fraction * len(members)), len(members) - n_neighbors - 1)
-        held_out[rng.permutation(members)[: max(0, n)]] = True
+        rows = np.flatnonzero(classes == label)
+        n = min(round(fraction * len(rows)), len(rows) - n_neighbors - 1)
+        held_out[rng.permutation(rows)[: max(0, n)]] = True
     if not held_out.any():
         raise ValueError(
             "Expected training samples to hold out for n_prototypes='auto', more than "

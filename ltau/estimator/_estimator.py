@@ -2,37 +2,41 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
-from typing import Any, ClassVar, Literal, Self
+import os
+from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator
-from sklearn.utils import Tags
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_consistent_length, validate_data
+from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ltau._errors.checks import check_observed, check_strata, check_trajectories
+from ltau._errors.checks import check_strata, check_trajectories
 from ltau._errors.counted import CountedErrors
 from ltau._errors.histogram import ErrorHistogram
 from ltau._errors.trajectories import Trajectories
-from ltau._fitted.calibration import CalibrationMixin
-from ltau._fitted.densities import TrainingDensities
-from ltau._fitted.domain import rows_to_rank
+from ltau._files import archive
+from ltau._fitted.calibration import Calibration
+from ltau._fitted.predictor import Predictor
 from ltau._fitted.samples import TrainingSamples
-from ltau._prototypes.condense import condense, measure_members
+from ltau._fitted.search import LatentSearch
+from ltau._fitted.settings import Settings
+from ltau._fitted.training_scores import training_scores
+from ltau._fitted.training_weights import training_weights
 from ltau._prototypes.number import choose_number
-from ltau.estimator._saving import SavingMixin
-from ltau.estimator._weighting import WeightingMixin
+from ltau.estimator._checks import check_latents, check_n_neighbors
+from ltau.estimator._held_out import HeldOutSamples
+from ltau.estimator._learning import Learner
+from ltau.estimator._old_formats import upgraded
+from ltau.estimator._saving import describe, parts_of, restore
 from ltau.log import ErrorLog
-from ltau.neighbors import INDEX_CLASSES, LatentIndex, ScaledStratum, n_threads, scale_strata
+from ltau.neighbors import n_threads
 
 __all__ = ["LTAUEstimator"]
 
 Floats = NDArray[np.float64]
 
 
-class LTAUEstimator(CalibrationMixin, WeightingMixin, SavingMixin, BaseEstimator):
+class LTAUEstimator(HeldOutSamples):
     r"""Predict how wrong a regression model is, from the errors it made while training.
 
     Each training sample's errors over the epochs make a density :math:`p_i(e)`. The
@@ -93,6 +97,8 @@ class LTAUEstimator(CalibrationMixin, WeightingMixin, SavingMixin, BaseEstimator
 
     Attributes
     ----------
+    fitted_ : Fitted
+        What the fit has left, for other backends: index, densities, own distances.
     bin_edges_ : ndarray of shape (n_bins + 1,)
         Edges of the bins, from 0 to the largest error, in its unit.
     index_ : str or tuple of str
@@ -180,68 +186,6 @@ class LTAUEstimator(CalibrationMixin, WeightingMixin, SavingMixin, BaseEstimator
     array([1., 5.])
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
-        "burn_in": [
-            Interval(Integral, 0, None, closed="left"),
-            Interval(Real, 0, 1, closed="left"),
-        ],
-        "scaling": [StrOptions({"none", "standardize", "whiten"})],
-        "n_bins": [Interval(Integral, 2, None, closed="left")],
-        "bins": [StrOptions({"log", "linear"}), "array-like"],
-        "weights": [StrOptions({"uniform", "distance"})],
-        "distance_scaling": [Interval(Real, 0, None, closed="left")],
-        "index": [StrOptions({"auto", *INDEX_CLASSES})],
-        "recall": [Interval(Real, 0, 1, closed="right")],
-        "n_prototypes": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"}), None],
-        "prototype_tolerance": [Interval(Real, 0, None, closed="left")],
-        "memory_limit": [Interval(Integral, 1, None, closed="left"), None],
-        "n_jobs": [Integral, None],
-        "random_state": [Interval(Integral, 0, 2**32 - 1, closed="both"), None],
-    }
-
-    def __init__(
-        self,
-        n_neighbors: int = 10,
-        *,
-        burn_in: float = 1 / 3,
-        scaling: str = "whiten",
-        n_bins: int = 100,
-        bins: str | ArrayLike = "log",
-        weights: str = "uniform",
-        distance_scaling: float = 0.5,
-        index: str = "auto",
-        recall: float = 0.99,
-        n_prototypes: int | Literal["auto"] | None = None,
-        prototype_tolerance: float = 0.01,
-        memory_limit: int | None = None,
-        n_jobs: int | None = None,
-        random_state: int | None = None,
-    ) -> None:
-        self.n_neighbors = n_neighbors
-        self.burn_in = burn_in
-        self.scaling = scaling
-        self.n_bins = n_bins
-        self.bins = bins
-        self.weights = weights
-        self.distance_scaling = distance_scaling
-        self.index = index
-        self.recall = recall
-        self.n_prototypes = n_prototypes
-        self.prototype_tolerance = prototype_tolerance
-        self.memory_limit = memory_limit
-        self.n_jobs = n_jobs
-        self.random_state = random_state
-
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.required = True
-        tags.target_tags.positive_only = True
-        tags.target_tags.two_d_labels = True
-        tags.target_tags.multi_output = True
-        tags.target_tags.single_output = False  # a trajectory, were it of one epoch
-        return tags
-
     def fit(
         self,
         X: ArrayLike,
@@ -292,143 +236,155 @@ class LTAUEstimator(CalibrationMixin, WeightingMixin, SavingMixin, BaseEstimator
         samples = TrainingSamples(latents, trajectories, classes, bins)
         if self.n_prototypes is not None:
             trajectories.check(bins)  # or it would be the last to be known
-        if self.n_prototypes == "auto":
-            n_prototypes, self.prototype_losses_ = choose_number(self, samples)
-        else:
-            n_prototypes, self.prototype_losses_ = self.n_prototypes, {}
-        self._learn(samples, n_prototypes)
-        self._describe(*((y.target, y.unit, y.notes) if isinstance(y, ErrorLog) else ()))
+        n_prototypes, self.prototype_losses_ = self._choose_number(samples)
+        self.fitted_ = self._learner().learn(samples, n_prototypes)
+        self.index_report_ = self.fitted_.index.report
+        self.calibration_, self._checked = None, self._asked()
+        if self.distance_scaling:
+            with n_threads(self.n_jobs):
+                self.fitted_.own_distances(int(self.n_neighbors))
+        describe(self, *((y.target, y.unit, y.notes) if isinstance(y, ErrorLog) else ()))
         return self
 
-    def _learn(self, samples: TrainingSamples, n_prototypes: int | None) -> None:
-        """Learn from all samples, or from prototypes of them."""
-        self.calibration_ = None
-        with n_threads(self.n_jobs):
-            if n_prototypes is None:
-                self._learn_all(samples)
-            else:
-                self._learn_prototypes(samples, n_prototypes)
-        if self.distance_scaling:
-            self._training_distances()
+    def sample_weight(self, tolerance: float | None = None, *, favor: str = "hard") -> Floats:
+        """Weigh the training samples for another training, by their own densities.
 
-    def _learn_all(self, samples: TrainingSamples) -> None:
-        histogram = samples.trajectories.count(samples.bins)
-        self._index = self._make_index(self._scaled(samples))
-        self._densities = TrainingDensities.from_histogram(histogram)
-        self._own_distances = (0, np.empty(0))  # for a number of neighbours; none yet
-        self._members = None
-
-    def _learn_prototypes(self, samples: TrainingSamples, n_prototypes: int) -> None:
-        strata, owners = condense(
-            self._scaled(samples), n_prototypes, self.n_neighbors, self.random_state
-        )
-        self._index = self._make_index(strata)
-        histogram = samples.trajectories.count_together(samples.bins, owners, len(self._index))
-        self._densities = TrainingDensities.from_histogram(histogram)
-        own_distances, self._members = measure_members(
-            self._index,
-            samples.latents,
-            samples.strata,
-            owners,
-            self.n_neighbors,
-            rows_to_rank(len(owners), self.random_state),
-        )
-        self._own_distances = self.n_neighbors, own_distances
-
-    def _scaled(self, samples: TrainingSamples) -> list[ScaledStratum]:
-        return scale_strata(
-            samples.latents,
-            samples.strata,
-            self.scaling,
-            kind=self.index,
-            memory_limit=self.memory_limit,
-        )
-
-    def _make_index(self, strata: list[ScaledStratum]) -> LatentIndex:
-        index = LatentIndex.build(
-            strata,
-            kind=self.index,
-            n_neighbors=self.n_neighbors,
-            recall=self.recall,
-            memory_limit=self.memory_limit,
-            random_state=self.random_state,
-        )
-        self.index_report_ = index.report
-        return index
-
-    def _describe(
-        self, target: str | None = None, unit: str | None = None, notes: Any = None
-    ) -> None:
-        """Say what the errors are of, once that is known to be something that a file can hold."""
-        if not isinstance(target, str | None) or not isinstance(unit, str | None):
-            raise ValueError(f"Expected a target and a unit in words, got {target!r}, {unit!r}.")
-        if not isinstance(notes, dict | None):
-            raise ValueError(f"Expected notes in a dict, got {notes!r}.")
-        self.target_, self.unit_, self.notes_ = target, unit, notes or {}
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "_index")
-
-    @property
-    def bin_edges_(self) -> Floats:
-        """Edges of the bins, shape (n_bins + 1,), in the unit of the error."""
-        return self._densities.edges
-
-    @property
-    def n_samples_fit_(self) -> int:
-        """Number of training samples."""
-        return len(self._densities) if self._members is None else self._members.n_samples
-
-    @property
-    def n_prototypes_(self) -> int | None:
-        """Number of prototypes, or None where all training samples are kept."""
-        return None if self._members is None else len(self._densities)
-
-    @property
-    def strata_(self) -> NDArray[np.generic] | None:
-        """The strata seen at fit, or None."""
-        return self._index.classes
-
-    @property
-    def index_(self) -> str | tuple[str, ...]:
-        """The kind of index in use; one for each stratum where there are strata."""
-        kinds = self._index.kinds
-        return kinds[0] if self._index.classes is None else kinds
-
-    @property
-    def recall_(self) -> float:
-        """Recall reached by the index: 1 if it is exact, the lowest one if there are strata."""
-        return self._index.recall
-
-    def score(self, X: ArrayLike, y: ArrayLike, strata: ArrayLike | None = None) -> float:
-        """Score the predicted distributions against observed errors.
+        The weights serve as `sample_weight` of a scikit-learn model, or as those of a
+        `torch.utils.data.WeightedRandomSampler`. Which way helps depends on why samples
+        are hard: too few of their kind, or noise in their targets. Neither helps of
+        itself: on seven public regression sets, ``"hard"`` made the average error larger
+        (``python -m benchmarks.regression``).
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            As in `predict`.
-        y : array-like of shape (n_samples,) or (n_samples, n_obs)
-            Observed errors, non-negative; NaN among several observations = not seen.
-        strata : array-like of shape (n_samples,), optional
-            As in `predict`.
+        tolerance : float, optional
+            Error that is small enough, in its unit; by default the median of the
+            training samples' expected errors.
+        favor : {"hard", "easy"}, default="hard"
+            ``"hard"`` weighs each sample by P(error > tolerance) during its training:
+            samples that were learnt late or never count more. ``"easy"`` weighs it by
+            P(error <= tolerance): samples that look mislabelled or noisy count less.
 
         Returns
         -------
-        float
-            Minus the mean continuous ranked probability score, in the unit of the
-            error: higher is better.
+        ndarray of shape (n_samples_fit,)
+            Non-negative weights, with a mean of 1.
 
         Raises
         ------
         ValueError
-            If lengths differ, or an error is negative, infinite, or NaN for all of a
-            sample's observations.
+            If all weights would be 0, `favor` is neither, or the estimator holds
+            prototypes, which do not know their members apart.
         """
-        errors = check_observed(y)
-        check_consistent_length(X, errors)
-        total, start = 0.0, 0
-        for distribution, _ in self._distributions(X, strata):
-            observed = errors[start : start + len(distribution)]
-            total += np.nanmean(distribution.crps(observed), axis=1).sum()
-            start += len(distribution)
-        return -float(total) / len(errors)
+        check_is_fitted(self)
+        return training_weights(self.fitted_, tolerance, favor)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted estimator to one file, without pickle.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Where; an existing file is replaced once the new one is complete.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called.
+        OSError
+            If the file cannot be written; what was there stays.
+        TypeError
+            If `notes_` has something that JSON cannot hold.
+        ValueError
+            If a parameter was set to something invalid since.
+        """
+        check_is_fitted(self)
+        self._validate_params()  # they may have been set since fit, and must be loaded again
+        archive.write(path, *parts_of(self))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, mmap: bool = False) -> Self:
+        """Read an estimator that `save` wrote. The file is checked, and nothing in it is run.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file.
+        mmap : bool, default=False
+            Whether to leave latents and densities in the file, and to read of them what
+            a prediction needs: for sets that do not fit in memory, or are shared by
+            several processes. The whole file is still read once, to check it. It must not
+            be written to meanwhile; that `save` replaces it does no harm.
+
+        Returns
+        -------
+        LTAUEstimator
+            The estimator: it predicts the same bits.
+
+        Raises
+        ------
+        LTAUFileError
+            If the file is damaged, not ours, or newer than this version can read.
+        OSError
+            If the file cannot be opened.
+        """
+        header, arrays = archive.read(path, mmap=mmap)
+        try:
+            header, arrays = upgraded(header, arrays)
+            if header["estimator"] != cls.__name__:
+                raise ValueError(f"expected a {cls.__name__}, got a {header['estimator']}")
+            estimator = cls(**header["params"])
+            estimator._validate_params()
+            restore(estimator, header, arrays)
+            estimator._checked = estimator._asked()
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise archive.LTAUFileError(
+                f"{path} does not hold a whole estimator: {error}"
+            ) from error
+        return estimator
+
+    def _choose_number(self, samples: TrainingSamples) -> tuple[int | None, dict[int, float]]:
+        """Find the number of prototypes, and what each number that was tried loses."""
+        if self.n_prototypes != "auto":
+            return self.n_prototypes, {}
+
+        def crps(rest: TrainingSamples, tested: TrainingSamples, n: int | None) -> float:
+            twin = clone(self)
+            twin.fitted_ = twin._learner().learn(rest, n)
+            twin.calibration_, twin._checked = None, twin._asked()
+            return -twin.score(tested.latents, tested.trajectories.read(), tested.strata)
+
+        k, tolerance = self.n_neighbors, self.prototype_tolerance
+        return choose_number(samples, k, tolerance, self.random_state, crps)
+
+    def _learner(self) -> Learner:
+        return Learner(**{name: getattr(self, name) for name in Learner.__dataclass_fields__})
+
+    def _predictor(
+        self, X: ArrayLike, strata: ArrayLike | None, n_neighbors: int | None = None
+    ) -> Predictor:
+        if not hasattr(self, "fitted_"):  # asking scikit-learn takes longer than a small search
+            check_is_fitted(self)
+        fitted, settings = self.fitted_, self._settings(n_neighbors)
+        latents = check_latents(self, X, fitted.index.n_features)
+        classes = check_strata(strata, len(latents))
+        n_bins, k = fitted.densities.n_bins, settings.n_neighbors
+        search = LatentSearch(fitted.index, latents, classes, k, n_bins, self.n_jobs)
+        return Predictor(search, len(latents), fitted, settings)
+
+    def _settings(self, n_neighbors: int | None) -> Settings:
+        """Give the parameters that predictions depend on, which may have been set since `fit`."""
+        asked = self._asked()
+        if asked != self._checked:
+            self._validate_params()
+            self._checked = asked
+        k = self.n_neighbors if n_neighbors is None else check_n_neighbors(n_neighbors)
+        calibration = self.calibration_ or Calibration(1.0, float(self.distance_scaling), {})
+        return Settings(int(k), self.weights, calibration)
+
+    def _asked(self) -> tuple[object, ...]:
+        return self.n_neighbors, self.weights, self.distance_scaling, self.n_jobs
+
+    def _training_scores(self) -> NDArray[np.floating]:
+        check_is_fitted(self)
+        return training_scores(self.fitted_, self._settings(None).n_neighbors, self.n_jobs)

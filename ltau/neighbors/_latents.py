@@ -4,49 +4,90 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ltau._files.arrays import Arrays, all_finite, prefixed, section
 from ltau.neighbors._base import NeighborIndex, Neighbors, Vectors
+from ltau.neighbors._equally_near import search_equally_near
 from ltau.neighbors._factory import INDEX_CLASSES, make_index
 from ltau.neighbors._scaling import LatentScaler
-from ltau.neighbors._strata import ScaledStratum, check_size, scale_strata, storage_of
+from ltau.neighbors._strata import ScaledStratum, check_size, storage_of
 
-__all__ = ["LatentIndex"]
+__all__ = ["Found", "LatentIndex", "Stratum"]
 
 _BATCH_VALUES = 1 << 22  # in the largest temporary of a self-search
 
 
+class Found(NamedTuple):
+    """The nearest training samples of some queries, those equally near as the last included.
+
+    Parameters
+    ----------
+    distances : ndarray of shape (n, m), float64
+        Distances in the scaled latent space, ascending; infinite where there are fewer.
+    numbers : ndarray of shape (n, m), intp
+        Numbers of the samples; any where the distance is infinite.
+    strata : ndarray of shape (n,), intp, or int
+        Number of the stratum of each query; 0 where there are none.
+    """
+
+    distances: NDArray[np.float64]
+    numbers: NDArray[np.intp]
+    strata: NDArray[np.intp] | int
+
+
 @dataclass(frozen=True)
 class Stratum:
-    """One class of samples, with a scaling and an index of its own."""
+    """One class of samples, with a scaling and an index of its own.
 
-    label: object  # None where there are no classes
-    rows: NDArray[np.intp]  # of the training set
+    Parameters
+    ----------
+    label : object
+        The class; None where there are no classes.
+    rows : ndarray of shape (n,), intp
+        Numbers of the samples.
+    scaler : LatentScaler
+        The scaling.
+    index : NeighborIndex
+        The index of their scaled latents.
+    floor : float
+        Distance below which two of them coincide, by rounding.
+    n_samples : int
+        Number of training samples, or of prototypes, that they stand for.
+    """
+
+    label: object
+    rows: NDArray[np.intp]
     scaler: LatentScaler
     index: NeighborIndex
+    floor: float
+    n_samples: int
 
     def search(self, latents: Vectors, k: int) -> Neighbors:
-        if len(self.rows) < k:
-            where = "" if self.label is None else f" in stratum {self.label}"
-            raise ValueError(
-                f"Expected at least n_neighbors = {k} training samples{where}, or prototypes, "
-                f"got {len(self.rows)}."
-            )
-        distances, found = self.index.search(self.scaler.transform(latents), k)
+        """Find the `k` nearest, or all where there are fewer, and those equally near."""
+        check_size(self.n_samples, k, self.label, " or prototypes")
+        k = min(k, len(self.rows))
+        distances, found = search_equally_near(self.index, self.scaler.transform(latents), k)
         return distances, found if self.label is None else self.rows[found]
 
     def to_arrays(self) -> Arrays:
-        arrays = {"rows": self.rows, "kind": np.array(self.index.kind)}
+        """Give the arrays from which `from_arrays` makes this again, bit for bit."""
+        arrays = {
+            "rows": self.rows,
+            "kind": np.array(self.index.kind),
+            "floor": np.array(self.floor),
+            "n_samples": np.array(self.n_samples),
+        }
         arrays |= prefixed("scaler.", self.scaler.to_arrays())
         arrays |= prefixed("index.", self.index.to_arrays())
         return arrays
 
     @classmethod
     def from_arrays(cls, arrays: Arrays, label: object) -> Self:
+        """Make it again; raises ValueError where the arrays do not fit each other."""
         kind = str(arrays["kind"])
         if kind not in INDEX_CLASSES:
             raise ValueError(f"Unknown kind of index {kind!r}.")
@@ -58,8 +99,11 @@ class Stratum:
         scaler = LatentScaler.from_arrays(section(arrays, "scaler."))
         if len(scaler.mean) != vectors.shape[1]:
             raise ValueError("The scaling does not fit the vectors.")
+        floor, n_samples = float(arrays["floor"]), int(arrays["n_samples"])
+        if not (0 <= floor < np.inf and n_samples >= len(rows)):
+            raise ValueError("The floor or the number of samples of a stratum is none.")
         index = INDEX_CLASSES[kind].from_arrays(section(arrays, "index."))
-        return cls(label, rows, scaler, index)
+        return cls(label, rows, scaler, index, floor, n_samples)
 
 
 class LatentIndex:
@@ -76,55 +120,6 @@ class LatentIndex:
     def __init__(self, classes: NDArray[np.generic] | None, strata: list[Stratum]) -> None:
         self.classes = classes
         self.strata = strata
-
-    @classmethod
-    def fit(
-        cls,
-        latents: Vectors,
-        strata: NDArray[np.generic] | None,
-        *,
-        kind: str,
-        scaling: str,
-        n_neighbors: int,
-        recall: float,
-        memory_limit: int | None = None,
-        random_state: int | None,
-    ) -> Self:
-        """Make a scaling and an index for each stratum.
-
-        Parameters
-        ----------
-        latents : ndarray of shape (n_samples, n_features), float32, C-contiguous
-            The training latents.
-        strata : ndarray of shape (n_samples,) or None
-            Class of each sample.
-        kind, n_neighbors, recall, random_state
-            As in `make_index`.
-        memory_limit : int, optional
-            Bytes that all indices may take in memory, shared out by their samples. Where
-            the vectors do not fit they are kept in a temporary file, as `storage` says.
-        scaling : {"none", "standardize", "whiten"}
-            As in `LatentScaler.fit`.
-
-        Returns
-        -------
-        LatentIndex
-            The index.
-
-        Raises
-        ------
-        ValueError
-            If a stratum has fewer than `n_neighbors` samples, its index does not reach
-            the recall, or nothing fits in the memory.
-        """
-        return cls.build(
-            scale_strata(latents, strata, scaling, kind=kind, memory_limit=memory_limit),
-            kind=kind,
-            n_neighbors=n_neighbors,
-            recall=recall,
-            memory_limit=memory_limit,
-            random_state=random_state,
-        )
 
     @classmethod
     def build(
@@ -146,7 +141,7 @@ class LatentIndex:
         kind, n_neighbors, recall, random_state
             As in `make_index`.
         memory_limit : int, optional
-            As in `fit`.
+            Bytes that all indices may take in memory, shared out by their samples.
 
         Returns
         -------
@@ -156,12 +151,13 @@ class LatentIndex:
         Raises
         ------
         ValueError
-            As `fit`.
+            If a stratum has fewer than `n_neighbors` samples, its index does not reach
+            the recall, or nothing fits in the memory.
         """
         parts = []
         n_samples = sum(len(stratum.rows) for stratum in strata)
         for stratum in strata:
-            check_size(len(stratum.rows), n_neighbors, stratum.label)
+            check_size(stratum.n_samples, n_neighbors, stratum.label)
             storage = storage_of(kind, stratum.vectors.shape, n_samples, memory_limit)
             index = make_index(
                 storage.kind,
@@ -171,7 +167,12 @@ class LatentIndex:
                 random_state=random_state,
                 overwrite=True,
             )
-            parts.append(Stratum(stratum.label, stratum.rows, stratum.scaler, index))
+            floor = stratum.resolution * stratum.vectors.shape[1] ** 0.5
+            parts.append(
+                Stratum(
+                    stratum.label, stratum.rows, stratum.scaler, index, floor, stratum.n_samples
+                )
+            )
         labels = [stratum.label for stratum in strata]
         return cls(None if labels == [None] else np.array(labels), parts)
 
@@ -209,26 +210,23 @@ class LatentIndex:
             for record in stratum.index.report
         ]
 
-    def search(
-        self, latents: Vectors, k: int, strata: NDArray[np.generic] | None = None
-    ) -> Neighbors:
-        """Find the `k` nearest training samples of each row, within its stratum.
+    def search(self, latents: Vectors, k: int, strata: NDArray[np.generic] | None = None) -> Found:
+        """Find the `k` nearest samples of each row within its stratum, and those equally near.
 
         Parameters
         ----------
         latents : ndarray of shape (n, n_features), float32, finite
             The queries.
         k : int
-            Number of neighbours, at most the samples of the smallest stratum asked.
+            Number of neighbours, at most the samples of the smallest stratum asked. Of
+            samples that coincide one is found for all: there may be fewer.
         strata : ndarray of shape (n,) or None
             Class of each query.
 
         Returns
         -------
-        distances : ndarray of shape (n, k), float64
-            Distances in the scaled latent space, ascending.
-        indices : ndarray of shape (n, k), intp
-            Rows of the training set.
+        Found
+            Distances and numbers, of shape (n, m).
 
         Raises
         ------
@@ -239,21 +237,17 @@ class LatentIndex:
             how = "without" if self.classes is None else "with"
             raise ValueError(f"The estimator was fitted {how} strata: predict likewise.")
         if strata is None:
-            return self.strata[0].search(latents, k)
+            return Found(*self.strata[0].search(latents, k), 0)
         if strata.shape != (len(latents),):
             raise ValueError(f"Expected strata of shape ({len(latents)},), got {strata.shape}.")
-        distances = np.empty((len(latents), k))
-        indices = np.empty((len(latents), k), np.intp)
-        n_found = 0
-        for stratum in self.strata:
+        found = []
+        for number, stratum in enumerate(self.strata):
             queries = np.flatnonzero(strata == stratum.label)
             if queries.size:
-                found = stratum.search(latents[queries], k)
-                distances[queries], indices[queries] = found
-                n_found += queries.size
-        if n_found < len(strata):
+                found.append((number, queries, stratum.search(latents[queries], k)))
+        if sum(len(queries) for _, queries, _ in found) < len(strata):
             self._refuse_unknown(strata)
-        return distances, indices
+        return _together(len(latents), found)
 
     def own_neighbors(
         self, k: int, rows: NDArray[np.intp] | None = None
@@ -284,8 +278,11 @@ class LatentIndex:
             asked[:] = False
             asked[rows] = True
         for stratum in self.strata:
-            check_size(len(stratum.rows) - 1, 1, stratum.label, " besides the sample itself")
+            check_size(stratum.n_samples - 1, 1, stratum.label, " besides the sample itself")
         for stratum in self.strata:
+            if len(stratum.rows) == 1:  # all its samples coincide: with themselves, at distance 0
+                yield stratum.rows, np.zeros((1, 1)), stratum.rows[None, :]
+                continue
             members = np.flatnonzero(asked[stratum.rows])
             batch = max(1, _BATCH_VALUES // (stratum.index.vectors.shape[1] * (k + 1)))
             for start in range(0, len(members), batch):
@@ -324,6 +321,17 @@ class LatentIndex:
         if not np.array_equal(rows, np.arange(len(rows))):
             raise ValueError("The strata do not share out the rows of the training set.")
         return cls(classes, strata)
+
+
+def _together(n: int, found: list[tuple[int, NDArray[np.intp], Neighbors]]) -> Found:
+    """Put what was found in each stratum in the order of the queries."""
+    width = max(distances.shape[1] for _, _, (distances, _) in found)
+    distances, strata = np.full((n, width), np.inf), np.empty(n, np.intp)
+    numbers = np.zeros((n, width), np.intp)
+    for stratum, queries, (near, which) in found:
+        distances[queries, : near.shape[1]], numbers[queries, : near.shape[1]] = near, which
+        strata[queries] = stratum
+    return Found(distances, numbers, strata)
 
 
 def _labels(classes: NDArray[np.generic] | None) -> Iterable[object]:

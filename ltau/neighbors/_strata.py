@@ -13,6 +13,9 @@ from ltau.neighbors._storage import Storage, plan
 
 __all__ = ["ScaledStratum", "check_size", "scale_strata", "storage_of"]
 
+_CHUNK_ROWS = 1 << 14
+_SPREAD_SHARE = 2.0**-17
+
 
 @dataclass(frozen=True)
 class ScaledStratum:
@@ -28,12 +31,18 @@ class ScaledStratum:
         The scaling.
     vectors : ndarray of shape (n, n_features), float32, C-contiguous
         Their scaled latents.
+    resolution : float
+        Step, in a feature of the vectors, below which rounding decides: positive.
+    n_samples : int
+        Number of training samples, or of prototypes, that the vectors stand for.
     """
 
     label: object
     rows: NDArray[np.intp]
     scaler: LatentScaler
     vectors: Vectors
+    resolution: float
+    n_samples: int
 
 
 def scale_strata(
@@ -76,8 +85,33 @@ def scale_strata(
         scaler = LatentScaler.fit(selected, scaling)
         storage = storage_of(kind, selected.shape, len(latents), memory_limit)
         vectors = scaler.transform(selected, storage.room(selected.shape))
-        scaled.append(ScaledStratum(label, rows, scaler, vectors))
+        step = _resolution(selected, scaler, vectors)
+        scaled.append(ScaledStratum(label, rows, scaler, vectors, step, len(rows)))
     return scaled
+
+
+def _resolution(latents: Vectors, scaler: LatentScaler, vectors: Vectors) -> float:
+    """Find the step in scaled latents that is rounding: of the latents, or beside their spread.
+
+    A model gives a sample's latents in another batch with other last digits: a few
+    millionths of the spread say nothing, and neither does less than twice the rounding of
+    the latents themselves, as the scaling magnifies it.
+    """
+    size = np.sqrt(_mean_squares(latents))
+    rounded = np.finfo(latents.dtype).eps * size
+    magnified = scaler.transform(scaler.mean + np.diag(rounded)).astype(np.float64)
+    rounding = np.sqrt((magnified**2).sum() / len(size))
+    spread = np.sqrt(_mean_squares(vectors).mean())
+    return float(max(2 * rounding, _SPREAD_SHARE * spread)) or 1.0  # all latents may be zero
+
+
+def _mean_squares(rows: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Average the squares of each column, in blocks."""
+    total = np.zeros(rows.shape[1])
+    for start in range(0, len(rows), _CHUNK_ROWS):
+        block = rows[start : start + _CHUNK_ROWS].astype(np.float64)
+        total += np.einsum("nf,nf->f", block, block)
+    return total / len(rows)
 
 
 def storage_of(

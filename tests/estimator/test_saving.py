@@ -251,7 +251,7 @@ def test_other_shapes_and_types_are_refused_or_make_no_difference(kind, path, de
 
 
 MAY_BE_INFINITE = {
-    "own_distances",  # between latents so far apart that their squared distance overflows
+    "own.values",  # between latents so far apart that their squared distance overflows
     "members.scores",  # beside duplicates
 }
 
@@ -293,14 +293,14 @@ def with_value(array, place, value):
         ("flat", "latents.0.rows", lambda a: a - 1),
         ("flat", "latents.0.rows", lambda a: with_value(a, 0, a[1])),
         ("flat", "latents.0.rows", lambda a: with_value(a, 0, 2**62)),
-        ("flat", "own_distances", lambda a: -a),
+        ("flat", "own.values", lambda a: -a),
         ("prototypes", "members.n_samples", lambda a: np.array(-1)),
         ("prototypes", "members.n_samples", lambda a: a - 1),  # fewer than there are scores
         ("prototypes", "members.n_samples", lambda a: np.array([300])),
         ("prototypes", "members.scores", lambda a: a[::-1]),
         ("prototypes", "members.scores", lambda a: -a[::-1]),
         ("prototypes", "members.scores", lambda a: a.astype(np.float64)),
-        ("prototypes", "own_k", lambda a: np.array(0)),
+        ("prototypes", "own.n_neighbors", lambda a: np.array(0)),
         ("prototypes", "prototypes.losses", lambda a: a - 2),
         ("prototypes", "prototypes.losses", lambda a: a[1:]),
         ("prototypes", "prototypes.numbers", lambda a: a.astype(np.float64)),

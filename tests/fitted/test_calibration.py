@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from ltau import Calibration, ErrorDistribution, LTAUEstimator, LTAUFileError
 from ltau._files import archive
-from ltau._fitted.calibration import learn
+from ltau._fitted.learning import learn
 from ltau._fitted.conformal import bound, conformal_scores
-from ltau._fitted.domain import stretch
+from ltau._maths.domain import stretch_factor
 
 RNG = np.random.default_rng(0)
 LATENTS = RNG.normal(size=(600, 3))
@@ -99,7 +99,7 @@ def test_the_stretch_that_made_the_errors_is_found(scale, exponent):
     n = 4000
     distribution = ErrorDistribution(np.full((n, 10), 0.1), np.linspace(0, 1, 11))
     ratio = np.exp(rng.normal(0, 0.7, n))
-    errors = (stretch(scale, exponent, ratio) * rng.random(n))[:, None]
+    errors = (stretch_factor(np, scale, exponent, ratio) * rng.random(n))[:, None]
     found = learn(distribution, ratio, errors, None, exponent=None, stretch_fraction=1.0, rng=rng)
     assert found.scale == pytest.approx(scale, rel=0.05)
     assert found.exponent == pytest.approx(exponent, abs=0.1)
@@ -112,7 +112,9 @@ def test_the_stretch_that_made_the_errors_is_found(scale, exponent):
 
 
 def test_infinite_and_zero_scores_stretch_by_a_finite_factor():
-    np.testing.assert_array_equal(stretch(2.0, 1.0, np.array([0.0, 1.0, np.inf])), [2e-3, 2, 2e3])
+    np.testing.assert_array_equal(
+        stretch_factor(np, 2.0, 1.0, np.array([0.0, 1.0, np.inf])), [2e-3, 2, 2e3]
+    )
 
 
 # --- the estimator --------------------------------------------------------------------
@@ -229,8 +231,8 @@ def test_a_damaged_calibration_is_refused(estimator, tmp_path, change):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"exponent": -1.0}, "non-negative, finite exponent"),
-        ({"exponent": np.nan}, "non-negative, finite exponent"),
+        ({"exponent": -1.0}, "exponent from 0 to 10"),
+        ({"exponent": np.nan}, "exponent from 0 to 10"),
         ({"stretch_fraction": 1.5}, "stretch_fraction from 0 to 1"),
         ({"groups": ["a"]}, "groups of shape"),
         ({"y": -np.ones(50)}, "non-negative"),

@@ -54,7 +54,7 @@ def test_new_samples_of_the_domain_pass_and_others_do_not(estimator):
 
 
 def test_a_sample_of_the_training_set_is_ranked_in_place_of_all(monkeypatch, estimator, latents):
-    monkeypatch.setattr("ltau._fitted.domain._N_FOR_THRESHOLD", 200)
+    monkeypatch.setattr("ltau._fitted.training_scores._MOST_RANKED", 200)
     scores = own_scores(latents, 5)
     assert np.quantile(scores, 0.8) < estimator.ood_threshold(0.1) < np.quantile(scores, 0.97)
 

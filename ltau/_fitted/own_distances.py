@@ -1,0 +1,137 @@
+"""How far the training samples lie from each other: what distances are measured against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ltau._files.arrays import Arrays
+from ltau.neighbors import LatentIndex
+
+__all__ = ["OwnDistances"]
+
+Floats = NDArray[np.float64]
+
+# Of what is usual in a stratum: nearer neighbours are one sample seen twice, and say nothing
+# about how dense the samples lie.
+_LEAST_SHARE = 0.01
+
+
+@dataclass(frozen=True)
+class OwnDistances:
+    """Mean distance of each sample to its own nearest, with a floor.
+
+    Parameters
+    ----------
+    n_neighbors : int
+        Number of neighbours of which it is the mean.
+    values : ndarray of shape (n,), float64
+        The distances, none below its floor.
+    floors : ndarray of shape (n_strata,), float64
+        The least distance that counts in each stratum. Below, samples coincide: by the
+        rounding of their latents, or beside what is usual among the samples.
+    """
+
+    n_neighbors: int
+    values: Floats
+    floors: Floats
+
+    @classmethod
+    def search(cls, index: LatentIndex, n_neighbors: int, sizes: Floats | None) -> Self:
+        """Search the samples' own neighbours.
+
+        Parameters
+        ----------
+        index : LatentIndex
+            The samples.
+        n_neighbors : int
+            Number of neighbours.
+        sizes : ndarray of shape (n,) or None
+            How many training samples each stands for; None if each for itself.
+
+        Returns
+        -------
+        OwnDistances
+            The distances.
+
+        Raises
+        ------
+        ValueError
+            If a stratum has a single sample.
+        """
+        values = np.empty(len(index))
+        for rows, distances, _ in index.own_neighbors(n_neighbors):
+            twins = None if sizes is None else sizes[rows] > 1
+            values[rows] = mean_of_others(distances, n_neighbors, twins)
+        return cls.with_floors(index, n_neighbors, values)
+
+    @classmethod
+    def with_floors(cls, index: LatentIndex, n_neighbors: int, values: Floats) -> Self:
+        """Give distances that were found a floor; they are changed in place."""
+        floors = np.empty(len(index.strata))
+        for number, stratum in enumerate(index.strata):
+            own = values[stratum.rows]
+            floors[number] = floor_of(stratum.floor, *log_sum(own, stratum.floor))
+            values[stratum.rows] = np.maximum(own, floors[number])
+        return cls(n_neighbors, values, floors)
+
+    def to_arrays(self) -> Arrays:
+        """Give the arrays from which `from_arrays` makes this again."""
+        return {
+            "n_neighbors": np.array(self.n_neighbors),
+            "values": self.values,
+            "floors": self.floors,
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays, index: LatentIndex) -> Self:
+        """Make it again; raises ValueError where the arrays do not fit the index."""
+        n_neighbors, values, floors = (arrays[n] for n in ("n_neighbors", "values", "floors"))
+        for array, n in ((values, len(index)), (floors, len(index.strata))):
+            if array.dtype != np.float64 or array.shape != (n,) or not (array >= 0).all():
+                raise ValueError("Expected a distance of each sample, and a floor of each stratum.")
+        if int(n_neighbors) < 1 or not np.isfinite(floors).all():
+            raise ValueError("Expected finite floors, and distances to at least one neighbour.")
+        return cls(int(n_neighbors), values, floors)
+
+
+def mean_of_others(
+    values: Floats, n_neighbors: int, twins: NDArray[np.bool_] | None, own: Floats | float = 0.0
+) -> Floats:
+    """Average over a sample's nearest others; where it has a twin, that is the nearest of them.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n, m), float64
+        Of the nearest that lie elsewhere, nearest first.
+    n_neighbors : int
+        Number of neighbours; ``m`` is it, or all there are.
+    twins : ndarray of shape (n,), bool, or None
+        Whether another training sample coincides with each.
+    own : ndarray of shape (n,) or float, default=0.0
+        The value of such a twin: its distance is 0.
+
+    Returns
+    -------
+    ndarray of shape (n,), float64
+        The means.
+    """
+    means: Floats = values.mean(axis=1)
+    if twins is None or not twins.any():
+        return means
+    n = min(n_neighbors, values.shape[1] + 1)
+    return np.where(twins, (own + values[:, : n - 1].sum(axis=1)) / n, means)
+
+
+def log_sum(own: Floats, rounding: float) -> tuple[float, int]:
+    """Sum the logarithms of the distances that are more than rounding, and count these."""
+    logs = np.log(own[own > rounding])
+    return float(logs.sum()), len(logs)
+
+
+def floor_of(rounding: float, log_total: float, n: int) -> float:
+    """Give the least distance that counts: a share of the geometric mean, or rounding."""
+    return max(rounding, _LEAST_SHARE * float(np.exp(log_total / n))) if n else rounding

@@ -1,0 +1,193 @@
+"""What is predicted of samples from their neighbours, batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple, cast
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ltau._fitted.calibration import Calibration
+from ltau._fitted.conformal import bound, quantile_levels
+from ltau._fitted.densities import TrainingDensities
+from ltau._fitted.neighborhood import Known, Neighborhood, neighborhood
+from ltau._fitted.settings import Settings
+from ltau.distribution import ErrorDistribution, distribution_of
+from ltau.neighbors import Found
+
+__all__ = ["ErrorSummary", "Predictor", "join"]
+
+Floats = NDArray[np.float64]
+
+
+class ErrorSummary(NamedTuple):
+    """What is predicted of each sample, in three numbers.
+
+    Parameters
+    ----------
+    expected_error : ndarray of shape (n_samples,)
+        Expected errors, in the unit of the error.
+    error_bar : ndarray of shape (n_samples,)
+        Errors that are not exceeded with the probability asked for.
+    ood_score : ndarray of shape (n_samples,)
+        Distances from the training domain, about 1 inside.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ltau import LTAUEstimator
+    >>> rng = np.random.default_rng(0)
+    >>> estimator = LTAUEstimator().fit(rng.normal(size=(200, 2)), rng.random((200, 50)))
+    >>> summary = estimator.predict_summary([[0.0, 0.0], [9.0, 9.0]], level=0.9)
+    >>> summary.error_bar.round(1)
+    array([0.9, 3.8])
+    >>> summary.ood_score > 2
+    array([False,  True])
+    """
+
+    expected_error: Floats
+    error_bar: Floats
+    ood_score: Floats
+
+
+class Predictor:
+    """Predictions from an iterable search, what is known of what it finds, and settings.
+
+    Parameters
+    ----------
+    search : callable
+        Called without arguments it gives what was found for the samples, batch by batch:
+        by an index, by shards, or long ago.
+    n_samples : int
+        Number of samples.
+    known : Known
+        What is known of the training samples, or of those that were found.
+    settings : Settings
+        By what neighbours become a prediction.
+    """
+
+    def __init__(
+        self,
+        search: Callable[[], Iterable[Found]],
+        n_samples: int,
+        known: Known,
+        settings: Settings,
+    ) -> None:
+        self.search = search
+        self.n_samples = n_samples
+        self.known = known
+        self.settings = settings
+
+    def expected(self) -> Floats:
+        """Predict expected errors, shape (n_samples,)."""
+        return join(self._expected(near) for near in self._batches())
+
+    def pdf(self) -> Floats:
+        """Predict densities over the bins, shape (n_samples, n_bins)."""
+        densities = self.known.densities
+        widths = np.diff(densities.edges)
+        return join(
+            densities.average(near.rows, near.weights, widths)
+            if near.factor is None
+            else _rebinned(densities, near) / widths
+            for near in self._batches()
+        )
+
+    def cdf(self, tolerances: Floats) -> Floats:
+        """Predict the probabilities that errors stay within tolerances, shape (n_samples, m)."""
+        return join(
+            np.stack([_cdf(self.known.densities, near, t) for t in tolerances], axis=1)
+            for near in self._batches()
+        )
+
+    def quantile(self, q: ArrayLike, groups: ArrayLike | None) -> Floats:
+        """Predict errors not exceeded with probabilities, shape (n_samples, m)."""
+        levels = quantile_levels(self.settings.calibration, q, self.n_samples, groups)
+        quantiles, start = [], 0
+        for near in self._batches():
+            quantiles.append(bound(self._distribution(near), _rows(levels, start, near)))
+            start += len(near.rows)
+        return join(quantiles)
+
+    def summary(self, level: float, groups: ArrayLike | None) -> ErrorSummary:
+        """Predict expected errors, error bars and scores."""
+        levels = quantile_levels(self.settings.calibration, level, self.n_samples, groups)
+        parts, start = [], 0
+        for near in self._batches(ood_score=True):
+            bar = bound(self._distribution(near), _rows(levels, start, near))[:, 0]
+            parts.append((self._expected(near), bar, near.ood_score))
+            start += len(near.rows)
+        return ErrorSummary(*map(join, zip(*parts, strict=True)))
+
+    def distributions(self) -> Iterator[ErrorDistribution]:
+        """Predict the distributions of each batch."""
+        return map(self._distribution, self._batches())
+
+    def scored_distribution(self, *, ood_score: bool) -> tuple[ErrorDistribution, Floats | None]:
+        """Predict the distributions of all samples, and their scores if wanted."""
+        cdfs, factors, scores = [], [], []
+        for near in self._batches(ood_score=ood_score):
+            cdfs.append(self.known.densities.average_cdf(near.rows, near.weights))
+            factors.append(near.factor)
+            scores.append(near.ood_score)
+        factor = None if factors[0] is None else join(factors)
+        distribution = distribution_of(join(cdfs), self.known.densities.edges, factor)
+        return distribution, join(scores) if ood_score else None
+
+    def ood_score(self) -> Floats:
+        """Measure scores of distance, shape (n_samples,)."""
+        return join(near.ood_score for near in self._batches(ood_score=True))
+
+    def nearest(self) -> tuple[Floats, NDArray[np.intp]]:
+        """Find distances and rows of the nearest training samples, each of shape (n_samples, k)."""
+        k = self.settings.n_neighbors
+        found = (self.known.rows_of(near.distances, near.numbers, k) for near in self.search())
+        distances, rows = zip(*found, strict=True)
+        return join(distances), join(rows)
+
+    def unstretched(self) -> tuple[ErrorDistribution, Floats]:
+        """Predict the distributions, not stretched by calibration or distance, and the scores."""
+        plain = self.settings._replace(calibration=Calibration(1.0, 0.0, {}))
+        twin = Predictor(self.search, self.n_samples, self.known, plain)
+        distribution, score = twin.scored_distribution(ood_score=True)
+        return distribution, cast(Floats, score)
+
+    def _batches(self, *, ood_score: bool = False) -> Iterator[Neighborhood]:
+        for found in self.search():
+            yield neighborhood(found, self.known, self.settings, ood_score=ood_score)
+
+    def _expected(self, near: Neighborhood) -> Floats:
+        means = (near.weights * self.known.densities.means[near.rows]).sum(axis=1)
+        return means if near.factor is None else means * near.factor
+
+    def _distribution(self, near: Neighborhood) -> ErrorDistribution:
+        densities = self.known.densities
+        cdf = densities.average_cdf(near.rows, near.weights)
+        return distribution_of(cdf, densities.edges, near.factor)
+
+
+def join(batches: Iterable[Any]) -> NDArray[Any]:
+    """Put the results of all batches together, without a copy where there is one."""
+    parts = list(batches)
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _rows(levels: Floats, start: int, near: Neighborhood) -> Floats:
+    """Take the levels of a batch, which may be common to all."""
+    return levels[start : start + len(near.rows)] if len(levels) > 1 else levels
+
+
+def _cdf(densities: TrainingDensities, near: Neighborhood, tolerance: float) -> Floats:
+    """Average P(error <= tolerance) over the neighbours."""
+    limit = tolerance if near.factor is None else (tolerance / near.factor)[:, None]
+    cdf: Floats = (near.weights * densities.cdf(near.rows, limit)).sum(axis=1)
+    return cdf
+
+
+def _rebinned(densities: TrainingDensities, near: Neighborhood) -> Floats:
+    """Probability of each bin after stretching; the last one has all that lies above."""
+    cdf = densities.average_cdf(near.rows, near.weights)
+    cdf = distribution_of(cdf, densities.edges, near.factor).cdf(densities.edges)
+    cdf[:, -1] = 1.0
+    return np.diff(cdf)

@@ -1,0 +1,147 @@
+"""What an estimator learns from held-out samples, and how it is scored on them."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
+
+from ltau._errors.checks import check_groups, check_observed
+from ltau._fitted.calibration import Calibration
+from ltau._fitted.learning import learn
+from ltau.estimator._parameters import MOST_EXPONENT
+from ltau.estimator._predictions import Predictions
+
+__all__ = ["HeldOutSamples"]
+
+
+class HeldOutSamples(Predictions):
+    """Calibration and score of a fitted estimator."""
+
+    calibration_: Calibration | None
+
+    def calibrate(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        strata: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
+        exponent: float | None = None,
+        stretch_fraction: float = 0.5,
+    ) -> Self:
+        r"""Learn from held-out samples how far predicted errors are off, and correct them.
+
+        One part of the samples teaches a common scale, and the exponent of the `ood_score`,
+        by the least mean CRPS. The others teach conformal levels: `predict_quantile` and
+        `predict_interval` then keep
+
+        .. math:: P(e \le \text{predict\_quantile}(z, q)) \ge q
+
+        for samples that are exchangeable with those: drawn alike, and independent of the
+        training. Nothing is guaranteed of samples from elsewhere. A former calibration is
+        replaced; `reset_calibration` takes it away.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Latents of samples that the model was not trained on.
+        y : array-like of shape (n_samples,) or (n_samples, n_obs)
+            Their observed errors; NaN among several observations = not seen.
+        strata : array-like of shape (n_samples,), optional
+            As in `predict`.
+        groups : array-like of shape (n_samples,), optional
+            Group of each sample, an integer or a string: levels are learnt, and kept,
+            within each group (Mondrian).
+        exponent : float, optional
+            The exponent of the `ood_score`; by default it is learnt with the scale.
+            Samples from inside the domain say little about what is right outside.
+        stretch_fraction : float, default=0.5
+            Share of the samples, drawn at random, that teach the scale and the exponent.
+            0: neither is learnt, the scale is 1 and the exponent `distance_scaling`,
+            unless it is given. 1: no levels are learnt.
+
+        Returns
+        -------
+        LTAUEstimator
+            The calibrated estimator.
+
+        Raises
+        ------
+        NotFittedError, ValueError
+            As `predict`; if errors are negative, infinite or missing; or a number is out
+            of range.
+
+        References
+        ----------
+        Vovk, Gammerman and Shafer, *Algorithmic Learning in a Random World*, Springer
+        2005, doi:10.1007/b106715. Gneiting and Raftery, *J. Am. Stat. Assoc.* 102 (2007)
+        359, doi:10.1198/016214506000001437.
+        """
+        predictor = self._predictor(X, strata)
+        observed = check_observed(y)
+        check_consistent_length(X, observed)
+        labels = check_groups(groups, len(observed))
+        if exponent is not None and not 0 <= exponent <= MOST_EXPONENT:
+            raise ValueError(f"Expected an exponent from 0 to {MOST_EXPONENT:g}, got {exponent!r}.")
+        if not 0 <= stretch_fraction <= 1:
+            raise ValueError(f"Expected a stretch_fraction from 0 to 1, got {stretch_fraction!r}.")
+        plain, score = predictor.unstretched()
+        given = self.distance_scaling if stretch_fraction == 0 and exponent is None else exponent
+        self.calibration_ = learn(
+            plain,
+            score,
+            observed,
+            labels,
+            exponent=given,
+            stretch_fraction=stretch_fraction,
+            rng=np.random.default_rng(self.random_state),
+        )
+        return self
+
+    def reset_calibration(self) -> Self:
+        """Take the calibration away: predictions are again those before `calibrate`.
+
+        Returns
+        -------
+        LTAUEstimator
+            The estimator.
+        """
+        check_is_fitted(self)
+        self.calibration_ = None
+        return self
+
+    def score(self, X: ArrayLike, y: ArrayLike, strata: ArrayLike | None = None) -> float:
+        """Score the predicted distributions against observed errors.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            As in `predict`.
+        y : array-like of shape (n_samples,) or (n_samples, n_obs)
+            Observed errors, non-negative; NaN among several observations = not seen.
+        strata : array-like of shape (n_samples,), optional
+            As in `predict`.
+
+        Returns
+        -------
+        float
+            Minus the mean continuous ranked probability score, in the unit of the
+            error: higher is better.
+
+        Raises
+        ------
+        ValueError
+            If lengths differ, or an error is negative, infinite, or NaN for all of a
+            sample's observations.
+        """
+        errors = check_observed(y)
+        check_consistent_length(X, errors)
+        total, start = 0.0, 0
+        for distribution in self._predictor(X, strata).distributions():
+            observed = errors[start : start + len(distribution)]
+            total += np.nanmean(distribution.crps(observed), axis=1).sum()
+            start += len(distribution)
+        return -float(total) / len(errors)

@@ -1,0 +1,121 @@
+"""The parameters of an estimator, what they may be, and what a fit says of itself."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import Tags
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from ltau._fitted.state import Fitted
+from ltau.neighbors import INDEX_CLASSES
+
+__all__ = ["MOST_EXPONENT", "Parameters"]
+
+MOST_EXPONENT = 10.0  # of the `ood_score`, which reaches 1,000: beyond, factors overflow
+
+
+class Parameters(BaseEstimator):
+    """Parameters and attributes of `LTAUEstimator`, which describes them."""
+
+    fitted_: Fitted
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "n_neighbors": [Interval(Integral, 1, None, closed="left")],
+        "burn_in": [
+            Interval(Integral, 0, None, closed="left"),
+            Interval(Real, 0, 1, closed="left"),
+        ],
+        "scaling": [StrOptions({"none", "standardize", "whiten"})],
+        "n_bins": [Interval(Integral, 2, None, closed="left")],
+        "bins": [StrOptions({"log", "linear"}), "array-like"],
+        "weights": [StrOptions({"uniform", "distance"})],
+        "distance_scaling": [Interval(Real, 0, MOST_EXPONENT, closed="both")],
+        "index": [StrOptions({"auto", *INDEX_CLASSES})],
+        "recall": [Interval(Real, 0, 1, closed="right")],
+        "n_prototypes": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"}), None],
+        "prototype_tolerance": [Interval(Real, 0, None, closed="left")],
+        "memory_limit": [Interval(Integral, 1, None, closed="left"), None],
+        "n_jobs": [Integral, None],
+        "random_state": [Interval(Integral, 0, 2**32 - 1, closed="both"), None],
+    }
+
+    def __init__(
+        self,
+        n_neighbors: int = 10,
+        *,
+        burn_in: float = 1 / 3,
+        scaling: str = "whiten",
+        n_bins: int = 100,
+        bins: str | ArrayLike = "log",
+        weights: str = "uniform",
+        distance_scaling: float = 0.5,
+        index: str = "auto",
+        recall: float = 0.99,
+        n_prototypes: int | Literal["auto"] | None = None,
+        prototype_tolerance: float = 0.01,
+        memory_limit: int | None = None,
+        n_jobs: int | None = None,
+        random_state: int | None = None,
+    ) -> None:
+        self.n_neighbors = n_neighbors
+        self.burn_in = burn_in
+        self.scaling = scaling
+        self.n_bins = n_bins
+        self.bins = bins
+        self.weights = weights
+        self.distance_scaling = distance_scaling
+        self.index = index
+        self.recall = recall
+        self.n_prototypes = n_prototypes
+        self.prototype_tolerance = prototype_tolerance
+        self.memory_limit = memory_limit
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.required = True
+        tags.target_tags.positive_only = True
+        tags.target_tags.two_d_labels = True
+        tags.target_tags.multi_output = True
+        tags.target_tags.single_output = False  # a trajectory, were it of one epoch
+        return tags
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "fitted_")
+
+    @property
+    def bin_edges_(self) -> NDArray[np.float64]:
+        """Edges of the bins, shape (n_bins + 1,), in the unit of the error."""
+        return self.fitted_.densities.edges
+
+    @property
+    def n_samples_fit_(self) -> int:
+        """Number of training samples."""
+        return self.fitted_.n_samples
+
+    @property
+    def n_prototypes_(self) -> int | None:
+        """Number of prototypes, or None where all training samples are kept."""
+        return None if self.fitted_.members is None else len(self.fitted_.densities)
+
+    @property
+    def strata_(self) -> NDArray[np.generic] | None:
+        """The strata seen at fit, or None."""
+        return self.fitted_.index.classes
+
+    @property
+    def index_(self) -> str | tuple[str, ...]:
+        """The kind of index in use; one for each stratum where there are strata."""
+        index = self.fitted_.index
+        return index.kinds[0] if index.classes is None else index.kinds
+
+    @property
+    def recall_(self) -> float:
+        """Recall reached by the index: 1 if it is exact, the lowest one if there are strata."""
+        return self.fitted_.index.recall

@@ -1,0 +1,61 @@
+"""The nearest vectors and all that are as near as the last of them: no order decides."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ltau._maths.weights import EQUALLY_NEAR
+from ltau.neighbors._base import NeighborIndex, Neighbors, Vectors
+
+__all__ = ["search_equally_near"]
+
+
+def search_equally_near(index: NeighborIndex, queries: Vectors, k: int) -> Neighbors:
+    """Find the `k` nearest vectors of each query, and those as near as the last.
+
+    One more than asked for is searched. Where it is no farther than the last, twice as many
+    are searched, until one is farther.
+
+    Parameters
+    ----------
+    index : NeighborIndex
+        The vectors.
+    queries : ndarray of shape (n_queries, n_features), float32, C-contiguous
+        The queries.
+    k : int
+        Number of neighbours, at most that of the vectors.
+
+    Returns
+    -------
+    distances : ndarray of shape (n_queries, m), float64
+        Distances, ascending; ``m >= k``, and where a query has fewer neighbours the last
+        are infinite.
+    indices : ndarray of shape (n_queries, m), intp
+        Rows of the vectors; any where the distance is infinite.
+    """
+    if k >= len(index):
+        return index.search(queries, len(index))
+    distances, indices = index.search(queries, k + 1)
+    tied = distances[:, k] <= distances[:, k - 1] * (1 + EQUALLY_NEAR)
+    if not tied.any():
+        return distances[:, :k], indices[:, :k]
+    return _widened(index, queries, k, (distances, indices), np.flatnonzero(tied))
+
+
+def _widened(
+    index: NeighborIndex, queries: Vectors, k: int, found: Neighbors, tied: NDArray[np.intp]
+) -> Neighbors:
+    """Search again those queries whose neighbours may go on."""
+    distances, indices = found
+    width = k + 1
+    while len(tied) and width < len(index):
+        width = min(2 * width, len(index))
+        wider = np.full((len(queries), width), np.inf), np.zeros((len(queries), width), np.intp)
+        wider[0][:, : distances.shape[1]], wider[1][:, : indices.shape[1]] = distances, indices
+        distances, indices = wider
+        distances[tied], indices[tied] = index.search(queries[tied], width)
+        tied = tied[distances[tied, -1] <= distances[tied, k - 1] * (1 + EQUALLY_NEAR)]
+    distances[distances > distances[:, k - 1 : k] * (1 + EQUALLY_NEAR)] = np.inf
+    used = int(np.isfinite(distances).sum(axis=1).max())
+    return distances[:, :used], indices[:, :used]
