@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ltau._maths.ties import level_to_reach, quantile_in_bin
+from ltau._maths.ties import between, level_to_reach, quantile_in_bin
 
 __all__ = ["ErrorDistribution"]
 
@@ -144,7 +144,7 @@ class ErrorDistribution:
         """
         bins, fraction = self._locate(self._unscale(x))
         below = self._cdf_at(bins)
-        probability = below + fraction * (self._cdf_at(bins + 1) - below)
+        probability = between(fraction, below, self._cdf_at(bins + 1))
         return probability[:, 0] if np.ndim(x) == 0 else probability
 
     def quantile(self, q: ArrayLike) -> Floats:
@@ -277,7 +277,7 @@ class ErrorDistribution:
         bins, fraction = self._locate(points)
         width = self._widths[bins]
         before, after = self._cdf_at(bins), self._cdf_at(bins + 1)
-        here = before + fraction * (after - before)
+        here = between(fraction, before, after)
         score = (
             np.take_along_axis(self._squared_cdf_below, bins, axis=1)
             + fraction * width * _mean_square(before, here)

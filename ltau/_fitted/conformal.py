@@ -14,7 +14,7 @@ from ltau._errors.checks import check_groups
 from ltau._fitted.calibration import Calibration
 from ltau.distribution import ErrorDistribution
 
-__all__ = ["bound", "conformal_scores", "quantile_levels"]
+__all__ = ["bound", "conformal_scores", "error_bars", "quantile_levels"]
 
 Floats = NDArray[np.float64]
 
@@ -99,3 +99,28 @@ def quantile_levels(
         return asked[None, :]
     labels = check_groups(groups, n_samples)
     return np.stack([calibration.levels(level, labels) for level in asked.tolist()], axis=1)
+
+
+def error_bars(
+    distribution: ErrorDistribution, calibration: Calibration | None, level: float
+) -> Floats:
+    """Find the errors that predicted distributions do not exceed with a probability.
+
+    Parameters
+    ----------
+    distribution : ErrorDistribution
+        Predicted for each sample.
+    calibration : Calibration or None
+        What the estimator has learnt, without groups.
+    level : float
+        The probability.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        The errors, as `LTAUEstimator.predict_quantile` gives them.
+    """
+    levels = np.array([[level]])
+    if calibration is not None:
+        levels = quantile_levels(calibration, level, len(distribution), None)
+    return bound(distribution, levels)[:, 0]

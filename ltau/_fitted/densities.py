@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from ltau._errors.bins import ErrorBins
 from ltau._errors.histogram import ErrorHistogram
 from ltau._files.arrays import Arrays
+from ltau._maths.ties import between
 
 __all__ = ["TrainingDensities"]
 
@@ -116,7 +117,7 @@ class TrainingDensities:
         fraction = (point - self.edges[right]) / (self.edges[right + 1] - self.edges[right])
         up_to_right = self.cumulative[rows, right].astype(np.float64)
         up_to_left = np.where(right > 0, self.cumulative[rows, right - 1], 0.0)
-        count = up_to_left + fraction * (up_to_right - up_to_left)
+        count = between(fraction, up_to_left, up_to_right)
         return count / self.cumulative[rows, -1]
 
     def average(

@@ -87,10 +87,12 @@ def neighborhood(
 def _weights(found: Found, known: Known, settings: Settings) -> Floats:
     """Weigh the neighbours of each sample."""
     distances, k = found.distances, settings.n_neighbors
-    plain = _plain(found, known, k)
-    places = 1.0 if plain else neighbor_places(np, distances, _sizes(found, known), k)
+    if _plain(found, known, k):
+        places = np.ones_like(distances)
+    else:
+        places = neighbor_places(np, distances, _sizes(found, known), k)
     if settings.weights == "uniform":
-        return np.full_like(distances, 1 / k) if plain else places / k
+        return places / k
     floors = np.reshape(known.floors[found.strata], (-1, 1))
     with np.errstate(divide="ignore", invalid="ignore"):
         weights: Floats = inverse_distance_weights(np, distances, places, floors)

@@ -15,15 +15,13 @@ from ltau._errors.counted import CountedErrors
 from ltau._errors.histogram import ErrorHistogram
 from ltau._errors.trajectories import Trajectories
 from ltau._files import archive
-from ltau._fitted.calibration import Calibration
 from ltau._fitted.predictor import Predictor
 from ltau._fitted.samples import TrainingSamples
 from ltau._fitted.search import LatentSearch
-from ltau._fitted.settings import Settings
 from ltau._fitted.training_scores import training_scores
 from ltau._fitted.training_weights import training_weights
 from ltau._prototypes.number import choose_number
-from ltau.estimator._checks import check_latents, check_n_neighbors
+from ltau.estimator._checks import check_latents
 from ltau.estimator._held_out import HeldOutSamples
 from ltau.estimator._learning import Learner
 from ltau.estimator._old_formats import upgraded
@@ -239,7 +237,8 @@ class LTAUEstimator(HeldOutSamples):
         n_prototypes, self.prototype_losses_ = self._choose_number(samples)
         self.fitted_ = self._learner().learn(samples, n_prototypes)
         self.index_report_ = self.fitted_.index.report
-        self.calibration_, self._checked = None, self._asked()
+        self.calibration_ = None
+        self._remember_settings()
         if self.distance_scaling:
             with n_threads(self.n_jobs):
                 self.fitted_.own_distances(int(self.n_neighbors))
@@ -336,7 +335,7 @@ class LTAUEstimator(HeldOutSamples):
             estimator = cls(**header["params"])
             estimator._validate_params()
             restore(estimator, header, arrays)
-            estimator._checked = estimator._asked()
+            estimator._remember_settings()
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise archive.LTAUFileError(
                 f"{path} does not hold a whole estimator: {error}"
@@ -351,7 +350,8 @@ class LTAUEstimator(HeldOutSamples):
         def crps(rest: TrainingSamples, tested: TrainingSamples, n: int | None) -> float:
             twin = clone(self)
             twin.fitted_ = twin._learner().learn(rest, n)
-            twin.calibration_, twin._checked = None, twin._asked()
+            twin.calibration_ = None
+            twin._remember_settings()
             return -twin.score(tested.latents, tested.trajectories.read(), tested.strata)
 
         k, tolerance = self.n_neighbors, self.prototype_tolerance
@@ -365,26 +365,13 @@ class LTAUEstimator(HeldOutSamples):
     ) -> Predictor:
         if not hasattr(self, "fitted_"):  # asking scikit-learn takes longer than a small search
             check_is_fitted(self)
-        fitted, settings = self.fitted_, self._settings(n_neighbors)
+        fitted, settings = self.fitted_, self.settings(n_neighbors)
         latents = check_latents(self, X, fitted.index.n_features)
         classes = check_strata(strata, len(latents))
         n_bins, k = fitted.densities.n_bins, settings.n_neighbors
         search = LatentSearch(fitted.index, latents, classes, k, n_bins, self.n_jobs)
         return Predictor(search, len(latents), fitted, settings)
 
-    def _settings(self, n_neighbors: int | None) -> Settings:
-        """Give the parameters that predictions depend on, which may have been set since `fit`."""
-        asked = self._asked()
-        if asked != self._checked:
-            self._validate_params()
-            self._checked = asked
-        k = self.n_neighbors if n_neighbors is None else check_n_neighbors(n_neighbors)
-        calibration = self.calibration_ or Calibration(1.0, float(self.distance_scaling), {})
-        return Settings(int(k), self.weights, calibration)
-
-    def _asked(self) -> tuple[object, ...]:
-        return self.n_neighbors, self.weights, self.distance_scaling, self.n_jobs
-
     def _training_scores(self) -> NDArray[np.floating]:
         check_is_fitted(self)
-        return training_scores(self.fitted_, self._settings(None).n_neighbors, self.n_jobs)
+        return training_scores(self.fitted_, self.settings().n_neighbors, self.n_jobs)

@@ -9,7 +9,6 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from ltau._errors.checks import check_groups, check_observed
-from ltau._fitted.calibration import Calibration
 from ltau._fitted.learning import learn
 from ltau.estimator._parameters import MOST_EXPONENT
 from ltau.estimator._predictions import Predictions
@@ -19,8 +18,6 @@ __all__ = ["HeldOutSamples"]
 
 class HeldOutSamples(Predictions):
     """Calibration and score of a fitted estimator."""
-
-    calibration_: Calibration | None
 
     def calibrate(
         self,

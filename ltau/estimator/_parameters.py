@@ -11,7 +11,10 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils._param_validation import Interval, StrOptions
 
+from ltau._fitted.calibration import Calibration
+from ltau._fitted.settings import Settings
 from ltau._fitted.state import Fitted
+from ltau.estimator._checks import check_n_neighbors
 from ltau.neighbors import INDEX_CLASSES
 
 __all__ = ["MOST_EXPONENT", "Parameters"]
@@ -23,6 +26,8 @@ class Parameters(BaseEstimator):
     """Parameters and attributes of `LTAUEstimator`, which describes them."""
 
     fitted_: Fitted
+    calibration_: Calibration | None
+    _remembered: tuple[object, ...]
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
@@ -119,3 +124,36 @@ class Parameters(BaseEstimator):
     def recall_(self) -> float:
         """Recall reached by the index: 1 if it is exact, the lowest one if there are strata."""
         return self.fitted_.index.recall
+
+    def settings(self, n_neighbors: int | None = None) -> Settings:
+        """Give what predictions depend on besides the fit, for other backends.
+
+        Parameters
+        ----------
+        n_neighbors : int, optional
+            Number of neighbours; by default that of the estimator.
+
+        Returns
+        -------
+        Settings
+            The number of neighbours, their weights, and the calibration: without one, that
+            errors are stretched by `distance_scaling`.
+
+        Raises
+        ------
+        ValueError
+            If a parameter was set to something invalid since `fit`.
+        """
+        if self._of_predictions() != self._remembered:
+            self._validate_params()
+            self._remember_settings()
+        k = self.n_neighbors if n_neighbors is None else check_n_neighbors(n_neighbors)
+        calibration = self.calibration_ or Calibration(1.0, float(self.distance_scaling), {})
+        return Settings(int(k), self.weights, calibration)
+
+    def _remember_settings(self) -> None:
+        """Remember the parameters that are known to be valid: each prediction asks for them."""
+        self._remembered = self._of_predictions()
+
+    def _of_predictions(self) -> tuple[object, ...]:
+        return self.n_neighbors, self.weights, self.distance_scaling, self.n_jobs

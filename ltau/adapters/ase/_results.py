@@ -13,6 +13,7 @@ from ase.data import chemical_symbols
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from ltau._fitted.conformal import error_bars
 from ltau.estimator import LTAUEstimator
 
 __all__ = ["PER_ATOM", "PER_STRUCTURE", "Reporter", "Results", "Uncertainty"]
@@ -291,7 +292,7 @@ class Uncertainty(Reporter):
         distribution, ood_score = self.estimator.predict_distribution(
             queries, strata, return_ood_score=True
         )
-        upper = self.estimator._error_bars(distribution, self.level)
+        upper = error_bars(distribution, self.estimator.calibration_, self.level)
         errors = distribution.mean()
         largest, mean = float(errors.max()), float(errors.sum() / len(errors))
         results = self._named(errors, upper, ood_score, largest, mean)

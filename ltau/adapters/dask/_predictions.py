@@ -9,7 +9,7 @@ import dask.array as da
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from ltau._fitted.prediction import ErrorSummary
+from ltau._fitted.predictor import ErrorSummary
 from ltau.adapters.dask._arrays import check_latents, check_rows
 
 __all__ = ["LazyPredictions", "Output", "empty"]

@@ -11,11 +11,12 @@ from scipy.spatial.distance import cdist
 from ltau._prototypes.clusters import cluster, members
 from ltau.neighbors import FlatIndex
 
-__all__ = ["SIZE", "Blocks"]
+__all__ = ["NOWHERE", "SIZE", "Blocks"]
 
 SIZE = 64  # samples in a block
 _FILLED = 0.75  # of a block, about: clusters have no common size
 _FAR = np.float32(1e18)  # where there is no vector: farther than any, and its square is finite
+NOWHERE = 1e17  # distance beyond which there is no vector
 _N_DRAWN = 1000  # vectors, on which recall is measured
 
 
@@ -85,4 +86,4 @@ class Blocks(NamedTuple):
         visits = 1 + np.take_along_axis(nearness, block_of[neighbors], axis=1)
         to_find = np.quantile(visits, recall, method="higher")
         to_have_k = 1 + np.searchsorted(np.sort(filled.sum(axis=1)).cumsum(), k)
-        return int(max(to_find, to_have_k))
+        return min(int(max(to_find, to_have_k)), len(self.rows))

@@ -12,9 +12,13 @@ from nequip.data import AtomicDataDict
 from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from ltau._fitted.domain import FARTHEST
-from ltau._fitted.prediction import quantile_levels
-from ltau.adapters.nequip._blocks import SIZE, Blocks
+from ltau._fitted.conformal import quantile_levels
+from ltau._fitted.own_distances import OwnDistances
+from ltau._fitted.state import Fitted, Table
+from ltau._maths.domain import local_ratio, stretch_factor
+from ltau._maths.ties import level_to_reach, quantile_in_bin
+from ltau._maths.weights import inverse_distance_weights, neighbor_places
+from ltau.adapters.nequip._blocks import NOWHERE, SIZE, Blocks
 from ltau.adapters.nequip._models import LATENTS, SUMMARY, UNCERTAINTY
 from ltau.adapters.nequip._structures import Fields
 from ltau.estimator import LTAUEstimator
@@ -23,8 +27,6 @@ __all__ = ["ModelWithUncertainty"]
 
 _MOST = 100_000  # samples, which become a part of the compiled file
 _BITS = SIZE.bit_length() - 1  # a shift takes less time than a division
-_TINY = float(np.finfo(np.float64).tiny)  # no error has probability 0: this finds where they begin
-_TIE = 1e-12  # of probabilities, in which rounding may make equal ones differ
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -38,7 +40,8 @@ class ModelWithUncertainty(torch.nn.Module):
 
     Each atom is compared with the samples in the blocks nearest to it: with all of them,
     where prototypes fill few blocks, and else with as many blocks as find the estimator's
-    `recall` of the nearest samples.
+    `recall` of the nearest samples. Training samples that coincide count together, as in the
+    estimator; of others that are exactly as near as the last neighbour, the first count.
 
     Parameters
     ----------
@@ -65,6 +68,8 @@ class ModelWithUncertainty(torch.nn.Module):
     means: torch.Tensor  # (n_strata, n_features), what is subtracted from latents
     scalings: torch.Tensor  # (n_features, n_strata * n_features), by which they are multiplied
     edges: torch.Tensor  # (n_bins + 1,)
+    own_floors: torch.Tensor  # (n_strata,), the least own distance that counts
+    floors: torch.Tensor  # (n_strata,), below which samples coincide
     # Of the blocks of all strata:
     owners: torch.Tensor  # (n_blocks,), their strata
     centres: torch.Tensor  # (n_features, n_blocks)
@@ -72,6 +77,7 @@ class ModelWithUncertainty(torch.nn.Module):
     blocks: torch.Tensor  # (n_blocks, n_features, SIZE), the scaled samples
     # Of the samples, block by block:
     own_distances: torch.Tensor  # (n_blocks * SIZE,)
+    sizes: torch.Tensor  # (n_blocks * SIZE,), training samples that each stands for
     expected: torch.Tensor  # (n_blocks * SIZE,), expected errors
     counts: torch.Tensor  # (n_blocks * SIZE, n_bins + 1), how many errors are below each edge
 
@@ -84,7 +90,8 @@ class ModelWithUncertainty(torch.nn.Module):
     ) -> None:
         super().__init__()
         check_is_fitted(estimator)
-        n_samples = len(estimator._densities)
+        settings, fitted = estimator.settings(), estimator.fitted_
+        n_samples = len(fitted.densities)
         if n_samples > _MOST:
             raise ValueError(
                 f"Expected an estimator of at most {_MOST} samples to compile, got {n_samples}: "
@@ -92,13 +99,16 @@ class ModelWithUncertainty(torch.nn.Module):
             )
         self.model = model
         self.model_dtype = model.model_dtype
-        self._k = estimator.n_neighbors
-        self._by_distance = estimator.weights == "distance"
-        self._scale, self._exponent = estimator._stretch()
-        self._level = float(quantile_levels(estimator.calibration_, level, 1, None)[0, 0])
-        strata = [Blocks.of(_vectors(stratum)) for stratum in estimator._index.strata]
-        self._n_visited = max(blocks.n_to_visit(self._k, estimator.recall) for blocks in strata)
-        arrays = _scaling(estimator) | _search(strata) | _samples(estimator, strata)
+        self._settings = settings
+        self._level = float(quantile_levels(settings.calibration, level, 1, None)[0, 0])
+        self._merged = fitted.sizes is not None
+        tables = list(fitted.tables())
+        strata = [Blocks.of(table.vectors) for table in tables]
+        k = settings.n_neighbors
+        self._n_visited = max(blocks.n_to_visit(k, estimator.recall) for blocks in strata)
+        own = fitted.own_distances(k)
+        arrays = _scaling(tables) | _search(strata) | _samples(fitted, own, tables, strata)
+        arrays |= {"own_floors": own.floors, "floors": fitted.floors}
         arrays["strata"] = _strata_of_types(estimator, type_names)
         for name, array in arrays.items():
             self.register_buffer(name, torch.tensor(np.ascontiguousarray(array)))
@@ -108,11 +118,10 @@ class ModelWithUncertainty(torch.nn.Module):
         out: Fields = self.model(fields)
         strata = self.strata[out[AtomicDataDict.ATOM_TYPE_KEY].flatten()]
         distances, rows = self._nearest(self._scaled(out[LATENTS].detach(), strata), strata)
-        reference = self.own_distances[rows].sum(dim=1)
-        distance = distances.sum(dim=1)
-        ood_score = torch.where(distance == reference, 1.0, distance / reference)
-        factor = self._scale * ood_score.clamp(1 / FARTHEST, FARTHEST) ** self._exponent
-        weights = self._weights(distances)
+        ood_score = self._score(distances, rows, strata)
+        calibration = self._settings.calibration
+        factor = stretch_factor(torch, calibration.scale, calibration.exponent, ood_score)
+        weights = self._weights(distances, rows, strata)
         expected = factor * (weights * self.expected[rows]).sum(dim=1)
         bar = factor * self._quantile(rows, weights) * max(self._level, 1.0)
         summary = torch.stack([expected.amax(), expected.mean()])
@@ -134,19 +143,48 @@ class ModelWithUncertainty(torch.nn.Module):
         bounds, visited = to_centres.topk(self._n_visited, dim=1, largest=False)
         squared = (scaled[:, None, :, None] - self.blocks[visited]).square().sum(dim=2)
         squared = torch.where(bounds[:, :, None] < torch.inf, squared, torch.inf).flatten(1)
-        nearest, places = squared.topk(self._k, dim=1, largest=False)
+        n_found = min(self._settings.n_neighbors, squared.shape[1])
+        nearest, places = squared.topk(n_found, dim=1, largest=False)
         rows = SIZE * visited.gather(1, places >> _BITS) + (places & SIZE - 1)
-        return nearest.double().sqrt(), rows
+        distances = nearest.double().sqrt()
+        if self._merged:  # there may be fewer neighbours than places in the nearest blocks
+            distances = torch.where(distances < NOWHERE, distances, torch.inf)
+        return distances, rows
+
+    def _score(
+        self, distances: torch.Tensor, rows: torch.Tensor, strata: torch.Tensor
+    ) -> torch.Tensor:
+        """Compare the distance to the nearest samples with their own."""
+        theirs, floor = self.own_distances[rows], self.own_floors[strata]
+        if not self._merged:
+            floor = self._settings.n_neighbors * floor
+            return local_ratio(torch, distances.sum(dim=1).maximum(floor), theirs.sum(dim=1))
+        there = distances < torch.inf
+        n = there.sum(dim=1, keepdim=True)
+        shares = neighbor_places(torch, distances, there.double(), n) / n
+        distance = (shares * torch.where(there, distances, 0.0)).sum(dim=1)
+        return local_ratio(torch, distance.maximum(floor), (shares * theirs).sum(dim=1))
+
+    def _weights(
+        self, distances: torch.Tensor, rows: torch.Tensor, strata: torch.Tensor
+    ) -> torch.Tensor:
+        """Weigh the neighbours of each atom."""
+        k = self._settings.n_neighbors
+        places = torch.ones_like(distances)
+        if self._merged:
+            sizes = (distances < torch.inf) * self.sizes[rows]
+            places = neighbor_places(torch, distances, sizes, k)
+        if self._settings.weights == "uniform":
+            return places / k
+        floors = self.floors[strata][:, None]
+        return inverse_distance_weights(torch, distances, places, floors)
 
     def _quantile(self, rows: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-        """Find the error at which the averaged distribution reaches the level.
-
-        Where it stays at the level for a while, that is the largest such error: how a sum is
-        rounded must not decide it.
-        """
+        """Find the error at which the averaged distribution reaches the level, by the tie rule."""
         shares = weights / self.counts[rows, -1]
         n_bins = len(self.edges) - 1
-        level = min(max(self._level, _TINY) * (1.0 + _TIE), 1.0 - _TIE)
+        level = min(self._level, 1.0)
+        to_reach = float(level_to_reach(np, level))
 
         def cdf(edge: torch.Tensor) -> torch.Tensor:
             return (shares * self.counts[rows, edge[:, None]]).sum(dim=1)
@@ -154,26 +192,18 @@ class ModelWithUncertainty(torch.nn.Module):
         left = torch.zeros_like(rows[:, 0])  # the last edge below which too few errors are
         for bit in reversed(range(n_bins.bit_length())):
             edge = (left + (1 << bit)).clamp(max=n_bins)
-            left = torch.where(cdf(edge) < level, edge, left)
+            left = torch.where(cdf(edge) < to_reach, edge, left)
         left = left.clamp(max=n_bins - 1)
-        before, after = cdf(left), cdf(left + 1)
-        fraction = ((level - before) / (after - before)).clamp(max=1.0)
-        return self.edges[left] + fraction * (self.edges[left + 1] - self.edges[left])
-
-    def _weights(self, distances: torch.Tensor) -> torch.Tensor:
-        if not self._by_distance:
-            return torch.full_like(distances, 1 / self._k)
-        zero = distances == 0
-        weights = torch.where(zero.any(dim=1, keepdim=True), zero.double(), 1 / distances)
-        return weights / weights.sum(dim=1, keepdim=True)
+        right = left + 1
+        ends = cdf(left), cdf(right), self.edges[left], self.edges[right]
+        return quantile_in_bin(torch, level, *ends)
 
 
-def _scaling(estimator: LTAUEstimator) -> Arrays:
-    scalers = [stratum.scaler for stratum in estimator._index.strata]
-    eye = np.eye(estimator.n_features_in_)
-    matrices = [eye if scaler.matrix is None else scaler.matrix for scaler in scalers]
+def _scaling(tables: Sequence[Table]) -> Arrays:
+    eye = np.eye(len(tables[0].scaler.mean))
+    matrices = [eye if t.scaler.matrix is None else t.scaler.matrix for t in tables]
     return {
-        "means": np.stack([scaler.mean for scaler in scalers]),
+        "means": np.stack([table.scaler.mean for table in tables]),
         "scalings": np.concatenate(matrices, axis=1),
     }
 
@@ -188,26 +218,23 @@ def _search(strata: Sequence[Blocks]) -> Arrays:
     }
 
 
-def _samples(estimator: LTAUEstimator, strata: Sequence[Blocks]) -> Arrays:
+def _samples(
+    fitted: Fitted, own: OwnDistances, tables: Sequence[Table], strata: Sequence[Blocks]
+) -> Arrays:
     """Put what is known of the samples in the order of the blocks; rows without one have any."""
-    members = [stratum.rows for stratum in estimator._index.strata]
     rows = np.concatenate(
-        [own[blocks.rows.ravel()] for own, blocks in zip(members, strata, strict=True)]
+        [table.numbers[blocks.rows.ravel()] for table, blocks in zip(tables, strata, strict=True)]
     )
-    densities = estimator._densities
+    densities = fitted.densities
     counts = densities.cumulative[rows]
     of_torch = {1: np.uint8, 2: np.int32}.get(counts.itemsize, np.int64)  # it lacks the others
     return {
-        "own_distances": estimator._training_distances()[rows],
+        "own_distances": own.values[rows],
+        "sizes": np.ones(len(rows)) if fitted.sizes is None else fitted.sizes[rows],
         "expected": densities.means[rows],
         "counts": np.pad(counts.astype(of_torch), ((0, 0), (1, 0))),
         "edges": densities.edges,
     }
-
-
-def _vectors(stratum: Any) -> NDArray[np.float32]:
-    vectors: NDArray[np.float32] = stratum.index.vectors_of(np.arange(len(stratum.rows)))
-    return np.ascontiguousarray(vectors)
 
 
 def _strata_of_types(estimator: LTAUEstimator, type_names: Sequence[str]) -> np.ndarray:

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from ltau._fitted.densities import TrainingDensities
+from ltau._maths.ties import between, level_to_reach, quantile_in_bin
 from ltau.adapters.torch._search import BLOCK_VALUES
 
 __all__ = ["TorchDensities"]
@@ -57,7 +58,7 @@ class TorchDensities(torch.nn.Module):
         up_to_right = self.cumulative[rows, right].double()
         up_to_left = self.cumulative[rows, (right - 1).clamp(min=0)].double()
         up_to_left = torch.where(right > 0, up_to_left, 0.0)
-        count = up_to_left + (point - left) / width * (up_to_right - up_to_left)
+        count = between((point - left) / width, up_to_left, up_to_right)
         return count / self.cumulative[rows, -1]
 
     def quantile(
@@ -77,7 +78,7 @@ class TorchDensities(torch.nn.Module):
         Returns
         -------
         tensor of shape (n, m), float64
-            The smallest error at which the averaged distribution reaches each level.
+            The error at which the averaged distribution reaches each level, by the tie rule.
         """
         size = max(1, BLOCK_VALUES // (rows.shape[1] * len(self.edges)))  # (size, k, n_bins)
         parts = zip(rows.split(size), weights.split(size), strict=True)
@@ -92,13 +93,10 @@ class TorchDensities(torch.nn.Module):
         return torch.nn.functional.pad(cdf / cdf[:, -1:], (1, 0))
 
     def _inverse(self, cdf: torch.Tensor, levels: torch.Tensor) -> torch.Tensor:
-        # No error has probability 0: the least positive level finds where they begin.
-        level = levels.clamp(min=torch.finfo(torch.float64).tiny).expand(len(cdf), -1).contiguous()
-        right = torch.searchsorted(cdf[:, 1:].contiguous(), level) + 1
-        before, after = cdf.gather(1, right - 1), cdf.gather(1, right)
-        fraction = ((level - before) / (after - before)).clamp(max=1.0)
-        left = self.edges[right - 1]
-        return left + fraction * (self.edges[right] - left)
+        asked = levels.expand(len(cdf), -1).contiguous()
+        right = torch.searchsorted(cdf[:, 1:].contiguous(), level_to_reach(torch, asked)) + 1
+        ends = cdf.gather(1, right - 1), cdf.gather(1, right)
+        return quantile_in_bin(torch, asked, *ends, self.edges[right - 1], self.edges[right])
 
 
 def _countable(counts: NDArray[np.unsignedinteger]) -> NDArray[np.integer]:

@@ -10,18 +10,15 @@ import torch
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from ltau._fitted.domain import FARTHEST
-from ltau._fitted.prediction import quantile_levels
+from ltau._fitted.conformal import quantile_levels
+from ltau._maths.domain import local_ratio, stretch_factor
+from ltau._maths.weights import inverse_distance_weights, neighbor_places
 from ltau.adapters.torch._checks import check_labels, check_latents
 from ltau.adapters.torch._densities import TorchDensities
-from ltau.adapters.torch._index import TorchIndex
+from ltau.adapters.torch._index import TorchFound, TorchIndex
 from ltau.estimator import LTAUEstimator
 
 __all__ = ["TorchErrorSummary", "TorchEstimator"]
-
-# Levels that were learnt are often those at which distributions are flat. Sums are rounded
-# here in another order than there: to the safe side.
-_SLACK = 1e-12
 
 
 class TorchErrorSummary(NamedTuple):
@@ -50,11 +47,11 @@ class TorchErrorSummary(NamedTuple):
     ood_score: torch.Tensor
 
 
-class _Neighborhood(NamedTuple):
-    """The neighbours of some samples, and what is made of them."""
+class Neighborhood(NamedTuple):
+    """As `ltau._fitted.neighborhood.Neighborhood`, of tensors."""
 
-    rows: torch.Tensor  # (n, k), of the training set
-    weights: torch.Tensor  # (n, k)
+    rows: torch.Tensor  # (n, m), of the densities
+    weights: torch.Tensor  # (n, m), which sum to 1 in every row
     factor: torch.Tensor  # (n,), by which errors are stretched
     ood_score: torch.Tensor  # (n,)
 
@@ -100,9 +97,7 @@ class TorchEstimator(torch.nn.Module):
 
     Latents may have any floating type, and are taken in float32. Results are float32, and
     have no gradients. What is held at once grows by the neighbours of each row, and no
-    further. At a level that a distribution reaches exactly where it is flat, a quantile may
-    go to the other end of the gap than the estimator's: rounding decides. After a
-    calibration it goes to the upper one, and keeps the guarantee.
+    further.
 
     The neighbours are exact whatever ``torch.set_float32_matmul_precision`` says: each
     candidate's distance is measured by differences, and a query for which the rounding of
@@ -110,8 +105,9 @@ class TorchEstimator(torch.nn.Module):
     more doubts, and where latents lie in clusters, unscaled, nearly always one: that is
     slow.
 
-    The host waits for the device once in each prediction, to learn whether there are doubts
-    or latents that are not finite; with strata, once more, and once for each of them.
+    The host waits for the device twice in each prediction, to learn whether there are doubts
+    or latents that are not finite, and whether neighbours are equally near; with strata once
+    more, and twice for each of them.
 
     Examples
     --------
@@ -133,26 +129,35 @@ class TorchEstimator(torch.nn.Module):
     tensor([0., 2.])
     """
 
-    _own_distances: torch.Tensor
+    _own_distances: torch.Tensor  # (n,), float64
+    _own_floors: torch.Tensor  # (n_strata,), float64: the least that counts
+    _floors: torch.Tensor  # (n_strata,), float64: below, samples coincide
+    _sizes: torch.Tensor  # (n,), float64: training samples that each stands for
 
     def __init__(self, estimator: LTAUEstimator) -> None:
         super().__init__()
         check_is_fitted(estimator)
-        estimator._validate_params()  # they may have been set since fit
-        calibration = estimator.calibration_
-        if calibration is not None and calibration.grouped:
-            groups = ", ".join(map(str, calibration.scores))
+        settings, fitted = estimator.settings(), estimator.fitted_
+        if settings.calibration.grouped:
+            groups = ", ".join(map(str, settings.calibration.scores))
             raise ValueError(
                 f"Expected an estimator calibrated without groups, got one with {groups}."
             )
-        self.n_neighbors = estimator.n_neighbors
-        self._by_distance = estimator.weights == "distance"
-        self._calibration = calibration
-        self._scale, self._exponent = estimator._stretch()
-        self._index = TorchIndex(estimator._index)
-        self._densities = TorchDensities(estimator._densities)
-        own = torch.tensor(estimator._training_distances())
-        self.register_buffer("_own_distances", own, persistent=False)
+        self.n_neighbors = settings.n_neighbors
+        self._settings = settings
+        self._index = TorchIndex(fitted)
+        self._densities = TorchDensities(fitted.densities)
+        own = fitted.own_distances(settings.n_neighbors)
+        sizes = np.ones(len(own.values)) if fitted.sizes is None else fitted.sizes
+        self._rows_of = fitted.rows_of
+        arrays = {
+            "_own_distances": own.values,
+            "_own_floors": own.floors,
+            "_floors": fitted.floors,
+            "_sizes": sizes,
+        }
+        for name, array in arrays.items():
+            self.register_buffer(name, torch.tensor(array), persistent=False)
         self.eval()
 
     @property
@@ -337,39 +342,47 @@ class TorchEstimator(torch.nn.Module):
         k = self.n_neighbors if n_neighbors is None else n_neighbors
         if not isinstance(k, int | np.integer) or k < 1:
             raise ValueError(f"Expected n_neighbors >= 1, got {k!r}.")
-        distances, indices = self._search(latents, int(k), strata)
-        return distances.float(), indices
+        found = self._search(latents, int(k), strata)
+        near = found.distances.cpu().numpy(), found.numbers.cpu().numpy()
+        distances, rows = map(torch.from_numpy, self._rows_of(*near, int(k)))
+        return distances.float().to(latents.device), rows.to(latents.device)
 
-    def _search(
-        self, latents: torch.Tensor, k: int, strata: torch.Tensor | None
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def _search(self, latents: torch.Tensor, k: int, strata: torch.Tensor | None) -> TorchFound:
         """Check what comes in, and search."""
         device = self._own_distances.device
         check_latents(latents, self._index.n_features, device)
         if strata is not None:
             check_labels(strata, len(latents), device)
-        found: tuple[torch.Tensor, torch.Tensor] = self._index(latents.detach().float(), k, strata)
+        found: TorchFound = self._index(latents.detach().float(), k, strata)
         return found
 
-    def _neighborhood(self, latents: torch.Tensor, strata: torch.Tensor | None) -> _Neighborhood:
+    def _neighborhood(self, latents: torch.Tensor, strata: torch.Tensor | None) -> Neighborhood:
         """Find the neighbours, their weights, and how errors are stretched."""
-        distances, rows = self._search(latents, self.n_neighbors, strata)
-        score = _ratio(distances.sum(dim=1), self._own_distances[rows].sum(dim=1))
-        factor = self._scale * score.clamp(1 / FARTHEST, FARTHEST) ** self._exponent
-        weights = _inverse(distances) if self._by_distance else torch.ones_like(distances)
-        return _Neighborhood(rows, weights / weights.sum(dim=1, keepdim=True), factor, score)
+        k, calibration = self.n_neighbors, self._settings.calibration
+        distances, numbers, stratum = self._search(latents, k, strata)
+        there = distances < torch.inf
+        n = there.sum(dim=1, keepdim=True).clamp(max=k)
+        shares = neighbor_places(torch, distances, there.double(), n) / n
+        distance = (shares * torch.where(there, distances, 0.0)).sum(dim=1)
+        reference = (shares * self._own_distances[numbers]).sum(dim=1)
+        score = local_ratio(torch, distance.maximum(self._own_floors[stratum]), reference)
+        factor = stretch_factor(torch, calibration.scale, calibration.exponent, score)
+        places = neighbor_places(torch, distances, there * self._sizes[numbers], k)
+        weights = places / k
+        if self._settings.weights == "distance":
+            floors = self._floors[stratum][:, None]
+            weights = inverse_distance_weights(torch, distances, places, floors)
+        return Neighborhood(numbers, weights, factor, score)
 
-    def _expected(self, near: _Neighborhood) -> torch.Tensor:
+    def _expected(self, near: Neighborhood) -> torch.Tensor:
         return near.factor * (near.weights * self._densities.means[near.rows]).sum(dim=1)
 
     def _levels(self, q: ArrayLike) -> torch.Tensor:
         """Levels of the predicted quantiles, shape (m,)."""
-        levels = quantile_levels(self._calibration, q, 1, None)[0]
-        if self._calibration is not None:
-            levels = levels * (1 + _SLACK)
+        levels = quantile_levels(self._settings.calibration, q, 1, None)[0]
         return torch.tensor(levels, device=self._own_distances.device)
 
-    def _bound(self, near: _Neighborhood, levels: torch.Tensor) -> torch.Tensor:
+    def _bound(self, near: Neighborhood, levels: torch.Tensor) -> torch.Tensor:
         """Find the errors at levels, which go on above 1: twice the largest error has 2."""
         inside = self._densities.quantile(near.rows, near.weights, levels.clamp(max=1.0))
         return near.factor[:, None] * inside * levels.clamp(min=1.0)
@@ -382,14 +395,3 @@ class TorchEstimator(torch.nn.Module):
             return moved if moved.dtype == tensor.dtype else tensor.to(moved.device)
 
         return super()._apply(move, recurse)
-
-
-def _ratio(distance: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
-    """Divide distances; nothing over nothing is 1."""
-    return torch.where(distance == reference, 1.0, distance / reference)
-
-
-def _inverse(distances: torch.Tensor) -> torch.Tensor:
-    """Inverse distances; where some are zero, those share all the weight."""
-    zero = distances == 0
-    return torch.where(zero.any(dim=1, keepdim=True), zero.double(), 1 / distances)

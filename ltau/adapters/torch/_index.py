@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from ltau._fitted.state import Fitted, Table
+from ltau._maths.weights import EQUALLY_NEAR
 from ltau.adapters.torch._search import BLOCK_VALUES, ExactSearch
-from ltau.neighbors import LatentIndex, LatentScaler, Vectors, check_size
+from ltau.neighbors import Stratum, check_size
 
-__all__ = ["TorchIndex"]
+__all__ = ["TorchFound", "TorchIndex"]
 
 Neighbors = tuple[torch.Tensor, torch.Tensor]
 
 
+class TorchFound(NamedTuple):
+    """The nearest samples of some queries, as `ltau.neighbors.Found` has them."""
+
+    distances: torch.Tensor  # (n, m), float64, ascending; infinite where there are fewer
+    numbers: torch.Tensor  # (n, m), int64
+    strata: torch.Tensor  # (n,), int64
+
+
 class TorchIndex(torch.nn.Module):
-    """The training latents of a `LatentIndex` of any kind, searched exactly.
+    """The training latents of an index of any kind, searched exactly.
 
     Parameters
     ----------
-    index : LatentIndex
-        The index.
+    fitted : Fitted
+        What a fit has left.
 
     Raises
     ------
@@ -32,8 +41,9 @@ class TorchIndex(torch.nn.Module):
 
     classes: torch.Tensor | None
 
-    def __init__(self, index: LatentIndex) -> None:
+    def __init__(self, fitted: Fitted) -> None:
         super().__init__()
+        index = fitted.index
         classes = index.classes
         if classes is not None and classes.dtype.kind not in "iub":
             raise ValueError(
@@ -42,21 +52,13 @@ class TorchIndex(torch.nn.Module):
             )
         labels = None if classes is None else torch.from_numpy(classes.astype(np.int64))
         self.register_buffer("classes", labels, persistent=False)
-        self.strata = torch.nn.ModuleList(
-            _Stratum(
-                stratum.label,
-                stratum.rows,
-                stratum.scaler,
-                stratum.index.vectors_of(np.arange(len(stratum.rows))),
-            )
-            for stratum in index.strata
-        )
+        self.strata = torch.nn.ModuleList(map(_Stratum, fitted.tables(), fitted.index.strata))
         self.n_features = index.n_features
 
     def forward(
         self, latents: torch.Tensor, k: int, strata: torch.Tensor | None = None
-    ) -> Neighbors:
-        """Find the `k` nearest training samples of each row, within its stratum.
+    ) -> TorchFound:
+        """Find the `k` nearest samples of each row within its stratum, and those equally near.
 
         Parameters
         ----------
@@ -69,10 +71,8 @@ class TorchIndex(torch.nn.Module):
 
         Returns
         -------
-        distances : tensor of shape (n, k), float64
-            Distances in the scaled latent space, ascending.
-        rows : tensor of shape (n, k), int64
-            Rows of the training set.
+        TorchFound
+            What was found, as `LatentIndex.search` gives it.
 
         Raises
         ------
@@ -84,40 +84,58 @@ class TorchIndex(torch.nn.Module):
             how = "without" if self.classes is None else "with"
             raise ValueError(f"The estimator was fitted {how} strata: predict likewise.")
         if self.classes is None or strata is None:
-            return cast(Neighbors, self.strata[0](latents, k))
-        distances = latents.new_empty((len(latents), k), dtype=torch.float64)
-        rows = latents.new_empty((len(latents), k), dtype=torch.int64)
+            distances, numbers = self.strata[0](latents, k)
+            return TorchFound(distances, numbers, torch.zeros_like(numbers[:, 0]))
         members = _members(self.classes, strata.long())
-        for stratum, queries in zip(self.strata, members, strict=True):
-            if len(queries):
-                distances[queries], rows[queries] = stratum(latents[queries], k)
-        return distances, rows
+        found = [
+            (queries, stratum(latents[queries], k))
+            for stratum, queries in zip(self.strata, members, strict=True)
+            if len(queries)
+        ]
+        width = max(distances.shape[1] for _, (distances, _) in found)
+        distances = latents.new_full((len(latents), width), torch.inf, dtype=torch.float64)
+        numbers = latents.new_zeros((len(latents), width), dtype=torch.int64)
+        for queries, (near, which) in found:
+            distances[queries, : near.shape[1]] = near
+            numbers[queries, : near.shape[1]] = which
+        return TorchFound(distances, numbers, torch.searchsorted(self.classes, strata.long()))
 
 
 class _Stratum(torch.nn.Module):
     """One class of samples, with a scaling and a search of its own."""
 
-    rows: torch.Tensor  # of the training set
+    numbers: torch.Tensor  # of the samples
     mean: torch.Tensor
     matrix: torch.Tensor | None
 
-    def __init__(
-        self, label: object, rows: NDArray[np.intp], scaler: LatentScaler, vectors: Vectors
-    ) -> None:
+    def __init__(self, table: Table, stratum: Stratum) -> None:
         super().__init__()
-        self.label = label
-        self.search = ExactSearch(vectors)
-        matrix = None if scaler.matrix is None else torch.tensor(scaler.matrix)
-        self.register_buffer("rows", torch.tensor(rows), persistent=False)
-        self.register_buffer("mean", torch.tensor(scaler.mean), persistent=False)
+        self.label = table.label
+        self.n_samples = stratum.n_samples
+        self.search = ExactSearch(table.vectors)
+        matrix = None if table.scaler.matrix is None else torch.tensor(table.scaler.matrix)
+        self.register_buffer("numbers", torch.tensor(table.numbers), persistent=False)
+        self.register_buffer("mean", torch.tensor(table.scaler.mean), persistent=False)
         self.register_buffer("matrix", matrix, persistent=False)
 
     def forward(self, latents: torch.Tensor, k: int) -> Neighbors:
-        check_size(len(self.rows), k, self.label)
+        check_size(self.n_samples, k, self.label, " or prototypes")
         size = max(1, BLOCK_VALUES // latents.shape[1])
         queries = torch.cat([self._scaled(part) for part in latents.split(size)])
-        distances, found = self.search(queries, k)
-        return distances, self.rows[found]
+        distances, found = self._equally_near(queries, min(k, self.search.n))
+        return distances, self.numbers[found]
+
+    def _equally_near(self, queries: torch.Tensor, k: int) -> Neighbors:
+        """Find the `k` nearest, and those as near as the last, as `search_equally_near` does."""
+        width = min(k + 1, self.search.n)
+        distances, found = self.search(queries, width)
+        last = distances[:, k - 1 : k] * (1 + EQUALLY_NEAR)
+        while width < self.search.n and bool((distances[:, -1:] <= last).any()):
+            width = min(2 * width, self.search.n)
+            distances, found = self.search(queries, width)
+        distances = torch.where(distances <= last, distances, torch.inf)
+        used = k if width == k + 1 else int((distances < torch.inf).sum(dim=1).max())
+        return distances[:, :used], found[:, :used]
 
     def _scaled(self, latents: torch.Tensor) -> torch.Tensor:
         """Scale as `LatentScaler.transform` does: in float64, rounded at the end."""

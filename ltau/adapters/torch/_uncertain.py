@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import torch
 from sklearn.utils.validation import check_is_fitted
 
+from ltau._fitted.conformal import error_bars
 from ltau.adapters._recording.passes import find_layer, one_row_a_sample, outputs_of
 from ltau.adapters.torch._estimator import TorchEstimator
 from ltau.estimator import LTAUEstimator
@@ -149,4 +150,6 @@ class UncertainModule(torch.nn.Module):
             summary = self.estimator.predict_summary(latents, self.level)
             return summary.expected_error, summary.error_bar
         distribution = self.estimator.predict_distribution(latents.float().cpu().numpy())
-        return distribution.mean(), self.estimator._error_bars(distribution, self.level)
+        return distribution.mean(), error_bars(
+            distribution, self.estimator.calibration_, self.level
+        )
