@@ -10,12 +10,14 @@ from ltau.neighbors._base import NeighborIndex, Neighbors, Vectors
 
 __all__ = ["search_equally_near"]
 
+_WIDE = 64  # neighbours: an approximate index that is asked for more finds more of the nearest
+
 
 def search_equally_near(index: NeighborIndex, queries: Vectors, k: int) -> Neighbors:
     """Find the `k` nearest vectors of each query, and those as near as the last.
 
-    One more than asked for is searched. Where it is no farther than the last, twice as many
-    are searched, until one is farther.
+    One more than asked for is searched. Where it is no farther than the last, more are
+    searched, until one is farther.
 
     Parameters
     ----------
@@ -50,7 +52,7 @@ def _widened(
     distances, indices = found
     width = k + 1
     while len(tied) and width < len(index):
-        width = min(2 * width, len(index))
+        width = min(max(2 * width, _WIDE), len(index))
         wider = np.full((len(queries), width), np.inf), np.zeros((len(queries), width), np.intp)
         wider[0][:, : distances.shape[1]], wider[1][:, : indices.shape[1]] = distances, indices
         distances, indices = wider

@@ -167,12 +167,8 @@ class LatentIndex:
                 random_state=random_state,
                 overwrite=True,
             )
-            floor = stratum.resolution * stratum.vectors.shape[1] ** 0.5
-            parts.append(
-                Stratum(
-                    stratum.label, stratum.rows, stratum.scaler, index, floor, stratum.n_samples
-                )
-            )
+            kept = stratum.label, stratum.rows, stratum.scaler
+            parts.append(Stratum(*kept, index, stratum.floor, stratum.n_samples))
         labels = [stratum.label for stratum in strata]
         return cls(None if labels == [None] else np.array(labels), parts)
 

@@ -6,19 +6,26 @@ from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from ltau.neighbors._base import Vectors
 from ltau.neighbors._strata import ScaledStratum
 
 __all__ = ["merge_coincident"]
 
+_N_LINES = 2
 _CHUNK_ROWS = 1 << 14
 
 
 def merge_coincident(
     strata: list[ScaledStratum],
 ) -> tuple[list[ScaledStratum], NDArray[np.intp] | None]:
-    """Keep one of the samples that lie in one cell of a grid as fine as the rounding.
+    """Keep one of the samples that lie in one place, as far as rounding tells.
+
+    Samples of one place have nearly the same projection on any line: along two lines, drawn
+    at random, each is compared with the next. Of a million samples and more a few pairs may
+    not be found, because others lie between them on both lines; equal samples always are.
 
     Parameters
     ----------
@@ -36,9 +43,9 @@ def merge_coincident(
     n_samples = sum(len(stratum.rows) for stratum in strata)
     keepers = np.arange(n_samples)  # of each training sample, the row of the one that is kept
     for stratum in strata:
-        first = _first_alike(stratum.vectors, stratum.resolution)
-        if first is not None:
-            keepers[stratum.rows] = stratum.rows[first]
+        pairs = _coincident_pairs(stratum.vectors, stratum.floor)
+        if len(pairs):
+            keepers[stratum.rows] = stratum.rows[_first_of_each(pairs, len(stratum.rows))]
     kept = keepers == np.arange(n_samples)
     if kept.all():
         return strata, None
@@ -46,37 +53,32 @@ def merge_coincident(
     return [_keep(stratum, kept, numbers) for stratum in strata], numbers[keepers]
 
 
-def _first_alike(vectors: Vectors, resolution: float) -> NDArray[np.intp] | None:
-    """Find the first vector in the cell of each; None if every cell has a single one."""
-    keys = _keys(vectors, resolution)
-    order = np.argsort(keys, kind="stable")
-    starts = np.append(True, keys[order][1:] != keys[order][:-1])
-    if starts.all():
-        return None
-    first = np.empty(len(keys), np.intp)
-    first[order] = order[starts][np.cumsum(starts) - 1]
-    alike = np.flatnonzero(first != np.arange(len(first)))
-    for start in range(0, len(alike), _CHUNK_ROWS):  # keys of unlike cells may be the same
-        rows = alike[start : start + _CHUNK_ROWS]
-        unlike = _cells(vectors[rows], resolution) != _cells(vectors[first[rows]], resolution)
-        first[rows[unlike.any(axis=1)]] = rows[unlike.any(axis=1)]
-    return first
+def _coincident_pairs(vectors: Vectors, floor: float) -> NDArray[np.intp]:
+    """Find pairs of vectors no farther apart than the floor, shape (n_pairs, 2)."""
+    lines = np.random.default_rng(0).normal(size=(_N_LINES, vectors.shape[1]))
+    lines /= np.linalg.norm(lines, axis=1, keepdims=True)
+    pairs = []
+    for line in lines.astype(np.float32):
+        projection = vectors @ line
+        order = np.argsort(projection, kind="stable")
+        rounding = 4 * np.finfo(np.float32).eps * np.abs(projection[order[1:]])
+        near = np.flatnonzero(np.diff(projection[order]) <= floor + rounding)
+        for start in range(0, len(near), _CHUNK_ROWS):
+            part = near[start : start + _CHUNK_ROWS]
+            one, other = order[part], order[part + 1]
+            difference = vectors[one] - vectors[other]
+            coincide = np.einsum("nf,nf->n", difference, difference) <= floor**2
+            pairs.append(np.stack([one[coincide], other[coincide]], axis=1))
+    return np.concatenate(pairs) if pairs else np.empty((0, 2), np.intp)
 
 
-def _keys(vectors: Vectors, resolution: float) -> NDArray[np.uint64]:
-    """Give each vector a number that is the same for all in its cell."""
-    rng = np.random.default_rng(0)
-    odd = rng.integers(1 << 63, size=vectors.shape[1], dtype=np.uint64) | np.uint64(1)
-    keys = np.empty(len(vectors), np.uint64)
-    for start in range(0, len(vectors), _CHUNK_ROWS):
-        bits = _cells(vectors[start : start + _CHUNK_ROWS], resolution).view(np.uint32)
-        keys[start : start + _CHUNK_ROWS] = (bits * odd).sum(axis=1, dtype=np.uint64)
-    return keys
-
-
-def _cells(vectors: Vectors, resolution: float) -> Vectors:
-    """Give the cell of each vector, in whole steps of the resolution."""
-    return np.rint(vectors / np.float32(resolution)) + np.float32(0)  # no negative zeros
+def _first_of_each(pairs: NDArray[np.intp], n: int) -> NDArray[np.intp]:
+    """Find the first vector of all that each is paired with, directly or through others."""
+    ones = np.ones(len(pairs), bool)
+    graph = coo_array((ones, (pairs[:, 0], pairs[:, 1])), shape=(n, n))
+    _, labels = connected_components(graph, directed=False)
+    _, first = np.unique(labels, return_index=True)
+    return first[labels]
 
 
 def _keep(

@@ -31,8 +31,8 @@ class ScaledStratum:
         The scaling.
     vectors : ndarray of shape (n, n_features), float32, C-contiguous
         Their scaled latents.
-    resolution : float
-        Step, in a feature of the vectors, below which rounding decides: positive.
+    floor : float
+        Distance below which two of them coincide, by rounding.
     n_samples : int
         Number of training samples, or of prototypes, that the vectors stand for.
     """
@@ -41,7 +41,7 @@ class ScaledStratum:
     rows: NDArray[np.intp]
     scaler: LatentScaler
     vectors: Vectors
-    resolution: float
+    floor: float
     n_samples: int
 
 
@@ -85,13 +85,13 @@ def scale_strata(
         scaler = LatentScaler.fit(selected, scaling)
         storage = storage_of(kind, selected.shape, len(latents), memory_limit)
         vectors = scaler.transform(selected, storage.room(selected.shape))
-        step = _resolution(selected, scaler, vectors)
-        scaled.append(ScaledStratum(label, rows, scaler, vectors, step, len(rows)))
+        floor = _rounding(selected, scaler, vectors)
+        scaled.append(ScaledStratum(label, rows, scaler, vectors, floor, len(rows)))
     return scaled
 
 
-def _resolution(latents: Vectors, scaler: LatentScaler, vectors: Vectors) -> float:
-    """Find the step in scaled latents that is rounding: of the latents, or beside their spread.
+def _rounding(latents: Vectors, scaler: LatentScaler, vectors: Vectors) -> float:
+    """Find the distance of scaled latents that is rounding: their own, or beside their spread.
 
     A model gives a sample's latents in another batch with other last digits: a few
     millionths of the spread say nothing, and neither does less than twice the rounding of
@@ -100,9 +100,8 @@ def _resolution(latents: Vectors, scaler: LatentScaler, vectors: Vectors) -> flo
     size = np.sqrt(_mean_squares(latents))
     rounded = np.finfo(latents.dtype).eps * size
     magnified = scaler.transform(scaler.mean + np.diag(rounded)).astype(np.float64)
-    rounding = np.sqrt((magnified**2).sum() / len(size))
-    spread = np.sqrt(_mean_squares(vectors).mean())
-    return float(max(2 * rounding, _SPREAD_SHARE * spread)) or 1.0  # all latents may be zero
+    spread = np.sqrt(_mean_squares(vectors).sum())
+    return float(max(2 * np.sqrt((magnified**2).sum()), _SPREAD_SHARE * spread))
 
 
 def _mean_squares(rows: NDArray[np.floating]) -> NDArray[np.float64]:
