@@ -9,7 +9,14 @@ from .backends import NAMES, backends
 from .cases import CASES
 from .oracle import Oracle
 
-PARAMETERS = {"burn_in": 0.0, "scaling": "none", "n_bins": 25, "n_neighbors": 5, "n_jobs": 1, "random_state": 0}
+PARAMETERS = {
+    "burn_in": 0.0,
+    "scaling": "none",
+    "n_bins": 25,
+    "n_neighbors": 5,
+    "n_jobs": 1,
+    "random_state": 0,
+}
 
 # What a compiled model cannot do: its selection has a fixed size.
 FIRST_OF_EQUALLY_NEAR = {"compiled": ("equally near", "equally near, weights by distance")}

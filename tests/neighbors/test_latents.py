@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
 
-from ltau.neighbors import LatentIndex
+from ltau.neighbors import LatentIndex, scale_strata
 
 
 @pytest.fixture
@@ -22,19 +22,21 @@ def strata():
 def fit(latents, strata=None, **changes):
     options = {
         "kind": "flat",
-        "scaling": "none",
         "n_neighbors": 5,
         "recall": 0.99,
         "random_state": 0,
-    }
-    return LatentIndex.fit(latents, strata, **(options | changes))
+    } | changes
+    scaling = options.pop("scaling", "none")
+    limits = {"kind": options["kind"], "memory_limit": options.get("memory_limit")}
+    scaled = scale_strata(latents, strata, scaling, **limits)
+    return LatentIndex.build(scaled, **options)
 
 
 @pytest.mark.parametrize("kind", ["flat", "ivf", "hnsw", "ivf_sq8", "ivf_pq"])
 def test_neighbours_stay_within_a_stratum(latents, strata, kind):
     index = fit(latents, strata, kind=kind, recall=1.0)
     queries, classes = latents[::7] + 0.1, strata[::7]
-    distances, indices = index.search(queries, 5, classes)
+    distances, indices, _ = index.search(queries, 5, classes)
     for label in "CHO":
         rows = np.flatnonzero(strata == label)
         oracle = NearestNeighbors(n_neighbors=5).fit(latents[rows])
@@ -47,7 +49,7 @@ def test_neighbours_stay_within_a_stratum(latents, strata, kind):
 def test_each_stratum_has_a_scaling_of_its_own(latents, strata):
     latents[strata == "H"] *= 100
     index = fit(latents, strata, scaling="standardize")
-    distances, _ = index.search(latents, 5, strata)
+    distances, _, _ = index.search(latents, 5, strata)
     nearest = {label: np.median(distances[strata == label, 1]) for label in "CH"}
     assert nearest["H"] == pytest.approx(nearest["C"], rel=0.3)
 
@@ -55,7 +57,7 @@ def test_each_stratum_has_a_scaling_of_its_own(latents, strata):
 @pytest.mark.parametrize("labels", [[1, 6, 8], ["H", "C", "O"], [False, True]])
 def test_labels_may_be_integers_strings_or_bools(latents, labels):
     strata = np.resize(np.array(labels), 400)
-    _, indices = fit(latents, strata).search(latents[:10], 5, strata[:10])
+    _, indices, _ = fit(latents, strata).search(latents[:10], 5, strata[:10])
     np.testing.assert_array_equal(strata[indices], np.repeat(strata[:10, None], 5, axis=1))
 
 
