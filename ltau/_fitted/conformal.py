@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ltau._errors.checks import check_groups
+from ltau._labels import check_groups
 from ltau._fitted.calibration import Calibration
 from ltau.distribution import ErrorDistribution
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ltau.metrics._validation import as_groups
+from ltau._labels import as_labels
 
 __all__ = ["Estimate", "UndefinedMetricError", "bootstrap_estimate"]
 
@@ -154,7 +154,7 @@ def bootstrap_estimate(
         raise ValueError(f"Expected level in (0, 1), got {level!r}.")
     if n_resamples < 1:
         raise ValueError(f"Expected n_resamples >= 1, got {n_resamples!r}.")
-    clusters = _Clusters(as_groups(groups), rows)
+    clusters = _Clusters(as_labels(groups, "groups"), rows)
     value = _evaluate(statistic, *rows)
     rng = np.random.default_rng(random_state)
     resampled = _resample(statistic, rows, clusters, n_resamples, rng)

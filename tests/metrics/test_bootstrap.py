@@ -178,7 +178,10 @@ def test_infinite_scores_leave_no_nan():
         ({"groups": [1, 1, 1]}, "at least 2 groups, got 1"),
         ({"groups": [1, 2]}, "each of 3 samples, got 2"),
         ({"groups": [[1, 2, 3]]}, r"groups to be 1-D, got shape \(1, 3\)"),
-        ({"groups": [1.0, np.nan, 2.0]}, "groups without NaN"),
+        (
+            {"groups": [1.0, np.nan, 2.0]},
+            "groups with a label for every sample, got 1 missing in 3",
+        ),
         ({"groups": [1, 2, 3], "level": 95}, r"level in \(0, 1\), got 95"),
         ({"groups": [1, 2, 3], "n_resamples": 0}, "n_resamples >= 1, got 0"),
     ],
