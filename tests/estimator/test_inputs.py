@@ -42,8 +42,7 @@ def integers():
         for kind in (np.int64, np.int16, np.uint32)
         if value <= np.iinfo(kind).max
     ]
-    marks = {case: not_yet("faiss takes no other") for case in cases if case[0] == "n_neighbors"}
-    marks["memory_limit", np.uint32] = not_yet("what is made of it overflows")
+    marks = {("memory_limit", np.uint32): not_yet("what is made of it overflows")}
     return [pytest.param(*case, marks=marks.get(case, ())) for case in cases]
 
 
@@ -68,7 +67,6 @@ def test_settings_are_floats_of_any_kind(samples, name, kind):
     np.testing.assert_array_equal(actual, expected)
 
 
-@not_yet("faiss takes no other int")
 @pytest.mark.parametrize("n_rows", [2, 50])
 def test_neighbors_are_asked_for_by_integers_of_any_kind(samples, n_rows):
     latents, errors = samples

@@ -39,18 +39,16 @@ CALIBRATIONS = {
 ALL = PREDICTIONS | SEARCHES | CALIBRATIONS
 CALLS = ALL | {"sample_weight": lambda e: e.sample_weight()}
 
-# Of each parameter: the calls in which it has a part, and nonsense.
+# Of each parameter: nonsense, and the calls in which it has a part. One of those by which
+# neighbours become a prediction has one in whatever is predicted.
 PARAMETERS = {
     "n_neighbors": (ALL, [0, -1, 2.0, None, "5", np.nan]),
     "burn_in": ((), ["a", -1, 1.5, None, np.nan]),
     "scaling": ((), ["x", None, 1]),
     "n_bins": ((), [0, 2.5, None, "a"]),
     "bins": ((), [None, "x", [1.0], ["a", "b"], [0.0, -1.0]]),
-    "weights": (PREDICTIONS | CALIBRATIONS, ["x", None, 1]),
-    "distance_scaling": (
-        {*PREDICTIONS, "calibrate levels alone"},
-        [-1, "a", None, np.nan, np.inf, -np.inf],
-    ),
+    "weights": (ALL, ["x", None, 1]),
+    "distance_scaling": (ALL, [-1, "a", None, np.nan, np.inf, -np.inf]),
     "index": ((), ["x", None]),
     "recall": ((), [2, 0, None, "a"]),
     "n_prototypes": ((), [0, "x", 2.5]),
@@ -61,8 +59,6 @@ PARAMETERS = {
 }
 
 NOT_YET = {
-    *((call, "distance_scaling") for call in PARAMETERS["distance_scaling"][0]),
-    *((call, "n_jobs", value) for call in ALL for value in ("a", 1.5)),
     *((call, "random_state") for call in CALIBRATIONS),
     ("save", "bins", "[1.0]"),
     ("save", "bins", "['a', 'b']"),

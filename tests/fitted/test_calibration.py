@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from ltau import Calibration, ErrorDistribution, LTAUEstimator, LTAUFileError
 from ltau._files import archive
-from ltau._fitted.learning import learn
 from ltau._fitted.conformal import bound, conformal_scores
+from ltau._fitted.learning import learn
 from ltau._maths.domain import stretch_factor
 
 RNG = np.random.default_rng(0)

@@ -118,7 +118,7 @@ class _Stratum(torch.nn.Module):
         self.register_buffer("matrix", matrix, persistent=False)
 
     def forward(self, latents: torch.Tensor, k: int) -> Neighbors:
-        check_size(self.n_samples, k, self.label, " or prototypes")
+        check_size(self.n_samples, k, self.label, "training samples or prototypes")
         size = max(1, BLOCK_VALUES // latents.shape[1])
         queries = torch.cat([self._scaled(part) for part in latents.split(size)])
         distances, found = self._equally_near(queries, min(k, self.search.n))
