@@ -289,7 +289,10 @@ def test_strata_where_there_are_none_are_refused():
         (lambda x, z: x.predict_cdf(z, []), "a tolerance or a 1-D array"),
         (lambda x, z: x.kneighbors(z, 0), "n_neighbors >= 1, got 0"),
         (lambda x, z: x.kneighbors(z, 2.5), "n_neighbors >= 1, got 2.5"),
-        (lambda x, z: x.kneighbors(z, 301), "at least n_neighbors = 301 training samples or prototypes, got"),
+        (
+            lambda x, z: x.kneighbors(z, 301),
+            "at least n_neighbors = 301 training samples or prototypes, got",
+        ),
     ],
 )
 def test_numbers_out_of_range_are_refused(call, message):
