@@ -24,6 +24,7 @@ from ltau._errors.range import (
     cell_starts,
     check_magnitudes,
 )
+from ltau._numbers import as_real
 
 __all__ = ["ErrorBins"]
 
@@ -67,7 +68,7 @@ class ErrorBins:
     """
 
     def __init__(self, edges: ArrayLike) -> None:
-        edges = np.array(edges, dtype=np.float64)
+        edges = as_real(edges, "bin edges").astype(np.float64)
         if edges.ndim != 1 or len(edges) < 2:
             raise ValueError(
                 f"Expected a 1-D array of at least 2 bin edges, got shape {edges.shape}."
@@ -185,7 +186,7 @@ class ErrorBins:
         >>> bins.edges[[0, 1, -1]]
         array([  0.,   1., 100.])
         """
-        return cls.from_blocks([np.asarray(errors)], n_bins, spacing)
+        return cls.from_blocks([as_real(errors, "errors")], n_bins, spacing)
 
     @classmethod
     def from_blocks(
@@ -287,21 +288,60 @@ class ErrorBins:
         array([0, 1, 1])
         """
         values = as_float32(errors)
-        columns = self._columns(values)
+        columns = self.columns(values)
         if np.isnan(values).any():
             raise ValueError("Expected errors without NaN.")
-        if (columns >= self.n_bins).any():
-            self._raise_no_bin(values)
+        self.check(values)
         return columns.astype(np.intp)
 
-    def _check(self, values: NDArray[np.float32]) -> None:
-        """Refuse errors that have no bin; NaN may pass."""
+    def check(self, values: NDArray[np.float32]) -> None:
+        """Refuse errors that have no bin; NaN may pass.
+
+        Parameters
+        ----------
+        values : ndarray of any shape, float32
+            The errors.
+
+        Raises
+        ------
+        ValueError
+            If an error is negative, infinite or above the last edge.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from ltau import ErrorBins
+        >>> ErrorBins([0.0, 1.0, 2.0]).check(np.array([0.5, np.nan, 2.0], np.float32))
+        """
         low = np.fmin.reduce(values, axis=None, initial=0.0)
         if low < 0 or np.fmax.reduce(values, axis=None, initial=0.0) > self.edges[-1]:
-            self._raise_no_bin(values)
+            check_magnitudes(values)
+            raise ValueError(
+                f"Errors reach {np.nanmax(values):g}, above the last bin edge "
+                f"{self.edges[-1]:g}: give bins that hold the largest error."
+            )
 
-    def _columns(self, values: NDArray[np.float32]) -> NDArray[np.int32]:
-        """Column of each value: its bin, or `n_bins` if it has none, or `n_bins` + 1 for NaN."""
+    def columns(self, values: NDArray[np.float32]) -> NDArray[np.int32]:
+        """Find the column of each value: its bin, or another of those for what has none.
+
+        Parameters
+        ----------
+        values : ndarray of any shape, float32
+            The errors.
+
+        Returns
+        -------
+        ndarray of the shape of `values`, int32
+            The bin as `index` gives it, or `n_bins` for an error that has no bin, or
+            ``n_bins + 1`` for NaN.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from ltau import ErrorBins
+        >>> ErrorBins([0.0, 1.0, 2.0]).columns(np.array([0.5, 9.0, np.nan], np.float32))
+        array([0, 2, 3], dtype=int32)
+        """
         table = self._table
         with np.errstate(invalid="ignore"):
             values = values + np.float32(0)  # -0.0 and signalling NaN become what they mean
@@ -327,13 +367,6 @@ class ErrorBins:
         inside = column[:NEGATIVE_CELLS]
         n_cuts = int(np.diff(inside[inside <= self.n_bins]).max())
         return _Table(column.astype(np.int32), next_edge[column], next_edge, n_cuts)
-
-    def _raise_no_bin(self, values: NDArray[np.float32]) -> None:
-        check_magnitudes(values)
-        raise ValueError(
-            f"Errors reach {np.nanmax(values):g}, above the last bin edge {self.edges[-1]:g}: "
-            "give bins that hold the largest error."
-        )
 
     def __len__(self) -> int:
         return self.n_bins

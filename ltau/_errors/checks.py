@@ -5,13 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ltau._numbers import as_real
 from ltau.log import ErrorLog
 
 __all__ = [
-    "check_groups",
     "check_observed",
     "check_seen",
-    "check_strata",
     "check_trajectories",
     "n_burnt_in",
 ]
@@ -21,7 +20,7 @@ def check_trajectories(
     errors: ArrayLike | ErrorLog, n_samples: int
 ) -> NDArray[np.generic] | ErrorLog:
     """Check that errors are real and of shape (n_samples, n_epochs); values are binned later."""
-    array = errors if isinstance(errors, ErrorLog) else _check_real(errors)
+    array = errors if isinstance(errors, ErrorLog) else as_real(errors, "errors")
     if array.ndim != 2:
         raise ValueError(
             "Expected error trajectories of shape (n_samples, n_epochs), got a "
@@ -59,36 +58,9 @@ def check_seen(seen: NDArray[np.bool_], first: int = 0) -> None:
         )
 
 
-def check_strata(strata: ArrayLike | None, n_samples: int) -> NDArray[np.generic] | None:
-    """Check that there is one class, an integer or a string, for each sample."""
-    if strata is None:
-        return None
-    array = np.asarray(strata)
-    if array.dtype == object:  # out of a data frame
-        kinds = {str if isinstance(label, str) else type(label) for label in array.flat}
-        if kinds not in ({str}, {int}):
-            got = ", ".join(sorted(kind.__name__ for kind in kinds))
-            raise ValueError(f"Expected strata that are all integers or all strings, got {got}.")
-        array = np.array(array.tolist())
-    if array.shape != (n_samples,) or array.dtype.kind not in "iuUb":
-        raise ValueError(
-            f"Expected strata of shape ({n_samples},), integers or strings, "
-            f"got shape {array.shape}, {array.dtype}."
-        )
-    return array
-
-
-def check_groups(groups: ArrayLike | None, n_samples: int) -> NDArray[np.generic] | None:
-    """Check that there is one group, an integer or a string, for each sample."""
-    try:
-        return check_strata(groups, n_samples)
-    except ValueError as error:
-        raise ValueError(str(error).replace("strata", "groups")) from error
-
-
 def check_observed(errors: ArrayLike) -> NDArray[np.float64]:
     """Check observed errors, and give them the shape (n_samples, n_obs)."""
-    array = _check_real(errors).astype(np.float64, copy=False)
+    array = as_real(errors, "errors").astype(np.float64, copy=False)
     array = array[:, None] if array.ndim == 1 else array
     if array.ndim != 2:
         raise ValueError(
@@ -98,20 +70,4 @@ def check_observed(errors: ArrayLike) -> NDArray[np.float64]:
         raise ValueError("Expected non-negative, finite errors.")
     if np.isnan(array).all(axis=1).any():
         raise ValueError("Expected at least one error of every sample that is not NaN.")
-    return array
-
-
-def _check_real(errors: ArrayLike) -> NDArray[np.generic]:
-    if isinstance(errors, np.ma.MaskedArray):
-        return np.ma.filled(errors.astype(np.float64), np.nan)
-    array = np.asarray(errors)
-    if array.dtype == object:  # numbers out of a data frame
-        try:
-            return array.astype(np.float64)
-        except (TypeError, ValueError) as error:
-            raise ValueError(
-                "Expected errors that are real numbers, with NaN for what is missing, got objects."
-            ) from error
-    if array.dtype.kind not in "fiub":
-        raise ValueError(f"Expected errors that are real numbers, got {array.dtype}.")
     return array

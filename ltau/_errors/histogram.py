@@ -128,12 +128,12 @@ class ErrorHistogram:
         first_column = np.repeat(first_column[:, None], n_epochs, axis=1)
         for start in range(0, n_rows, chunk):
             block = values[start : start + chunk]
-            columns = self.bins._columns(block)
+            columns = self.bins.columns(block)
             columns += first_column[: len(block)]
             block_counts = np.bincount(columns.ravel(), minlength=len(block) * n_columns)
             block_counts = block_counts.reshape(len(block), n_columns)
             if block_counts[:, n_bins].any():
-                self.bins._raise_no_bin(block)
+                self.bins.check(block)
             counts[start : start + len(block)] = block_counts[:, :n_bins]
         return counts
 
@@ -149,9 +149,9 @@ class ErrorHistogram:
 
     def _scatter(self, values: NDArray[np.float32], rows: NDArray[np.intp]) -> None:
         """Count each value where it belongs: the fast way for one epoch, or a few samples."""
-        columns = self.bins._columns(values)
+        columns = self.bins.columns(values)
         if (columns == self.bins.n_bins).any():
-            self.bins._raise_no_bin(values)
+            self.bins.check(values)
         seen = columns < self.bins.n_bins
         np.add.at(self._n_given, rows, values.shape[1])
         self._make_room()

@@ -12,6 +12,8 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ltau._numbers import as_real
+
 __all__ = [
     "CELL_BITS",
     "CELL_SHIFT",
@@ -65,7 +67,7 @@ class ErrorRange:
         ValueError
             If an error is negative or infinite.
         """
-        for chunk in _chunks(np.asarray(errors)):
+        for chunk in _chunks(as_real(errors, "errors")):
             check_magnitudes(chunk)
             cells = (chunk.view(np.uint32) >> CELL_SHIFT).astype(np.intp)
             counts = np.bincount(cells.ravel())
@@ -116,9 +118,7 @@ class ErrorRange:
 
 def as_float32(errors: ArrayLike) -> NDArray[np.float32]:
     """Convert errors to the type in which they are binned."""
-    array = np.asarray(errors)
-    if array.dtype.kind not in "fiubO":
-        raise ValueError(f"Expected errors that are real numbers, got {array.dtype}.")
+    array = as_real(errors, "errors")
     with np.errstate(over="ignore"):  # what overflows becomes infinite, and is refused
         return array.astype(np.float32, copy=False)
 

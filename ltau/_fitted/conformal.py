@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ltau._errors.checks import check_groups
 from ltau._fitted.calibration import Calibration
+from ltau._labels import check_groups
 from ltau.distribution import ErrorDistribution
 
 __all__ = ["bound", "conformal_scores", "error_bars", "quantile_levels"]

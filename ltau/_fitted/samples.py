@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ltau._errors.bins import ErrorBins
-from ltau._errors.counted import CountedErrors
-from ltau._errors.trajectories import Trajectories
+from ltau._errors.sources import ErrorSource
 from ltau.neighbors import Vectors
 
 __all__ = ["TrainingSamples"]
@@ -22,7 +21,7 @@ class TrainingSamples(NamedTuple):
     ----------
     latents : ndarray of shape (n_samples, n_features), float32, C-contiguous
         Their latents.
-    trajectories : Trajectories or CountedErrors
+    trajectories : ErrorSource
         Their errors.
     strata : ndarray of shape (n_samples,) or None
         Class of each.
@@ -31,7 +30,7 @@ class TrainingSamples(NamedTuple):
     """
 
     latents: Vectors
-    trajectories: Trajectories | CountedErrors
+    trajectories: ErrorSource
     strata: NDArray[np.generic] | None
     bins: ErrorBins
 

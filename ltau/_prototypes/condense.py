@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from ltau._fitted.members import Members
 from ltau._fitted.own_distances import OwnDistances
+from ltau._labels import check_size
 from ltau._maths.domain import local_ratio
 from ltau._prototypes.clusters import centres, cluster, share
-from ltau.neighbors import LatentIndex, Neighbors, ScaledStratum, Vectors, check_size
+from ltau.neighbors import LatentIndex, Neighbors, ScaledStratum, Vectors
 
 __all__ = ["condense", "measure_members"]
 
@@ -64,7 +65,7 @@ def condense(
     for stratum, n in zip(strata, share(n_prototypes, sizes, n_neighbors), strict=True):
         labels = cluster(stratum.vectors, n, rng)
         vectors = centres(stratum.vectors, labels)
-        check_size(len(vectors), n_neighbors, stratum.label, " that differ")
+        check_size(len(vectors), n_neighbors, stratum.label, "training samples that differ")
         owners[stratum.rows] = n_made + labels
         rows = np.arange(n_made, n_made + len(vectors))
         prototypes.append(replace(stratum, rows=rows, vectors=vectors, n_samples=len(vectors)))

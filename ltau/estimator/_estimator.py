@@ -10,16 +10,15 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ltau._errors.checks import check_strata, check_trajectories
-from ltau._errors.counted import CountedErrors
 from ltau._errors.histogram import ErrorHistogram
-from ltau._errors.trajectories import Trajectories
+from ltau._errors.sources import open_errors
 from ltau._files import archive
 from ltau._fitted.predictor import Predictor
 from ltau._fitted.samples import TrainingSamples
 from ltau._fitted.search import LatentSearch
 from ltau._fitted.training_scores import training_scores
 from ltau._fitted.training_weights import training_weights
+from ltau._labels import check_strata
 from ltau._prototypes.number import choose_number
 from ltau.estimator._checks import check_latents
 from ltau.estimator._held_out import HeldOutSamples
@@ -224,11 +223,7 @@ class LTAUEstimator(HeldOutSamples):
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
         latents = validate_data(self, X, dtype=np.float32, order="C")
-        trajectories = (
-            CountedErrors(y, len(latents))
-            if isinstance(y, ErrorHistogram)
-            else Trajectories(check_trajectories(y, len(latents)), self.burn_in)
-        )
+        trajectories = open_errors(y, len(latents), self.burn_in)
         classes = check_strata(strata, len(latents))
         bins = trajectories.find_bins(self.bins, self.n_bins)
         samples = TrainingSamples(latents, trajectories, classes, bins)

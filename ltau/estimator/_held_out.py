@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
-from ltau._errors.checks import check_groups, check_observed
+from ltau._errors.checks import check_observed
 from ltau._fitted.learning import learn
+from ltau._labels import check_groups
 from ltau.estimator._parameters import MOST_EXPONENT
 from ltau.estimator._predictions import Predictions
 

@@ -8,7 +8,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ltau.metrics._validation import as_groups
+from ltau._labels import as_labels
 
 __all__ = ["Estimate", "UndefinedMetricError", "bootstrap_estimate"]
 
@@ -100,8 +100,9 @@ def bootstrap_estimate(
     ----------
     statistic : callable
         Takes `rows` and returns a float. Every metric of this package will do.
-    *rows : ndarray of shape (n_samples, ...) or ErrorDistribution of n_samples rows
-        What the statistic takes, with a row a sample.
+    *rows : array-like of shape (n_samples, ...) or ErrorDistribution of n_samples rows
+        What the statistic takes, with a row a sample. Data frames are taken by the place
+        of their rows, and keep their type.
     groups : array-like of shape (n_samples,)
         Group label of each sample, of any dtype that sorts.
     level : float, default=0.95
@@ -154,7 +155,8 @@ def bootstrap_estimate(
         raise ValueError(f"Expected level in (0, 1), got {level!r}.")
     if n_resamples < 1:
         raise ValueError(f"Expected n_resamples >= 1, got {n_resamples!r}.")
-    clusters = _Clusters(as_groups(groups), rows)
+    rows = tuple(np.asarray(row) if isinstance(row, list | tuple) else row for row in rows)
+    clusters = _Clusters(as_labels(groups, "groups"), rows)
     value = _evaluate(statistic, *rows)
     rng = np.random.default_rng(random_state)
     resampled = _resample(statistic, rows, clusters, n_resamples, rng)
@@ -208,7 +210,7 @@ def _resample(
     for _ in range(n_resamples):
         index = clusters.draw(rng)
         try:
-            values.append(_evaluate(statistic, *(row[index] for row in rows)))
+            values.append(_evaluate(statistic, *(_take(row, index) for row in rows)))
         except UndefinedMetricError:
             continue
     if 2 * len(values) < n_resamples:
@@ -217,6 +219,11 @@ def _resample(
             f"got {len(values)} of {n_resamples}."
         )
     return values
+
+
+def _take(rows: Any, index: NDArray[np.intp]) -> Any:
+    """Take rows by their place: a frame of pandas would look for their labels."""
+    return rows.iloc[index] if hasattr(rows, "iloc") else rows[index]
 
 
 def _evaluate(statistic: Callable[..., float], *rows: Rows) -> float:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ltau._numbers import FloatArray, as_fractions, as_magnitudes
 from ltau.metrics._bootstrap import estimate
 from ltau.metrics._protocol import PredictiveDistribution, evaluate
-from ltau.metrics._validation import FloatArray, as_fractions, as_magnitudes
 
 __all__ = ["calibration_curve", "miscalibration_area", "pit", "sharpness"]
 

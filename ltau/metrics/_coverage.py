@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ltau._labels import as_labels
+from ltau._numbers import as_floats, as_magnitudes, check_same_length
 from ltau.metrics._bootstrap import estimate
-from ltau.metrics._validation import as_floats, as_groups, as_magnitudes, check_same_length
 
 __all__ = ["coverage", "coverage_by_group"]
 
@@ -110,7 +111,7 @@ def coverage_by_group(
     {'H': 1.0, 'O': 0.5}
     """
     inside = _inside(errors, upper, lower)
-    groups = as_groups(groups)
+    groups = as_labels(groups, "groups")
     check_same_length(errors=inside, groups=groups)
     labels, group = np.unique(groups, return_inverse=True)
     shares = np.bincount(group, weights=inside) / np.bincount(group)

@@ -7,14 +7,14 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from ltau.metrics._bootstrap import UndefinedMetricError, estimate
-from ltau.metrics._validation import (
+from ltau._numbers import (
     FloatArray,
     as_binary,
     as_errors_and_scores,
     as_floats,
     check_same_length,
 )
+from ltau.metrics._bootstrap import UndefinedMetricError, estimate
 
 __all__ = ["auprc", "auroc", "base_rate", "spearman"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ltau._numbers import FloatArray, as_errors_and_scores
+from ltau._sorting import sort_averaging_ties
 from ltau.metrics._bootstrap import estimate
-from ltau.metrics._ties import sort_averaging_ties
-from ltau.metrics._validation import FloatArray, as_errors_and_scores
 
 __all__ = ["risk_coverage_area", "risk_coverage_curve"]
 

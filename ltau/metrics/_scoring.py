@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ltau._numbers import as_floats, as_fractions, as_magnitudes, check_same_length
 from ltau.metrics._bootstrap import estimate
 from ltau.metrics._protocol import PredictiveDistribution, evaluate
-from ltau.metrics._validation import as_floats, as_fractions, as_magnitudes, check_same_length
 
 __all__ = ["crps", "log_score", "pinball_loss"]
 

@@ -6,7 +6,7 @@ from ltau.neighbors._flat import FlatIndex
 from ltau.neighbors._latents import Found, LatentIndex, Stratum
 from ltau.neighbors._merging import merge_coincident
 from ltau.neighbors._scaling import LatentScaler, scatter
-from ltau.neighbors._strata import ScaledStratum, check_size, scale_strata
+from ltau.neighbors._strata import ScaledStratum, scale_strata
 from ltau.neighbors._threads import n_threads
 
 __all__ = [
@@ -20,7 +20,6 @@ __all__ = [
     "ScaledStratum",
     "Stratum",
     "Vectors",
-    "check_size",
     "make_index",
     "merge_coincident",
     "n_threads",

@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ltau._files.arrays import Arrays, all_finite, prefixed, section
+from ltau._labels import check_size, check_strata_given, refuse_unseen
 from ltau.neighbors._base import NeighborIndex, Neighbors, Vectors
 from ltau.neighbors._equally_near import search_equally_near
 from ltau.neighbors._factory import INDEX_CLASSES, make_index
 from ltau.neighbors._scaling import LatentScaler
-from ltau.neighbors._strata import ScaledStratum, check_size, storage_of
+from ltau.neighbors._strata import ScaledStratum, storage_of
 
 __all__ = ["Found", "LatentIndex", "Stratum"]
 
@@ -68,7 +69,7 @@ class Stratum:
 
     def search(self, latents: Vectors, k: int) -> Neighbors:
         """Find the `k` nearest, or all where there are fewer, and those equally near."""
-        check_size(self.n_samples, k, self.label, " or prototypes")
+        check_size(self.n_samples, k, self.label, "training samples or prototypes")
         k = min(k, len(self.rows))
         distances, found = search_equally_near(self.index, self.scaler.transform(latents), k)
         return distances, found if self.label is None else self.rows[found]
@@ -229,9 +230,7 @@ class LatentIndex:
         ValueError
             If a stratum is unknown, or has fewer than `k` samples.
         """
-        if (self.classes is None) != (strata is None):
-            how = "without" if self.classes is None else "with"
-            raise ValueError(f"The estimator was fitted {how} strata: predict likewise.")
+        check_strata_given(strata is not None, self.classes is not None)
         if strata is None:
             return Found(*self.strata[0].search(latents, k), 0)
         if strata.shape != (len(latents),):
@@ -242,7 +241,7 @@ class LatentIndex:
             if queries.size:
                 found.append((number, queries, stratum.search(latents[queries], k)))
         if sum(len(queries) for _, queries, _ in found) < len(strata):
-            self._refuse_unknown(strata)
+            refuse_unseen(np.unique(strata), _labels(self.classes))
         return _together(len(latents), found)
 
     def own_neighbors(
@@ -274,7 +273,7 @@ class LatentIndex:
             asked[:] = False
             asked[rows] = True
         for stratum in self.strata:
-            check_size(stratum.n_samples - 1, 1, stratum.label, " besides the sample itself")
+            check_size(stratum.n_samples - 1, 1, stratum.label, "other training samples")
         for stratum in self.strata:
             if len(stratum.rows) == 1:  # all its samples coincide: with themselves, at distance 0
                 yield stratum.rows, np.zeros((1, 1)), stratum.rows[None, :]
@@ -285,12 +284,6 @@ class LatentIndex:
                 part = members[start : start + batch]
                 distances, found = stratum.index.search_others(part, min(k, len(stratum.rows) - 1))
                 yield stratum.rows[part], distances, stratum.rows[found]
-
-    def _refuse_unknown(self, strata: NDArray[np.generic]) -> None:
-        labels = list(_labels(self.classes))
-        unknown = next(label for label in np.unique(strata) if label not in labels)
-        seen = ", ".join(map(str, labels))
-        raise ValueError(f"Stratum {unknown} was not seen at fit, which saw {seen}.")
 
     def to_arrays(self) -> Arrays:
         """Give the arrays from which `from_arrays` makes this index again, bit for bit."""

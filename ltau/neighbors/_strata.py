@@ -11,7 +11,7 @@ from ltau.neighbors._base import Vectors
 from ltau.neighbors._scaling import LatentScaler
 from ltau.neighbors._storage import Storage, plan
 
-__all__ = ["ScaledStratum", "check_size", "scale_strata", "storage_of"]
+__all__ = ["ScaledStratum", "scale_strata", "storage_of"]
 
 _CHUNK_ROWS = 1 << 14
 _SPREAD_SHARE = 2.0**-17
@@ -118,13 +118,3 @@ def storage_of(
 ) -> Storage:
     """Plan for a stratum's share of the memory."""
     return plan(kind, shape, None if memory_limit is None else memory_limit * shape[0] // n_samples)
-
-
-def check_size(n_samples: int, n_neighbors: int, label: object, besides: str = "") -> None:
-    """Refuse a stratum that has fewer samples than neighbours."""
-    if n_samples < n_neighbors:
-        where = "" if label is None else f" in stratum {label}"
-        raise ValueError(
-            f"Expected at least n_neighbors = {n_neighbors} training samples{where}{besides}, "
-            f"got n_samples = {n_samples}."
-        )

@@ -1,5 +1,6 @@
 """Models that learn in stages, against what their libraries and their own parts say."""
 
+import os
 import pickle
 import subprocess
 import sys
@@ -501,3 +502,58 @@ def test_on_real_data_held_out_errors_cover_what_training_errors_do_not(data_dir
     interval = naive.predict_interval(latents(model.estimator_, new), model.predict(new), 0.9)
     covered = ((interval[:, 0] <= y_new) & (y_new <= interval[:, 1])).sum()
     assert covered < binomial_bounds(len(new), 0.9)[0]
+
+
+def test_columns_of_categories_are_refused(data):
+    pandas = pytest.importorskip("pandas")
+    X, y = data[0][:100], data[1][:100]
+    frame = pandas.DataFrame(X).rename(columns=str)
+    model = LTAURegressor(random_state=0).fit(frame, y)
+    frame["0"] = pandas.Categorical(frame["0"].round())
+    for call in (lambda: model.predict(frame), lambda: model.fit(frame, y)):
+        with pytest.raises(
+            ValueError, match="columns of numbers, got categories in 0: the regress"
+        ):
+            call()
+
+
+def test_masked_values_are_missing(data):
+    X, y = data[0][:100], data[1][:100]
+    hidden = np.ma.masked_array(X, np.zeros(X.shape, bool))
+    hidden[:50, 0] = np.ma.masked
+    nan = np.where(hidden.mask, np.nan, X)
+    settings = {"random_state": 0}
+    masked = LTAURegressor(**settings).fit(hidden, y)
+    np.testing.assert_array_equal(
+        masked.predict_interval(hidden), LTAURegressor(**settings).fit(nan, y).predict_interval(nan)
+    )
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        LTAURegressor(SGDRegressor()).fit(hidden, y)
+    with pytest.raises(ValueError, match="Input y contains NaN"):
+        LTAURegressor(**settings).fit(X, np.ma.masked_array(y, y > 0))
+    trained = masked.estimator_
+    with pytest.raises(ValueError, match="Input y contains NaN"):
+        error_trajectories(trained, X, np.ma.masked_array(y, y > 0))
+
+
+ARRAY_API = """
+import numpy as np
+import sklearn
+import torch
+from ltau.adapters.sklearn import LTAURegressor
+
+rng = np.random.default_rng(0)
+X, y = rng.normal(size=(60, 3)), rng.normal(size=60)
+expected = LTAURegressor(random_state=0).fit(X, y).predict(X, return_std=True)
+with sklearn.config_context(array_api_dispatch=True):
+    for of in (np.asarray, torch.tensor):
+        model = LTAURegressor(random_state=0).fit(of(X), of(y))
+        np.testing.assert_array_equal(model.predict(of(X), return_std=True), expected)
+"""
+
+
+def test_tensors_are_taken_where_scikit_learn_dispatches_them():
+    pytest.importorskip("torch")
+    environment = os.environ | {"SCIPY_ARRAY_API": "1"}  # asked for before SciPy is imported
+    run = [sys.executable, "-c", ARRAY_API]
+    subprocess.run(run, check=True, env=environment, capture_output=True, text=True)

@@ -252,13 +252,13 @@ def test_small_batches_change_nothing(trajectories, monkeypatch, name):
 def test_binning_in_blocks_changes_nothing(trajectories, monkeypatch, n_values):
     latents, errors = trajectories
     whole = paper(burn_in=3).fit(latents, errors)
-    monkeypatch.setattr("ltau._errors.trajectories._BLOCK_VALUES", n_values)
+    monkeypatch.setattr("ltau._errors.sources._BLOCK_VALUES", n_values)
     blocks = paper(burn_in=3).fit(latents, errors)
     np.testing.assert_array_equal(blocks.predict_pdf(latents), whole.predict_pdf(latents))
 
 
 def test_a_log_is_fitted_as_its_errors_are(trajectories, monkeypatch, tmp_path):
-    monkeypatch.setattr("ltau._errors.trajectories._BLOCK_VALUES", 1000)
+    monkeypatch.setattr("ltau._errors.sources._BLOCK_VALUES", 1000)
     latents, errors = trajectories
     errors[np.random.default_rng(0).random(errors.shape) < 0.3] = np.nan
     with ErrorLog(tmp_path / "log", n_samples=300) as log:
@@ -628,7 +628,9 @@ def test_masked_errors_were_not_seen(trajectories):
 def test_strata_of_mixed_kinds_are_refused(trajectories, labels):
     latents, errors = trajectories
     strata = np.array(labels * 150, dtype=object)[:300]
-    with pytest.raises(ValueError, match="all integers or all strings, got"):
+    with pytest.raises(
+        ValueError, match=r"strata (with a label for every sample|that are all of one kind)"
+    ):
         paper().fit(latents, errors, strata)
 
 

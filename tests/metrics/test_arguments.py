@@ -1,6 +1,7 @@
 """What all metrics have in common: the arguments they refuse, and their intervals."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from ltau import metrics
@@ -97,3 +98,54 @@ def test_groups_of_another_length(calls):
     for name, arguments in calls.items():
         with pytest.raises(ValueError, match="each of 40 samples, got 39"):
             getattr(metrics, name)(*arguments, groups=np.arange(39))
+
+
+CONTAINERS = {
+    "list": list,
+    "column by another order": lambda values: pd.Series(values, index=np.arange(40)[::-1]),
+    "nullable column": lambda values: pd.Series(values).convert_dtypes(),
+    "objects": lambda values: values.astype(object),
+    "masked array that hides nothing": np.ma.array,
+}
+
+
+def in_container(arguments, holder):
+    return [
+        holder(argument) if isinstance(argument, np.ndarray) else argument for argument in arguments
+    ]
+
+
+@pytest.mark.parametrize("kind", CONTAINERS)
+def test_arguments_are_matched_by_their_place(calls, kind):
+    for name, arguments in calls.items():
+        metric = getattr(metrics, name)
+        assert metric(*in_container(arguments, CONTAINERS[kind])) == metric(*arguments), name
+
+
+def test_masked_arguments_are_refused(calls):
+    def masked(values):
+        return np.ma.masked_array(values, np.arange(40) == 3)
+
+    for name, arguments in calls.items():
+        if name == "sharpness":
+            continue  # of a distribution alone
+        with pytest.raises(ValueError, match=r"without NaN .*values, got 1 in 40"):
+            getattr(metrics, name)(*in_container(arguments, masked))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (lambda values: values.astype(str), "that are real numbers, got <U"),
+        (lambda values: values.astype(str).astype(object), "that are real numbers, .* got str"),
+        (lambda values: values + 0j, "that are real numbers, got complex128"),
+        (lambda values: pd.DataFrame(values), r"to be 1-D, got shape \(40, 1\)"),
+        (lambda values: values[:0], "at least one value in .*, got none"),
+    ],
+)
+def test_arguments_that_are_no_vectors_of_numbers(calls, wrong, message):
+    for name, arguments in calls.items():
+        if name == "sharpness":
+            continue
+        with pytest.raises(ValueError, match=message):
+            getattr(metrics, name)(*in_container(arguments, wrong))

@@ -2,6 +2,7 @@ import copy
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -178,7 +179,10 @@ def test_infinite_scores_leave_no_nan():
         ({"groups": [1, 1, 1]}, "at least 2 groups, got 1"),
         ({"groups": [1, 2]}, "each of 3 samples, got 2"),
         ({"groups": [[1, 2, 3]]}, r"groups to be 1-D, got shape \(1, 3\)"),
-        ({"groups": [1.0, np.nan, 2.0]}, "groups without NaN"),
+        (
+            {"groups": [1.0, np.nan, 2.0]},
+            "groups with a label for every sample, got 1 missing in 3",
+        ),
         ({"groups": [1, 2, 3], "level": 95}, r"level in \(0, 1\), got 95"),
         ({"groups": [1, 2, 3], "n_resamples": 0}, "n_resamples >= 1, got 0"),
     ],
@@ -186,3 +190,29 @@ def test_infinite_scores_leave_no_nan():
 def test_refuses(options, message):
     with pytest.raises(ValueError, match=message):
         bootstrap_estimate(np.mean, np.arange(3.0), **options)
+
+
+@pytest.mark.parametrize(
+    "hold",
+    [
+        list,
+        lambda values: pd.Series(values, index=np.arange(30)[::-1]),
+        lambda values: pd.Series(values, index=list("abcde") * 6),
+        lambda values: pd.DataFrame({"error": values}, index=np.arange(30)[::-1]),
+    ],
+)
+def test_rows_are_drawn_by_their_place(rng, hold):
+    values, groups = rng.random(30), np.repeat(np.arange(6), 5)
+    expected = bootstrap_estimate(np.mean, values, groups=groups)
+    result = bootstrap_estimate(
+        lambda drawn: np.mean(np.asarray(drawn)), hold(values), groups=groups
+    )
+    assert (result.low, result.high) == (expected.low, expected.high)
+
+
+def test_a_frame_stays_one(rng):
+    frame = pd.DataFrame({"error": rng.random(30)}, index=np.arange(30)[::-1])
+    groups = np.repeat(np.arange(6), 5)
+    result = bootstrap_estimate(lambda drawn: drawn["error"].mean(), frame, groups=groups)
+    expected = bootstrap_estimate(np.mean, frame["error"].to_numpy(), groups=groups)
+    np.testing.assert_allclose([result.low, result.high], [expected.low, expected.high])

@@ -91,7 +91,7 @@ def test_a_stratum_that_is_too_small_is_named(latents, strata):
         fit(latents, strata)
     strata[:5] = "H"
     index = fit(latents, strata)
-    with pytest.raises(ValueError, match=r"6 training samples in stratum H"):
+    with pytest.raises(ValueError, match=r"6 training samples or prototypes in stratum H"):
         index.search(latents[:1], 6, strata[:1])
 
 
@@ -103,7 +103,7 @@ def test_a_small_stratum_has_fewer_own_neighbors_and_a_single_sample_none(latent
     assert shapes == {"C": 5, "H": 2}
     strata[1:3] = "C"
     index = fit(latents, strata, n_neighbors=1)
-    with pytest.raises(ValueError, match=r"1 training samples in stratum H besides the sample"):
+    with pytest.raises(ValueError, match=r"1 other training samples in stratum H"):
         next(index.own_neighbors(5))
 
 

@@ -219,7 +219,7 @@ def test_prototypes_have_an_index_of_the_kind_asked_for(trajectories, index):
 
 
 def test_a_log_is_fitted_as_its_errors_are(trajectories, monkeypatch, tmp_path):
-    monkeypatch.setattr("ltau._errors.trajectories._BLOCK_VALUES", 1000)
+    monkeypatch.setattr("ltau._errors.sources._BLOCK_VALUES", 1000)
     latents, errors = trajectories
     with ErrorLog(tmp_path / "log", n_samples=300) as log:
         for epoch in errors.T:

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ltau._errors.checks import n_burnt_in
+from ltau._labels import as_labels
+from ltau._missing import fill_masked
 from ltau.log import ErrorLog
 
 __all__ = ["check_errors", "check_latents", "check_rows"]
@@ -59,7 +61,12 @@ def check_rows(values: ArrayLike | da.Array | None, X: da.Array, name: str) -> d
     """Chunk one value a sample as the latents are chunked."""
     if values is None:
         return None
-    array = values if isinstance(values, da.Array) else np.asarray(values)
+    if isinstance(values, da.Array):
+        array = values
+    elif name in ("strata", "groups"):
+        array = as_labels(values, name)
+    else:
+        array = np.asarray(fill_masked(values))
     if array.shape != X.shape[:1]:
         raise ValueError(f"Expected {name} of shape {X.shape[:1]}, got {array.shape}.")
     return da.asarray(array, chunks=X.chunks[:1]).rechunk(X.chunks[:1])

@@ -11,6 +11,7 @@ from dask.delayed import Delayed
 from distributed import Client
 from numpy.typing import NDArray
 
+from ltau._labels import check_size
 from ltau.adapters.dask._cluster import gather
 from ltau.adapters.dask._shard import Labels, members
 from ltau.neighbors import LatentScaler, Vectors, scatter
@@ -55,7 +56,7 @@ def learn_scalers(
     for label in labels:
         parts = [sums[label] for sums in sizes_and_sums if label in sums]
         sizes[label] = sum(size for size, _ in parts)
-        _check_size(sizes[label], n_neighbors, label)
+        check_size(sizes[label], n_neighbors, label)
         means[label] = sum(total for _, total in parts) / sizes[label]
     if scaling == "none":
         return {label: LatentScaler(means[label], None) for label in labels}
@@ -85,12 +86,3 @@ def _scatters(
         label: scatter(latents[rows], means[label])
         for label, rows in members(classes, len(latents), means).items()
     }
-
-
-def _check_size(n_samples: int, n_neighbors: int, label: Any) -> None:
-    if n_samples < n_neighbors:
-        where = "" if label is None else f" in stratum {label}"
-        raise ValueError(
-            f"Expected at least n_neighbors = {n_neighbors} training samples{where}, "
-            f"got n_samples = {n_samples}."
-        )

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ltau._fitted.predictor import ErrorSummary
+from ltau._labels import check_strata_given
 from ltau.adapters.dask._arrays import check_latents, check_rows
 
 __all__ = ["LazyPredictions", "Output", "empty"]
@@ -303,9 +304,7 @@ class LazyPredictions(ABC):
     ) -> tuple[da.Array, ...]:
         """Check what can be checked without computing, and make the tasks."""
         check_latents(X, self.n_features_in_)
-        if (self.strata_ is None) != (rows["strata"] is None):
-            how = "without" if self.strata_ is None else "with"
-            raise ValueError(f"The estimator was fitted {how} strata: predict likewise.")
+        check_strata_given(rows["strata"] is not None, self.strata_ is not None)
         checked = {name: check_rows(values, X, name) for name, values in rows.items()}
         given = {name: values for name, values in checked.items() if values is not None}
         return self._predict(method, X, given, settings or {}, outputs)

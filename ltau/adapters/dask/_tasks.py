@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_array
 
 from ltau._errors.bins import ErrorBins
-from ltau._errors.checks import check_seen, check_strata
+from ltau._errors.checks import check_seen
 from ltau._fitted.densities import TrainingDensities
+from ltau._labels import check_size, check_strata, refuse_unseen
 from ltau.adapters.dask._counts import count_block
 from ltau.adapters.dask._found import predict_found
 from ltau.adapters.dask._predictions import Output, empty
@@ -71,9 +72,7 @@ def scale(latents: Vectors, classes: Labels | None, scalers: Mapping[Any, Latent
     queries = Queries.of(latents, classes, scalers)
     if sum(len(places) for places, _ in queries.parts.values()) < len(latents):
         labels = [None] if classes is None else np.unique(classes).tolist()
-        unknown = next(label for label in labels if label not in scalers)
-        seen = ", ".join(map(str, scalers))
-        raise ValueError(f"Stratum {unknown} was not seen at fit, which saw {seen}.")
+        refuse_unseen(labels, scalers)
     return queries
 
 
@@ -84,11 +83,7 @@ def search(shard: Shard, queries: Queries, k: int, own: bool = False) -> Neighbo
 def complete(found: Neighbors, k: int) -> Neighbors:
     """Refuse to go on with fewer neighbours than asked for."""
     there = (found[1] != NOBODY).sum(axis=1)
-    if (there < k).any():
-        raise ValueError(
-            f"Expected at least n_neighbors = {k} training samples in each stratum, got "
-            f"n_samples = {there.min()}."
-        )
+    check_size(there.min(initial=k), k, None, "training samples in each stratum")
     return found
 
 

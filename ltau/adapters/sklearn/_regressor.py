@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn import config_context
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.model_selection import KFold
@@ -14,6 +15,7 @@ from sklearn.utils import Tags, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ltau._missing import fill_masked
 from ltau.adapters.sklearn._latents import latents
 from ltau.adapters.sklearn._models import wrap
 from ltau.adapters.sklearn._trajectories import held_out_errors, train
@@ -148,9 +150,7 @@ class LTAURegressor(RegressorMixin, BaseEstimator):
         """
         self._validate_params()
         wrap(self._new_estimator())  # refuse what has no stages before anything is trained
-        features, targets = validate_data(
-            self, X, y, y_numeric=True, ensure_min_samples=2, **self._nan_policy()
-        )
+        features, targets = self._validate(X, y, y_numeric=True, ensure_min_samples=2)
         targets = targets.astype(np.float64)
         self.estimator_ = self._new_estimator()
         train(self.estimator_, features, targets, self.random_state)
@@ -281,8 +281,29 @@ class LTAURegressor(RegressorMixin, BaseEstimator):
 
     def _check(self, X: ArrayLike) -> NDArray[Any]:
         check_is_fitted(self)
-        return validate_data(self, X, reset=False, **self._nan_policy())
+        return self._validate(X, reset=False)
 
-    def _nan_policy(self) -> dict[str, Any]:
+    def _validate(self, *arrays: ArrayLike, **options: Any) -> Any:
+        """Check features, and targets if there are any, and make numpy's arrays of them."""
+        _refuse_categories(arrays[0])
         allow_nan = get_tags(self).input_tags.allow_nan
-        return {"ensure_all_finite": "allow-nan" if allow_nan else True}
+        with config_context(array_api_dispatch=False):  # a tensor would stay one
+            return validate_data(
+                self,
+                *map(fill_masked, arrays),
+                ensure_all_finite="allow-nan" if allow_nan else True,
+                **options,
+            )
+
+
+def _refuse_categories(X: Any) -> None:
+    """Refuse columns of categories, of which an array has but the codes, or text."""
+    dtypes = getattr(X, "dtypes", {})
+    columns = dtypes.items() if hasattr(dtypes, "items") else ()  # of a frame of pandas
+    names = [str(name) for name, dtype in columns if dtype == "category"]
+    if names:
+        raise ValueError(
+            f"Expected columns of numbers, got categories in {', '.join(names)}: the regressor is "
+            "trained on an array, which has none. Give their codes, and tell the regressor by "
+            "their positions which columns they are."
+        )

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn import config_context
 from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted
 
+from ltau._missing import fill_masked
 from ltau.adapters.sklearn._models import BoostedTrees, PassLearner, wrap
 
 __all__ = ["error_trajectories", "fit_with_errors", "held_out_errors", "train"]
@@ -208,4 +210,5 @@ def _errors(predictions: Iterable[Targets], y: Targets, n_stages: int) -> Errors
 
 def _check_targets(X: ArrayLike, y: ArrayLike) -> Targets:
     check_consistent_length(X, y)
-    return check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+    with config_context(array_api_dispatch=False):  # a tensor would stay one
+        return check_array(fill_masked(y), ensure_2d=False, dtype=np.float64, input_name="y")

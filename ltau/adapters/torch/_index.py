@@ -8,9 +8,10 @@ import numpy as np
 import torch
 
 from ltau._fitted.state import Fitted, Table
+from ltau._labels import check_size, check_strata_given, refuse_unseen
 from ltau._maths.weights import EQUALLY_NEAR
 from ltau.adapters.torch._search import BLOCK_VALUES, ExactSearch
-from ltau.neighbors import Stratum, check_size
+from ltau.neighbors import Stratum
 
 __all__ = ["TorchFound", "TorchIndex"]
 
@@ -80,9 +81,7 @@ class TorchIndex(torch.nn.Module):
             If latents are not finite or too large to measure; or a stratum is unknown, or
             has fewer than `k` samples.
         """
-        if (self.classes is None) != (strata is None):
-            how = "without" if self.classes is None else "with"
-            raise ValueError(f"The estimator was fitted {how} strata: predict likewise.")
+        check_strata_given(strata is not None, self.classes is not None)
         if self.classes is None or strata is None:
             distances, numbers = self.strata[0](latents, k)
             return TorchFound(distances, numbers, torch.zeros_like(numbers[:, 0]))
@@ -119,7 +118,7 @@ class _Stratum(torch.nn.Module):
         self.register_buffer("matrix", matrix, persistent=False)
 
     def forward(self, latents: torch.Tensor, k: int) -> Neighbors:
-        check_size(self.n_samples, k, self.label, " or prototypes")
+        check_size(self.n_samples, k, self.label, "training samples or prototypes")
         size = max(1, BLOCK_VALUES // latents.shape[1])
         queries = torch.cat([self._scaled(part) for part in latents.split(size)])
         distances, found = self._equally_near(queries, min(k, self.search.n))
@@ -151,7 +150,5 @@ def _members(classes: torch.Tensor, labels: torch.Tensor) -> list[torch.Tensor]:
     *sizes, n_unknown = torch.bincount(codes, minlength=n_classes + 1).tolist()
     order = codes.argsort()
     if n_unknown:
-        seen = ", ".join(map(str, classes.tolist()))
-        unknown = int(labels[order[-n_unknown:]].min())
-        raise ValueError(f"Stratum {unknown} was not seen at fit, which saw {seen}.")
+        refuse_unseen(labels[order[-n_unknown:]].unique().tolist(), classes.tolist())
     return list(order.split(sizes))

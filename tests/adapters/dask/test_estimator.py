@@ -164,6 +164,10 @@ def test_strata_must_be_as_at_fit(predictor, predictor_with_strata, samples, in_
         predictor_with_strata.predict(latents, strata[1:])
     with pytest.raises(ValueError, match="Stratum 7 was not seen at fit"):
         predictor_with_strata.predict(latents, np.full(150, 7)).compute()
+    with pytest.raises(ValueError, match="strata that are integers, as at fit, got strings"):
+        predictor_with_strata.predict(latents, ["7"] * 150).compute()
+    with pytest.raises(ValueError, match="a label for every sample, got 1 missing in 150"):
+        predictor_with_strata.predict(latents, ["7"] * 149 + [None])
 
 
 @pytest.mark.parametrize("k", [0, -1, 1.5, "3"])

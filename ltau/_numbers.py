@@ -1,21 +1,85 @@
-"""What every metric asks of its arguments, and says when it does not get it."""
+"""Arrays of real numbers that come in, each checked with a message that says what came."""
 
 from __future__ import annotations
 
 from collections.abc import Sized
+from decimal import Decimal
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ltau._missing import fill_masked, find_missing
+
+__all__ = [
+    "FloatArray",
+    "as_binary",
+    "as_errors_and_scores",
+    "as_floats",
+    "as_fractions",
+    "as_magnitudes",
+    "as_real",
+    "check_same_length",
+]
+
 FloatArray = NDArray[np.float64]
+
+
+def as_real(values: ArrayLike, name: str) -> NDArray[Any]:
+    """Convert to an array of real numbers, with NaN for what is missing or masked.
+
+    Parameters
+    ----------
+    values : array-like
+        The values. Text that looks like numbers is refused: it was read wrongly.
+    name : str
+        What they are, for the message.
+
+    Returns
+    -------
+    ndarray of any real dtype
+        The numbers, not copied where they are an array of them.
+
+    Raises
+    ------
+    ValueError
+        If they are of another kind.
+    """
+    array = np.asarray(fill_masked(values))
+    if array.dtype == object:  # out of a data frame
+        return _unpack(array, name)
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"Expected {name} that are real numbers, got {array.dtype}.")
+    return array
+
+
+def _unpack(array: NDArray[np.object_], name: str) -> FloatArray:
+    missing = find_missing(array)
+    values = np.where(missing, np.nan, array)
+    others = {kind.__name__ for kind in set(map(type, values.flat)) if not _is_number(kind)}
+    if others:
+        raise ValueError(
+            f"Expected {name} that are real numbers, with NaN for what is missing, "
+            f"got {', '.join(sorted(others))}."
+        )
+    try:
+        return values.astype(np.float64)
+    except OverflowError as error:
+        raise ValueError(f"Expected {name} that are finite in float64: {error}.") from error
+
+
+def _is_number(kind: type) -> bool:
+    if kind is np.timedelta64:  # to numpy, an integer
+        return False
+    return issubclass(kind, Real | Decimal | np.bool_)
 
 
 def as_floats(
     values: ArrayLike, name: str, *, ndim: int = 1, allow_infinite: bool = False
 ) -> FloatArray:
     """Convert to a non-empty float array of `ndim` dimensions without NaN."""
-    array = np.asarray(values, dtype=np.float64)
+    array = as_real(values, name).astype(np.float64, copy=False)
     if array.ndim != ndim:
         raise ValueError(f"Expected {name} to be {ndim}-D, got shape {array.shape}.")
     if array.size == 0:
@@ -43,7 +107,7 @@ def as_magnitudes(values: ArrayLike, name: str) -> FloatArray:
 
 def as_fractions(values: ArrayLike, name: str) -> FloatArray:
     """Convert to a float vector of values in [0, 1]; a scalar becomes one value."""
-    array = as_floats(np.atleast_1d(np.asarray(values)), name)
+    array = as_floats(np.atleast_1d(as_real(values, name)), name)
     if array.min() < 0 or array.max() > 1:
         raise ValueError(f"Expected {name} in [0, 1], got {array.min():g} to {array.max():g}.")
     return array
@@ -63,16 +127,6 @@ def as_errors_and_scores(errors: ArrayLike, predicted: ArrayLike) -> tuple[Float
     scores = as_floats(predicted, "predicted", allow_infinite=True)
     check_same_length(errors=observed, predicted=scores)
     return observed, scores
-
-
-def as_groups(groups: ArrayLike) -> NDArray[Any]:
-    """Convert to a vector of labels; a NaN label is no group."""
-    array = np.asarray(groups)
-    if array.ndim != 1:
-        raise ValueError(f"Expected groups to be 1-D, got shape {array.shape}.")
-    if array.dtype.kind == "f" and np.isnan(array).any():
-        raise ValueError("Expected groups without NaN.")
-    return array
 
 
 def check_same_length(**named: Sized) -> None:
