@@ -65,7 +65,7 @@ class Parameters(BaseEstimator):
         prototype_tolerance: float = 0.01,
         memory_limit: int | None = None,
         n_jobs: int | None = None,
-        random_state: int | None = None,
+        random_state: int | None = 0,
     ) -> None:
         self.n_neighbors = n_neighbors
         self.burn_in = burn_in

@@ -1,6 +1,6 @@
 """Nearest training samples: one search backend a file, one way in (`make_index`)."""
 
-from ltau.neighbors._base import NeighborIndex, Neighbors, Vectors
+from ltau.neighbors._base import Latents, NeighborIndex, Neighbors, Vectors
 from ltau.neighbors._factory import INDEX_CLASSES, make_index
 from ltau.neighbors._flat import FlatIndex
 from ltau.neighbors._latents import Found, LatentIndex, Stratum
@@ -15,6 +15,7 @@ __all__ = [
     "Found",
     "LatentIndex",
     "LatentScaler",
+    "Latents",
     "NeighborIndex",
     "Neighbors",
     "ScaledStratum",

@@ -19,7 +19,7 @@ class ApproximateIndex(NeighborIndex):
 
     @classmethod
     @abstractmethod
-    def build(cls, vectors: Vectors, random_state: int | None = None) -> Self:
+    def build(cls, vectors: Vectors, random_state: int | None = 0) -> Self:
         """Build the index over `vectors`, which it takes over and may put into another order."""
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from operator import index
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -11,8 +12,10 @@ from numpy.typing import NDArray
 
 from ltau._files.arrays import Arrays
 
-__all__ = ["NeighborIndex", "Neighbors", "Vectors"]
+__all__ = ["Latents", "NeighborIndex", "Neighbors", "Vectors"]
 
+Latents = NDArray[np.float32] | NDArray[np.float64]
+"""Latents as they come; scaled they are `Vectors`."""
 Vectors = NDArray[np.float32]
 Neighbors = tuple[NDArray[np.float64], NDArray[np.intp]]
 """Distances (not squared) and row numbers, each (n_queries, k), nearest first."""
@@ -43,7 +46,6 @@ class NeighborIndex(ABC):
         self.recall = 1.0
         self.report: list[dict[str, Any]] = []
 
-    @abstractmethod
     def search(self, queries: Vectors, k: int) -> Neighbors:
         """Find the `k` nearest vectors of each query.
 
@@ -60,7 +62,26 @@ class NeighborIndex(ABC):
             Distances, ascending.
         indices : ndarray of shape (n_queries, k), intp
             Rows of the vectors as they were given, never -1.
+
+        Raises
+        ------
+        ValueError
+            If the queries are not such, or `k` is not from 1 to the number of vectors.
         """
+        k = index(k)  # faiss takes no other integers
+        n, width = self.vectors.shape
+        if not 1 <= k <= n:
+            raise ValueError(f"Expected from 1 to {n} neighbours, as many as vectors, got {k}.")
+        if queries.ndim != 2 or queries.shape[1] != width or queries.dtype != np.float32:
+            raise ValueError(
+                f"Expected queries of shape (n_queries, {width}) in float32, got shape "
+                f"{queries.shape} in {queries.dtype}."
+            )
+        return self._search(queries, k)
+
+    @abstractmethod
+    def _search(self, queries: Vectors, k: int) -> Neighbors:
+        """Find what `search` gives, once it is known that it can be."""
 
     @property
     @abstractmethod
@@ -110,6 +131,7 @@ class NeighborIndex(ABC):
         distances, indices : ndarray of shape (n_rows, k)
             As `search` gives them; no row is its own neighbour.
         """
+        k = index(k)
         distances, indices = self.search(self.vectors_of(rows), k + 1)
         own = indices == rows[:, None]
         own[~own.any(axis=1), -1] = True  # among duplicates a row may not be found: drop the last

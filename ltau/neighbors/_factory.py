@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from ltau._files.arrays import all_finite
 from ltau.neighbors._approximate import ApproximateIndex
 from ltau.neighbors._base import NeighborIndex, Vectors
 from ltau.neighbors._choice import fastest_index
@@ -29,7 +32,7 @@ def make_index(
     *,
     n_neighbors: int = 10,
     recall: float = 0.99,
-    random_state: int | None = None,
+    random_state: int | None = 0,
     overwrite: bool = False,
 ) -> NeighborIndex:
     """Make an index over `vectors`.
@@ -43,13 +46,14 @@ def make_index(
         ``"auto"`` is flat below 2,000 vectors, and above that the fastest of flat, IVF
         and HNSW as measured here and now.
     vectors : ndarray of shape (n, n_features), float32, C-contiguous
-        The vectors to search.
+        The vectors to search, finite.
     n_neighbors : int, default=10
         Number of neighbours whose recall is tuned.
     recall : float, default=0.99
         Share of the true neighbours to find, measured on held-out vectors.
-    random_state : int or None, default=None
-        Seed of the partition and of the held-out sample.
+    random_state : int or None, default=0
+        Seed of the partition and of the held-out sample; None draws them anew each time.
+        With a seed the index is the same each time, but for the choice of ``"auto"``.
     overwrite : bool, default=False
         Whether the index may put `vectors` into another order, in place, instead of a
         copy of them.
@@ -62,7 +66,8 @@ def make_index(
     Raises
     ------
     ValueError
-        If `kind` is unknown, or the recall cannot be reached.
+        If `kind` is unknown, the vectors or numbers are not as described, or the recall
+        cannot be reached.
 
     Examples
     --------
@@ -78,6 +83,12 @@ def make_index(
     if kind not in ("auto", *INDEX_CLASSES):
         kinds = ", ".join(map(repr, INDEX_CLASSES))
         raise ValueError(f"Expected index 'auto', {kinds}, got {kind!r}.")
+    _check_vectors(vectors)
+    n_neighbors = _check_integer("n_neighbors", n_neighbors, 1)
+    if random_state is not None:
+        random_state = _check_integer("random_state", random_state, 0)
+    if not 0 < recall <= 1:
+        raise ValueError(f"Expected a recall above 0 and up to 1, got {recall!r}.")
     if kind == "flat" or len(vectors) == 1 or (kind == "auto" and len(vectors) < _SMALL):
         return FlatIndex(vectors)
     if kind in ("auto", "ivf") and not overwrite:
@@ -92,3 +103,27 @@ def make_index(
             f"below recall={recall}; use index='flat', or ask for less."
         )
     return index
+
+
+def _check_vectors(vectors: object) -> None:
+    if not isinstance(vectors, np.ndarray):
+        raise ValueError(f"Expected an array of vectors, got {type(vectors).__name__}.")
+    if (
+        vectors.dtype != np.float32
+        or vectors.ndim != 2
+        or not vectors.size
+        or not vectors.flags.c_contiguous
+    ):
+        raise ValueError(
+            "Expected vectors of shape (n, n_features), not empty, in C-contiguous float32, "
+            f"got shape {vectors.shape} with strides {vectors.strides} in {vectors.dtype}."
+        )
+    if not all_finite(vectors):
+        raise ValueError("Expected finite vectors, got NaN or infinity.")
+
+
+def _check_integer(name: str, value: object, least: int) -> int:
+    """Make an integer of any kind Python's own, the only one that faiss takes."""
+    if not isinstance(value, int | np.integer) or value < least:
+        raise ValueError(f"Expected {name} to be an integer from {least}, got {value!r}.")
+    return int(value)

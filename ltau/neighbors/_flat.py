@@ -26,7 +26,7 @@ class FlatIndex(NeighborIndex):
 
     kind = "flat"
 
-    def search(self, queries: Vectors, k: int) -> Neighbors:
+    def _search(self, queries: Vectors, k: int) -> Neighbors:
         return exact_search(self.vectors, queries, k)
 
     @property

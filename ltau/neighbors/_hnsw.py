@@ -13,6 +13,7 @@ from ltau.neighbors._approximate import ApproximateIndex
 from ltau.neighbors._base import Neighbors, Vectors
 from ltau.neighbors._flat import found_or_searched
 from ltau.neighbors._held_out import HeldOut
+from ltau.neighbors._threads import n_threads
 from ltau.neighbors._views import view
 
 __all__ = ["HNSWIndex"]
@@ -20,14 +21,16 @@ __all__ = ["HNSWIndex"]
 _N_LINKS = 32  # of each vector, on each level; twice as many on the lowest
 _PART = 10_000  # vectors of the graph that is asked for others
 _N_NEW = 1000  # vectors that it is asked for
+# Whether faiss builds the same graph with any number of threads.
+_SAME_GRAPH = hasattr(faiss, "hnsw_add_vertices_deterministic")
 
 
 class HNSWIndex(ApproximateIndex):
     """Search that keeps the best `effort` vectors met on its way through the graph.
 
-    Slower to build than a partition, faster to search at high recall. The graph
-    depends on the order in which threads insert the vectors, so that two builds
-    agree in their recall and not in every neighbour; what is saved stays the same.
+    Slower to build than a partition, faster to search at high recall. Two builds give the
+    same graph, whatever the number of threads; before version 1.15 faiss does so with one
+    thread only, and gets no other here.
 
     Parameters
     ----------
@@ -42,14 +45,14 @@ class HNSWIndex(ApproximateIndex):
         self.searcher: Any = faiss.IndexHNSWFlat(vectors.shape[1], _N_LINKS)
 
     @classmethod
-    def build(cls, vectors: Vectors, random_state: int | None = None) -> Self:
+    def build(cls, vectors: Vectors, random_state: int | None = 0) -> Self:
         """Build the graph over `vectors`.
 
         Parameters
         ----------
         vectors : ndarray of shape (n, n_features), float32, C-contiguous
             The vectors to search.
-        random_state : int or None, default=None
+        random_state : int or None, default=0
             Of no use: faiss seeds the graph itself.
 
         Returns
@@ -58,7 +61,8 @@ class HNSWIndex(ApproximateIndex):
             The index.
         """
         index = cls(vectors)
-        index.searcher.add(vectors)
+        with n_threads(None if _SAME_GRAPH else 1):
+            index.searcher.add(vectors)
         index._show_vectors()
         return index
 
@@ -90,7 +94,7 @@ class HNSWIndex(ApproximateIndex):
         self.recall = max(0.0, 1.0 - times * (1.0 - self.recall))
         return reached
 
-    def search(self, queries: Vectors, k: int) -> Neighbors:
+    def _search(self, queries: Vectors, k: int) -> Neighbors:
         squared, indices = self.searcher.search(queries, k)
         return found_or_searched(self.vectors, queries, squared, indices)
 

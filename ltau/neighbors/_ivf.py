@@ -49,7 +49,7 @@ class IVFIndex(CellIndex):
 
     @classmethod
     def build(
-        cls, vectors: Vectors, random_state: int | None = None, n_cells: int | None = None
+        cls, vectors: Vectors, random_state: int | None = 0, n_cells: int | None = None
     ) -> Self:
         """Partition `vectors`, and sort them.
 
@@ -57,7 +57,7 @@ class IVFIndex(CellIndex):
         ----------
         vectors : ndarray of shape (n, n_features), float32, C-contiguous
             The vectors to search, which the index takes over: they are sorted in place.
-        random_state : int or None, default=None
+        random_state : int or None, default=0
             Seed of the partition.
         n_cells : int, optional
             Number of cells, by default about ``2 * sqrt(n)``.
@@ -72,7 +72,7 @@ class IVFIndex(CellIndex):
         partition.sort(vectors)
         return cls(vectors, partition)
 
-    def search(self, queries: Vectors, k: int) -> Neighbors:
+    def _search(self, queries: Vectors, k: int) -> Neighbors:
         squared, places = self.searcher.search(queries, k)
         distances, places = found_or_searched(self.vectors, queries, squared, places)
         return distances, self.partition.rows[places]

@@ -49,7 +49,7 @@ class Partition:
     sizes: NDArray[np.int64]
 
     @classmethod
-    def build(cls, vectors: Vectors, n_cells: int, random_state: int | None = None) -> Self:
+    def build(cls, vectors: Vectors, n_cells: int, random_state: int | None = 0) -> Self:
         """Partition `vectors` by k-means on a random sample of them.
 
         Parameters
@@ -58,7 +58,7 @@ class Partition:
             The vectors.
         n_cells : int
             Number of cells, at most that of the vectors.
-        random_state : int or None, default=None
+        random_state : int or None, default=0
             Seed of the sample and of k-means.
 
         Returns

@@ -87,14 +87,14 @@ class QuantizedIndex(CellIndex):
         return index
 
     @classmethod
-    def build(cls, vectors: Vectors, random_state: int | None = None) -> Self:
+    def build(cls, vectors: Vectors, random_state: int | None = 0) -> Self:
         """Partition and quantise `vectors`.
 
         Parameters
         ----------
         vectors : ndarray of shape (n, n_features), float32, C-contiguous
             The vectors to search; read in blocks.
-        random_state : int or None, default=None
+        random_state : int or None, default=0
             Seed of the partition and of the quantiser's sample.
 
         Returns
@@ -120,7 +120,7 @@ class QuantizedIndex(CellIndex):
         codebook = faiss.vector_to_array(cls._learnt(encoder))
         return cls(vectors, partition, codebook, codes)
 
-    def search(self, queries: Vectors, k: int) -> Neighbors:
+    def _search(self, queries: Vectors, k: int) -> Neighbors:
         n_candidates = min(self.n_candidates * k, len(self))
         size = max(1, _BLOCK_VALUES // (n_candidates * queries.shape[1]))
         blocks = [

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
 
-from ltau.neighbors import INDEX_CLASSES, make_index, n_threads
+from ltau.neighbors import INDEX_CLASSES, make_index
 
 KINDS = sorted(INDEX_CLASSES)
 
@@ -115,13 +115,6 @@ def test_copies_find_the_same_bits(kind, again):
         np.testing.assert_array_equal(one, other)
 
 
-def test_ivf_repeats_with_its_seed():
-    vectors, queries = clustered(3000), clustered(200, seed=1)
-    one, other = (make_index("ivf", vectors, random_state=7) for _ in range(2))
-    assert one.effort == other.effort
-    np.testing.assert_array_equal(one.search(queries, 10)[1], other.search(queries, 10)[1])
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_single_vector_is_found(kind):
     distances, indices = make_index(kind, clustered(1), n_neighbors=1).search(clustered(1), 1)
@@ -189,10 +182,3 @@ def test_unreachable_recall_is_an_error(monkeypatch):
 def test_unknown_kind_is_an_error():
     with pytest.raises(ValueError, match="got 'annoy'"):
         make_index("annoy", clustered(10))
-
-
-def test_threads_are_restored():
-    before = faiss.omp_get_max_threads()
-    with n_threads(1):
-        assert faiss.omp_get_max_threads() == 1
-    assert faiss.omp_get_max_threads() == before

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from ltau.neighbors import make_index, n_threads
 from ltau.neighbors._approximate import ApproximateIndex
 from ltau.neighbors._held_out import HeldOut
 from ltau.neighbors._hnsw import HNSWIndex
@@ -36,3 +37,13 @@ def test_few_vectors_are_searched_without_a_part():
     index = HNSWIndex.build(vectors)
     assert index.tune(HeldOut.draw(vectors, 2, 0), 1.0)
     assert index.recall == 1.0
+
+
+def test_the_graph_does_not_depend_on_the_threads():
+    vectors = np.random.default_rng(0).normal(size=(3000, 8)).astype(np.float32)
+    links = []
+    for n_jobs in (1, 2, 3):
+        with n_threads(n_jobs):
+            links.append(make_index("hnsw", vectors).to_arrays()["links"])
+    np.testing.assert_array_equal(links[1], links[0])
+    np.testing.assert_array_equal(links[2], links[0])
