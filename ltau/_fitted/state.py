@@ -141,8 +141,10 @@ class Fitted:
         Returns
         -------
         distances, rows : ndarray of shape (n, k)
-            Distances and rows of the training set.
+            Distances, in the unit of the latents if these are not scaled, and rows of the
+            training set.
         """
+        distances = self.index.lengths(distances, numbers)
         if self.merged is None:
             return distances[:, :k], numbers[:, :k]
         return self.merged.rows_of(distances, numbers, k)

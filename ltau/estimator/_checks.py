@@ -25,7 +25,7 @@ def check_latents(estimator: BaseEstimator, X: ArrayLike, n_features: int) -> ND
     """
     if (
         type(X) is np.ndarray
-        and X.dtype == np.float32
+        and (X.dtype == np.float32 or X.dtype == np.float64)
         and X.flags.c_contiguous
         and X.ndim == 2
         and X.shape[1] == n_features
@@ -36,7 +36,7 @@ def check_latents(estimator: BaseEstimator, X: ArrayLike, n_features: int) -> ND
         return X
     # Takes what else can be turned into latents, and says what is wrong.
     checked: NDArray[np.floating] = validate_data(
-        estimator, X, reset=False, dtype=np.float32, order="C"
+        estimator, X, reset=False, dtype=[np.float64, np.float32], order="C"
     )
     return checked
 

@@ -89,8 +89,10 @@ class LTAUEstimator(HeldOutSamples):
         ``"auto"`` takes a quantised index of them, ``"ivf_sq8"`` or else ``"ivf_pq"``.
     n_jobs : int or None, default=None
         Threads of the search; None leaves it to OpenMP, -1 means all cores.
-    random_state : int or None, default=None
-        Seed of the approximate index and of its tuning, and of the prototypes.
+    random_state : int or None, default=0
+        Seed of the approximate index and of its tuning, and of the prototypes. With a seed
+        the same call gives the same numbers, but that ``index="auto"`` may take another
+        index, of the same `recall`; None draws anew each time.
 
     Attributes
     ----------
@@ -194,7 +196,7 @@ class LTAUEstimator(HeldOutSamples):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Latents of the training samples; used in float32.
+            Latents of the training samples; scaled in float64, and then used in float32.
         y : array-like of shape (n_samples, n_epochs), ErrorLog or ErrorHistogram
             Error of each training sample at each epoch: non-negative, in the unit of
             the target; used in float32. NaN = the sample was not seen that epoch.
@@ -214,15 +216,16 @@ class LTAUEstimator(HeldOutSamples):
         ------
         ValueError
             If shapes or values are not as described, a sample was never seen, or a
-            stratum has fewer samples than neighbours; or if there are more prototypes than
-            samples, or fewer than neighbours in each stratum.
+            stratum has fewer samples than neighbours; if a few latents are so large that all
+            others are one beside them; or if there are more prototypes than samples, or
+            fewer than neighbours in each stratum.
         """
         self._validate_params()
         if y is None:
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
-        latents = validate_data(self, X, dtype=np.float32, order="C")
+        latents = validate_data(self, X, dtype=[np.float64, np.float32], order="C")
         trajectories = open_errors(y, len(latents), self.burn_in)
         classes = check_strata(strata, len(latents))
         bins = trajectories.find_bins(self.bins, self.n_bins)
@@ -340,7 +343,7 @@ class LTAUEstimator(HeldOutSamples):
     def _choose_number(self, samples: TrainingSamples) -> tuple[int | None, dict[int, float]]:
         """Find the number of prototypes, and what each number that was tried loses."""
         if self.n_prototypes != "auto":
-            return self.n_prototypes, {}
+            return None if self.n_prototypes is None else int(self.n_prototypes), {}
 
         def crps(rest: TrainingSamples, tested: TrainingSamples, n: int | None) -> float:
             twin = clone(self)
@@ -349,11 +352,13 @@ class LTAUEstimator(HeldOutSamples):
             twin._remember_settings()
             return -twin.score(tested.latents, tested.trajectories.read(), tested.strata)
 
-        k, tolerance = self.n_neighbors, self.prototype_tolerance
+        k, tolerance = int(self.n_neighbors), self.prototype_tolerance
         return choose_number(samples, k, tolerance, self.random_state, crps)
 
     def _learner(self) -> Learner:
-        return Learner(**{name: getattr(self, name) for name in Learner.__dataclass_fields__})
+        settings = {name: getattr(self, name) for name in Learner.__dataclass_fields__}
+        # Small integers of numpy would overflow.
+        return Learner(**settings | {"n_neighbors": int(self.n_neighbors)})
 
     def _predictor(
         self, X: ArrayLike, strata: ArrayLike | None, n_neighbors: int | None = None

@@ -270,7 +270,8 @@ class Predictions(Parameters):
         Returns
         -------
         distances : ndarray of shape (n_samples, n_neighbors)
-            Euclidean distances in the scaled latent space, ascending.
+            Euclidean distances in the scaled latent space, ascending; in the unit of the
+            latents if these are not scaled.
         indices : ndarray of shape (n_samples, n_neighbors)
             Rows of the training set; with ``n_prototypes``, numbers of prototypes.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from ltau._files.arrays import Arrays, all_finite, prefixed, section
 from ltau._labels import check_size, check_strata_given, refuse_unseen
-from ltau.neighbors._base import NeighborIndex, Neighbors, Vectors
+from ltau.neighbors._base import Latents, NeighborIndex, Neighbors
 from ltau.neighbors._equally_near import search_equally_near
 from ltau.neighbors._factory import INDEX_CLASSES, make_index
 from ltau.neighbors._scaling import LatentScaler
@@ -67,7 +68,7 @@ class Stratum:
     floor: float
     n_samples: int
 
-    def search(self, latents: Vectors, k: int) -> Neighbors:
+    def search(self, latents: Latents, k: int) -> Neighbors:
         """Find the `k` nearest, or all where there are fewer, and those equally near."""
         check_size(self.n_samples, k, self.label, "training samples or prototypes")
         k = min(k, len(self.rows))
@@ -207,12 +208,12 @@ class LatentIndex:
             for record in stratum.index.report
         ]
 
-    def search(self, latents: Vectors, k: int, strata: NDArray[np.generic] | None = None) -> Found:
+    def search(self, latents: Latents, k: int, strata: NDArray[np.generic] | None = None) -> Found:
         """Find the `k` nearest samples of each row within its stratum, and those equally near.
 
         Parameters
         ----------
-        latents : ndarray of shape (n, n_features), float32, finite
+        latents : ndarray of shape (n, n_features), float32 or float64, finite
             The queries.
         k : int
             Number of neighbours, at most the samples of the smallest stratum asked. Of
@@ -244,6 +245,31 @@ class LatentIndex:
             refuse_unseen(np.unique(strata), _labels(self.classes))
         return _together(len(latents), found)
 
+    def lengths(
+        self, distances: NDArray[np.float64], numbers: NDArray[np.intp]
+    ) -> NDArray[np.float64]:
+        """Give distances in the unit of the latents, where these are not scaled.
+
+        `search` gives them in another if the latents are too large or too small for
+        float32, see `LatentScaler`.
+
+        Parameters
+        ----------
+        distances, numbers : ndarray of shape (n, m)
+            As `search` gives them.
+
+        Returns
+        -------
+        ndarray of shape (n, m), float64
+            The distances.
+        """
+        if all(stratum.scaler.unit == 1 for stratum in self.strata):
+            return distances
+        units = np.empty(len(self))
+        for stratum in self.strata:
+            units[stratum.rows] = stratum.scaler.unit
+        return distances * units[numbers]
+
     def own_neighbors(
         self, k: int, rows: NDArray[np.intp] | None = None
     ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.intp]]]:
@@ -268,6 +294,7 @@ class LatentIndex:
         ValueError
             If a stratum has a single sample.
         """
+        k = operator.index(k)
         asked = np.ones(len(self), bool)
         if rows is not None:
             asked[:] = False

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ltau.neighbors._base import Vectors
+from ltau.neighbors._base import Latents, Vectors
+from ltau.neighbors._exploded import refuse_exploded
 from ltau.neighbors._scaling import LatentScaler
 from ltau.neighbors._storage import Storage, plan
 
@@ -46,7 +47,7 @@ class ScaledStratum:
 
 
 def scale_strata(
-    latents: Vectors,
+    latents: Latents,
     strata: NDArray[np.generic] | None,
     scaling: str,
     *,
@@ -57,7 +58,7 @@ def scale_strata(
 
     Parameters
     ----------
-    latents : ndarray of shape (n_samples, n_features), float32, C-contiguous
+    latents : ndarray of shape (n_samples, n_features), float32 or float64, C-contiguous
         The latents.
     strata : ndarray of shape (n_samples,) or None
         Class of each sample.
@@ -73,7 +74,15 @@ def scale_strata(
     -------
     list of ScaledStratum
         The strata, sorted by their labels; a single one where there are no classes.
+
+    Raises
+    ------
+    ValueError
+        If there are not as many classes as latents, the scaling is unknown, or a few rows
+        are so far away that the others of their stratum cannot be told apart.
     """
+    if strata is not None and strata.shape != (len(latents),):
+        raise ValueError(f"Expected strata of shape ({len(latents)},), got {strata.shape}.")
     if strata is None:
         members: list[tuple[object, NDArray[np.intp]]] = [(None, np.arange(len(latents)))]
     else:
@@ -82,6 +91,7 @@ def scale_strata(
     scaled = []
     for label, rows in members:
         selected = latents if label is None else latents[rows]
+        refuse_exploded(selected, rows, scaling)
         scaler = LatentScaler.fit(selected, scaling)
         storage = storage_of(kind, selected.shape, len(latents), memory_limit)
         vectors = scaler.transform(selected, storage.room(selected.shape))
@@ -90,7 +100,7 @@ def scale_strata(
     return scaled
 
 
-def _rounding(latents: Vectors, scaler: LatentScaler, vectors: Vectors) -> float:
+def _rounding(latents: Latents, scaler: LatentScaler, vectors: Vectors) -> float:
     """Find the distance of scaled latents that is rounding: their own, or beside their spread.
 
     A model gives a sample's latents in another batch with other last digits: a few
@@ -117,4 +127,6 @@ def storage_of(
     kind: str, shape: tuple[int, ...], n_samples: int, memory_limit: int | None
 ) -> Storage:
     """Plan for a stratum's share of the memory."""
-    return plan(kind, shape, None if memory_limit is None else memory_limit * shape[0] // n_samples)
+    return plan(
+        kind, shape, None if memory_limit is None else int(memory_limit) * shape[0] // n_samples
+    )

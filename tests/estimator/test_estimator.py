@@ -521,7 +521,7 @@ BAD_TRAINING = {
     "missing": (lambda z, e: (z, np.where(e > 1, e, "x")), "real numbers, got <U32"),
     "objects": (lambda z, e: (z, np.full(e.shape, {})), "with NaN for what is missing"),
     "no errors": (lambda z, e: (z, None), "requires y to be passed"),
-    "huge latents": (lambda z, e: (1e25 * z, e), "squared distances fit in float32"),
+    "huge latents": (lambda z, e: (np.float64(1e160) * z, e), r"Expected latents below 1e\+140"),
     "NaN latents": (lambda z, e: (_nan(z), e), "NaN"),
     "latents as a vector": (lambda z, e: (z[:, 0], e), "Expected 2D array, got 1D array"),
     "empty": (lambda z, e: (z[:0], e[:0]), r"0 sample\(s\)"),

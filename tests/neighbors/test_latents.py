@@ -140,3 +140,46 @@ def is_mapped(array):
     while isinstance(array, np.ndarray):
         array = array.base
     return isinstance(array, mmap)
+
+
+def test_lengths_are_in_the_unit_of_the_latents(latents, strata):
+    sizes = np.select([strata == "C", strata == "H"], [1e-30, 1.0], 1e25)
+    sized = latents * sizes[:, None].astype(np.float32)
+    index = fit(sized, strata)
+    distances, rows, _ = index.search(sized, 5, strata)
+    lengths = index.lengths(distances, rows)
+    exact = sized.astype(np.float64)
+    expected = np.linalg.norm(exact[rows] - exact[:, None], axis=2)
+    np.testing.assert_allclose(lengths[:, 1:], expected[:, 1:], rtol=1e-5)
+    again = LatentIndex.from_arrays(index.to_arrays())
+    np.testing.assert_array_equal(again.lengths(*again.search(sized, 5, strata)[:2]), lengths)
+
+
+def test_lengths_of_ordinary_latents_are_their_distances(latents):
+    index = fit(latents)
+    distances, rows, _ = index.search(latents, 5)
+    assert index.lengths(distances, rows) is distances
+
+
+def test_float64_queries_are_rounded_after_they_are_centred(latents):
+    shifted = latents.astype(np.float64) + 1e9
+    index = fit(shifted, scaling="whiten")
+    found, expected = index.search(shifted, 5), fit(latents, scaling="whiten").search(latents, 5)
+    np.testing.assert_allclose(found[0], expected[0], rtol=1e-4, atol=1e-5)
+    assert (found[1] == expected[1]).mean() > 0.999
+
+
+def test_as_many_strata_as_latents(latents, strata):
+    with pytest.raises(ValueError, match=r"strata of shape \(400,\), got \(399,\)"):
+        fit(latents, strata[1:])
+
+
+@pytest.mark.parametrize("integer", [np.int64, np.uint8, np.int16])
+def test_integers_of_numpy_are_integers(latents, strata, integer):
+    index = fit(latents, strata, n_neighbors=integer(100), memory_limit=np.int32(2**31 - 1))
+    expected = index.search(latents, 100, strata)
+    for one, other in zip(index.search(latents, integer(100), strata), expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+    own = [list(index.own_neighbors(k)) for k in (integer(100), 100)]
+    for one, other in zip(*own, strict=True):
+        np.testing.assert_array_equal(one[1], other[1])

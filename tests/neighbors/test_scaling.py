@@ -1,5 +1,7 @@
 """Scaling of latents against scikit-learn's."""
 
+from math import fsum
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import cdist, pdist
@@ -7,6 +9,7 @@ from sklearn.decomposition import PCA
 from sklearn.preprocessing import StandardScaler
 
 from ltau.neighbors import LatentScaler, scatter
+from ltau.neighbors._scaling import extremes
 
 
 @pytest.fixture
@@ -96,3 +99,96 @@ def test_moments_of_parts_add_up_to_the_scaling(latents, scaling):
     merged = LatentScaler.from_moments(mean, covariance, scaling).transform(latents)
     whole = LatentScaler.fit(latents, scaling).transform(latents)
     np.testing.assert_allclose(pdist(merged), pdist(whole), rtol=1e-6)
+
+
+@pytest.mark.parametrize("scaling", ["none", "standardize", "whiten"])
+@pytest.mark.parametrize("offset", [3e5, 1e8, 1e11])
+def test_float64_latents_may_be_shifted(scaling, offset):
+    rng = np.random.default_rng(0)
+    latents = rng.normal(size=(500, 5)) @ rng.normal(size=(5, 5))
+    shifted = latents + offset * np.arange(1, 6)
+    scaled = LatentScaler.fit(shifted, scaling).transform(shifted)
+    expected = LatentScaler.fit(latents, scaling).transform(latents)
+    rounding = np.finfo(np.float64).eps * offset  # that of the latents given
+    np.testing.assert_allclose(pdist(scaled), pdist(expected), rtol=1e-5 + 100 * rounding)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_feature_far_from_zero_does_not_hide_the_others(latents, dtype):
+    latents = (latents - 10 + [0, 0, 3e5, 0, 0]).astype(dtype)
+    latents[:, 0] /= 100
+    scaled = LatentScaler.fit(latents, "whiten").transform(latents)
+    np.testing.assert_allclose(np.cov(scaled.T, bias=True), np.eye(5), atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("range_", [2, 5, 6.5, 12])  # decades; units change at six
+def test_features_of_any_scales_are_whitened(range_, dtype):
+    rng = np.random.default_rng(0)
+    latents = rng.normal(size=(500, 5)) @ rng.normal(size=(5, 5))
+    unlike = (latents * 10.0 ** np.linspace(-range_, range_, 5)).astype(dtype)
+    scaled = LatentScaler.fit(unlike, "whiten").transform(unlike)
+    np.testing.assert_allclose(np.cov(scaled.T, bias=True), np.eye(5), atol=1e-4)
+    expected = PCA(whiten=True).fit_transform(latents) * np.sqrt(500 / 499)
+    np.testing.assert_allclose(pdist(scaled), pdist(expected), rtol=2e-4)
+
+
+def test_rounding_is_not_taken_for_variance():
+    rng = np.random.default_rng(0)
+    exact = rng.normal(size=(1000, 3)) + 50
+    exact[:, 2] = exact[:, 0] + exact[:, 1] + 1e-6 * rng.normal(size=1000)
+    within = np.array([1, 1, -1]) / np.sqrt(3)  # the direction that hardly varies
+
+    def spread(dtype):
+        scaler = LatentScaler.fit(exact.astype(dtype), "whiten")
+        return 1e-6 * within @ scaler.matrix
+
+    assert np.linalg.norm(spread(np.float32)) < 1e-5  # it is rounding
+    assert np.linalg.norm(spread(np.float64)) == pytest.approx(np.sqrt(3), rel=0.1)  # it is not
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("scaling", ["none", "standardize", "whiten"])
+@pytest.mark.parametrize("size", [1e-30, 1e-25, 1e25, 1e35])
+def test_latents_of_any_size_are_scaled(latents, scaling, size, dtype):
+    sized = (latents.astype(np.float64) * size).astype(dtype)
+    scaler = LatentScaler.fit(sized, scaling)
+    scaled = scaler.transform(sized)
+    squared = np.float32(pdist(scaled)) ** 2  # as a search has them
+    expected = pdist(LatentScaler.fit(latents, scaling).transform(latents))
+    unit = size if scaling == "none" else 1
+    np.testing.assert_allclose(np.sqrt(squared) * scaler.unit, expected * unit, rtol=1e-4)
+    assert (squared > 1e-20).all()
+
+
+def test_a_unit_is_kept_and_older_files_have_none(latents):
+    scaler = LatentScaler.fit(latents * np.float32(1e-25), "none")
+    assert scaler.unit != 1
+    again = LatentScaler.from_arrays(scaler.to_arrays())
+    assert again.unit == scaler.unit
+    np.testing.assert_array_equal(again.matrix, scaler.matrix)
+    ordinary = LatentScaler.fit(latents, "whiten")
+    assert set(ordinary.to_arrays()) == {"mean", "matrix"}
+    assert LatentScaler.from_arrays(ordinary.to_arrays()).unit == 1
+
+
+@pytest.mark.parametrize("unit", [0.0, -1.0, np.inf, np.nan, np.ones(2), np.float32(2)])
+def test_a_unit_that_is_none_is_refused(latents, unit):
+    arrays = LatentScaler.fit(latents, "none").to_arrays() | {"unit": np.asarray(unit)}
+    with pytest.raises(ValueError, match="do not fit each other"):
+        LatentScaler.from_arrays(arrays)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [1, 63, 64, 65, 200])
+def test_extremes_are_those_of_numpy(n, dtype):
+    latents = np.random.default_rng(n).normal(size=(n, 3)).astype(dtype)
+    low, high = extremes(latents)
+    np.testing.assert_array_equal(low, latents.min(axis=0))
+    np.testing.assert_array_equal(high, latents.max(axis=0))
+
+
+def test_the_mean_is_as_exact_as_the_latents():
+    latents = 1e12 + np.random.default_rng(0).random((200_000, 2))
+    expected = 1e12 + np.array([fsum(column) for column in (latents - 1e12).T]) / 200_000
+    np.testing.assert_allclose(LatentScaler.fit(latents, "none").mean, expected, rtol=3e-16)

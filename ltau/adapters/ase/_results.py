@@ -281,7 +281,9 @@ class Uncertainty(Reporter):
             If latents are NaN, infinite or of another shape, or the estimator saw no
             atom of an element.
         """
-        queries = np.asarray(latents, dtype=np.float32, order="C")
+        queries = np.asarray(latents, order="C")
+        if queries.dtype != np.float32:  # float64 is rounded once it is centred
+            queries = queries.astype(np.float64, copy=False)
         expected = (len(atoms), self.estimator.n_features_in_)
         if queries.shape != expected:
             raise ValueError(f"Expected latents of shape {expected}, got {queries.shape}.")
