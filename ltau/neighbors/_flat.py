@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Lock
+from threading import RLock
 from typing import Self
 
 import faiss
@@ -17,8 +19,15 @@ from ltau.neighbors._base import NeighborIndex, Neighbors, Vectors
 __all__ = ["FlatIndex", "exact_search", "found_or_searched", "measure"]
 
 _SPARE_CANDIDATES = 8
-_faiss_settings = Lock()  # they belong to the process
+_faiss_settings = RLock()  # they belong to the process
 _FEW_QUERIES = 16  # below, matrix products have nothing to gain
+
+if sys.platform != "win32":  # a fork waits for a search, and has its settings as they were
+    os.register_at_fork(
+        before=_faiss_settings.acquire,
+        after_in_parent=_faiss_settings.release,
+        after_in_child=_faiss_settings.release,
+    )
 
 
 class FlatIndex(NeighborIndex):
