@@ -11,7 +11,7 @@ from typing import BinaryIO
 from ase import Atoms
 from ase.io import write
 
-from ltau.adapters.ase._results import PER_ATOM, PER_STRUCTURE
+from ltau.adapters._forces.results import PER_ATOM, PER_STRUCTURE
 
 __all__ = ["RunTable", "append_frame", "cut_frames"]
 

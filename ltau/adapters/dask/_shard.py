@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ltau.neighbors import LatentScaler, NeighborIndex, Neighbors, Vectors, make_index
 
-__all__ = ["NOBODY", "Labels", "Neighborhood", "Queries", "Shard", "members", "nearest"]
+__all__ = ["NOBODY", "Holdings", "Labels", "Queries", "Shard", "nearest", "rows_by_stratum"]
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.generic]
@@ -34,12 +34,12 @@ class Queries(NamedTuple):
         """Scale latents as their strata are scaled."""
         parts = {
             label: (rows, scalers[label].transform(latents[rows]))
-            for label, rows in members(classes, len(latents), scalers).items()
+            for label, rows in rows_by_stratum(classes, len(latents), scalers).items()
         }
         return cls(len(latents), parts)
 
 
-class Neighborhood(NamedTuple):
+class Holdings(NamedTuple):
     """What a shard knows of the training samples asked for that are its own."""
 
     rows: NDArray[np.intp]  # ascending
@@ -129,15 +129,15 @@ class Shard:
                 distances[places[part], :n], found[places[part], :n] = near, rows[which]
         return distances, found
 
-    def look_up(self, rows: NDArray[np.intp], own_distances: Floats | None) -> Neighborhood:
+    def look_up(self, rows: NDArray[np.intp], own_distances: Floats | None) -> Holdings:
         """Tell what is known of those of some training samples that are its own."""
         here = np.unique(rows[(rows >= self.first) & (rows < self.first + len(self))])
         places = here - self.first
         own = None if own_distances is None else own_distances[places]
-        return Neighborhood(here, self.cumulative[places], own)
+        return Holdings(here, self.cumulative[places], own)
 
 
-def members(
+def rows_by_stratum(
     classes: Labels | None, n_samples: int, known: Iterable[Any]
 ) -> dict[Any, NDArray[np.intp]]:
     """Places of the samples of each stratum that has any, of those known."""

@@ -14,7 +14,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from ltau.adapters.dask import _tasks as tasks
-from ltau.adapters.dask._arrays import check_errors, check_latents, check_rows
+from ltau.adapters.dask._checks import check_errors, check_latents, check_rows
 from ltau.adapters.dask._cluster import gather
 from ltau.adapters.dask._counts import find_bins
 from ltau.adapters.dask._moments import learn_scalers

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
+from ltau.adapters.nequip._fields import Fields, check_atoms, fields_of
 from ltau.adapters.nequip._models import LATENTS, NequIPModel, as_model
 from ltau.adapters.nequip._state import nequip_state
-from ltau.adapters.nequip._structures import Fields, check_atoms, read
 
 __all__ = ["latents", "latents_of"]
 
@@ -110,7 +110,7 @@ def _each(frames: Any) -> Iterable[Any]:
 def _batches(frames: Any, model: NequIPModel, size: int) -> Iterator[list[Fields]]:
     for start in range(0, len(frames), size):
         numbers = range(start, min(start + size, len(frames)))
-        yield [read(frames[number], model, _name(number)) for number in numbers]
+        yield [fields_of(frames[number], model, _name(number)) for number in numbers]
 
 
 def _joined(batch: list[Fields], model: NequIPModel) -> Fields:

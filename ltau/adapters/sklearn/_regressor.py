@@ -15,7 +15,7 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ltau.adapters.sklearn._latents import latents
-from ltau.adapters.sklearn._models import wrap
+from ltau.adapters.sklearn._learners import wrap
 from ltau.adapters.sklearn._trajectories import held_out_errors, train
 from ltau.distribution import ErrorDistribution
 from ltau.estimator import LTAUEstimator

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted
 
-from ltau.adapters.sklearn._models import BoostedTrees, PassLearner, wrap
+from ltau.adapters.sklearn._learners import BoostedTrees, PassLearner, wrap
 
 __all__ = ["error_trajectories", "fit_with_errors", "held_out_errors", "train"]
 

@@ -12,8 +12,8 @@ from tqdm.auto import tqdm
 
 from ltau.adapters.nequip._calculator import UncertainNequIPCalculator
 from ltau.adapters.nequip._compile import compile_model
+from ltau.adapters.nequip._fit import fit_run
 from ltau.adapters.nequip._frames import save_frames
-from ltau.adapters.nequip._run import fit_run
 from ltau.estimator import LTAUEstimator
 
 __all__ = ["COMMANDS"]

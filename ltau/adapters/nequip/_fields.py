@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ltau.adapters.nequip._models import NequIPModel
 
-__all__ = ["Fields", "check_atoms", "check_neighbors", "read"]
+__all__ = ["Fields", "check_atoms", "check_neighbors", "fields_of"]
 
 Fields = dict[str, torch.Tensor]
 
@@ -25,7 +25,7 @@ _GEOMETRY = (
 )
 
 
-def read(frame: Atoms | Mapping[str, torch.Tensor], model: NequIPModel, name: str) -> Fields:
+def fields_of(frame: Atoms | Mapping[str, torch.Tensor], model: NequIPModel, name: str) -> Fields:
     """Give a structure the model's atom types and neighbours.
 
     Parameters
