@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ltau._batches import batches
 from ltau.neighbors import LatentScaler, NeighborIndex, Neighbors, Vectors, make_index
 
 __all__ = ["NOBODY", "Holdings", "Labels", "Queries", "Shard", "nearest", "rows_by_stratum"]
@@ -118,9 +119,8 @@ class Shard:
                 continue
             rows, index = self.strata[label]
             n = min(k, len(rows) - own)
-            size = max(1, _BATCH_VALUES // ((n + 1) * vectors.shape[1]))
-            for start in range(0, len(places) if n else 0, size):
-                part = slice(start, start + size)
+            size = _BATCH_VALUES // ((n + 1) * vectors.shape[1])
+            for part in batches(len(places) if n else 0, size):
                 near, which = (
                     index.search_others(np.arange(len(rows))[part], n)
                     if own

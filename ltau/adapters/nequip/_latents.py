@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
+from ltau._batches import batches
 from ltau.adapters.nequip._fields import Fields, check_atoms, fields_of
 from ltau.adapters.nequip._models import LATENTS, NequIPModel, as_model
 from ltau.adapters.nequip._state import nequip_state
@@ -108,8 +109,8 @@ def _each(frames: Any) -> Iterable[Any]:
 
 
 def _batches(frames: Any, model: NequIPModel, size: int) -> Iterator[list[Fields]]:
-    for start in range(0, len(frames), size):
-        numbers = range(start, min(start + size, len(frames)))
+    for part in batches(len(frames), size):
+        numbers = range(len(frames))[part]
         yield [fields_of(frames[number], model, _name(number)) for number in numbers]
 
 

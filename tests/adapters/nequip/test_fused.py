@@ -187,6 +187,13 @@ def test_estimator_and_level_are_those_inside(fused_file, run):
         UncertainNequIPCalculator.from_model(path, estimator)
     with pytest.raises(ValueError, match=r"for the level 0\.8: give no level or tolerance"):
         UncertainNequIPCalculator.from_model(path, level=0.9, tolerance=0.1)
+    with pytest.raises(ValueError, match=r"give no strata"):
+        UncertainNequIPCalculator.from_model(path, strata=lambda atoms: atoms.numbers)
+    loaded = load_model(path)
+    with pytest.raises(ValueError, match=r"give no tolerance"):
+        UncertainNequIPCalculator(
+            loaded.module, "cpu", estimator=None, transforms=loaded.transforms, tolerance=0.1
+        )
     with pytest.raises(ValueError, match="no uncertainty: give an estimator"):
         UncertainNequIPCalculator.from_model(run.checkpoint)
 
