@@ -287,7 +287,7 @@ def room_of(module):
 
 def test_every_room_has_its_layer():
     rooms = {room_of(name_of(path)) for path in graph()}
-    assert rooms == set().union(*LAYERS)
+    assert rooms <= set().union(*LAYERS)
 
 
 def test_no_import_runs_back_up():

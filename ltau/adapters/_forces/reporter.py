@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy
-from numbers import Real
 from typing import Any
 
 import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
+from ltau.adapters._forces.checks import is_number
 from ltau.adapters._forces.results import PER_ATOM, PER_STRUCTURE, Results
 
 __all__ = ["Reporter"]
@@ -43,12 +43,12 @@ class Reporter:
         in_info: bool = False,
         enabled: bool = True,
     ) -> None:
-        if not _is_number(level) or not 0 <= level <= 1:
+        if not is_number(level) or not 0 <= level <= 1:
             raise ValueError(f"Expected a level from 0 to 1, got {level!r}.")
         if not isinstance(every, int | np.integer) or every < 1:
             raise ValueError(f"Expected every to be an integer >= 1, got {every!r}.")
         for name, value in {"tolerance": tolerance, "unit_factor": unit_factor}.items():
-            if value is not None and not (_is_number(value) and 0 < value < np.inf):
+            if value is not None and not (is_number(value) and 0 < value < np.inf):
                 raise ValueError(f"Expected a positive, finite {name}, got {value!r}.")
         self.level = level
         self.tolerance = tolerance
@@ -118,7 +118,3 @@ class Reporter:
             "forces_uncertainty_max": largest,
             "forces_uncertainty_mean": mean,
         }
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, Real)

@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from ltau._fitted.conformal import error_bars
+from ltau.adapters._forces.checks import symbols
+from ltau.adapters._forces.reporter import Reporter
 from ltau.adapters._forces.reporter import Reporter
 from ltau.adapters._forces.results import UNIT, Results, Strata
 from ltau.estimator import LTAUEstimator
@@ -194,8 +196,8 @@ class Uncertainty(Reporter):
         unknown = sorted(set(atoms.numbers.tolist()) - set(known.tolist()))
         if unknown:
             raise ValueError(
-                f"The estimator was fitted on atoms of {_symbols(known.tolist())}, got "
-                f"{_symbols(unknown)}: {_listed(np.isin(atoms.numbers, unknown))}."
+                f"The estimator was fitted on atoms of {symbols(known.tolist())}, got "
+                f"{symbols(unknown)}: {_listed(np.isin(atoms.numbers, unknown))}."
             )
         return atoms.numbers
 
@@ -222,10 +224,6 @@ def _check_elements(estimator: LTAUEstimator) -> None:
             f"Expected an estimator whose strata are atomic numbers, got {known.tolist()}: "
             "give strata, a function of the atoms."
         )
-
-
-def _symbols(numbers: list[int]) -> str:
-    return ", ".join(chemical_symbols[number] for number in numbers)
 
 
 def _listed(chosen: ArrayLike) -> str:

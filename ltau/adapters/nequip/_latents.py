@@ -85,7 +85,7 @@ def latents(
         _without_forces(loaded),
         tqdm(total=len(frames), desc="latents", disable=not progress) as bar,  # type: ignore[arg-type]
     ):
-        for batch in _batches(frames, loaded, 1 if loaded.compiled else int(batch_size)):
+        for batch in _inputs(frames, loaded, 1 if loaded.compiled else int(batch_size)):
             rows.append(latents_of(loaded.module(_joined(batch, loaded))))
             bar.update(len(batch))
     return np.concatenate(rows)
@@ -108,7 +108,7 @@ def _each(frames: Any) -> Iterable[Any]:
     return frames
 
 
-def _batches(frames: Any, model: NequIPModel, size: int) -> Iterator[list[Fields]]:
+def _inputs(frames: Any, model: NequIPModel, size: int) -> Iterator[list[Fields]]:
     for part in batches(len(frames), size):
         numbers = range(len(frames))[part]
         yield [fields_of(frames[number], model, _name(number)) for number in numbers]
