@@ -11,7 +11,6 @@ from sklearn.utils.validation import check_is_fitted
 from ltau._fitted.conformal import error_bars
 from ltau.adapters._forces.checks import symbols
 from ltau.adapters._forces.reporter import Reporter
-from ltau.adapters._forces.reporter import Reporter
 from ltau.adapters._forces.results import UNIT, Results, Strata
 from ltau.estimator import LTAUEstimator
 
