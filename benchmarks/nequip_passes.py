@@ -11,10 +11,10 @@ from ase import Atoms
 from nequip.data import AtomicDataDict
 from numpy.typing import NDArray
 
+from ltau.adapters.nequip._fields import fields_of
 from ltau.adapters.nequip._latents import latents_of
 from ltau.adapters.nequip._models import NequIPModel
 from ltau.adapters.nequip._state import nequip_state
-from ltau.adapters.nequip._structures import read
 
 __all__ = ["Passes", "passes"]
 
@@ -50,7 +50,7 @@ def passes(model: NequIPModel, frames: Sequence[Atoms]) -> Passes:
     with nequip_state():
         for start in range(0, len(frames), size):
             batch = [
-                read(atoms, model, f"frame {start + number}")
+                fields_of(atoms, model, f"frame {start + number}")
                 for number, atoms in enumerate(frames[start : start + size])
             ]
             fields = batch[0] if model.compiled else AtomicDataDict.batched_from_list(batch)

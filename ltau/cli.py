@@ -63,7 +63,7 @@ def _add_demo(parser: ArgumentParser) -> None:
 
 def _demo(parser: ArgumentParser, options: Namespace) -> None:
     try:
-        demo = import_module(f"ltau.demo._{options.name}")
+        demo = import_module(f"ltau._demo.{options.name}")
     except ModuleNotFoundError as error:
         command, extras = f"ltau demo {options.name}", _DEMOS[options.name]
         parser.exit(1, f"{command} needs {error.name}: pip install 'ltau[{extras}]'\n")
@@ -111,7 +111,7 @@ def _nequip(parser: ArgumentParser, options: Namespace) -> None:
     if not options.output.parent.is_dir():
         parser.error(f"cannot write {options.output}: there is no such folder")
     try:
-        from ltau.adapters.nequip._commands import COMMANDS
+        from ltau._commands.nequip import COMMANDS
     except ModuleNotFoundError as error:
         parser.exit(1, f"{command} needs {error.name}: pip install 'ltau[nequip]'\n")
     try:

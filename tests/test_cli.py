@@ -26,7 +26,9 @@ def test_a_command_is_needed(capsys):
 )
 def test_a_demo_says_what_is_missing(demo, missing, extras, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, missing, None)
-    for name in [name for name in sys.modules if name.startswith(("ltau.demo", "ltau.adapters.n"))]:
+    for name in [
+        name for name in sys.modules if name.startswith(("ltau._demo", "ltau.adapters.n"))
+    ]:
         monkeypatch.delitem(sys.modules, name)
     with pytest.raises(SystemExit, match="1"):
         main(["demo", demo])
@@ -55,7 +57,9 @@ def test_the_demo_refuses_what_cannot_work(arguments, message, tmp_path, monkeyp
 
 def test_the_nequip_commands_say_what_is_missing(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "nequip.data", None)
-    for name in [name for name in sys.modules if name.startswith("ltau.adapters.nequip")]:
+    for name in [
+        name for name in sys.modules if name.startswith(("ltau._commands", "ltau.adapters.n"))
+    ]:
         monkeypatch.delitem(sys.modules, name)
     with pytest.raises(SystemExit, match="1"):
         main(["nequip", "fit", "run", "-o", "model.ltau"])

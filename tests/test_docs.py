@@ -119,7 +119,7 @@ def test_force_fields_are_trained_fitted_and_watched():
     pytest.importorskip("nequip")
     import ase.io
 
-    from ltau.demo._nequip import sample, train
+    from ltau._demo.nequip import sample, train
 
     rng = np.random.default_rng(0)
     frames, held_out = sample(400, 6, rng), sample(400, 1, rng)

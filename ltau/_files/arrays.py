@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ltau._batches import batches
+
 __all__ = ["Arrays", "all_finite", "prefixed", "section"]
 
 _CHUNK_ROWS = 1 << 14
@@ -30,7 +32,4 @@ def section(arrays: Arrays, prefix: str) -> Arrays:
 
 def all_finite(array: NDArray[Any]) -> bool:
     """Tell whether all numbers are finite, in blocks: the array may lie in a mapped file."""
-    return all(
-        bool(np.isfinite(array[start : start + _CHUNK_ROWS]).all())
-        for start in range(0, len(array), _CHUNK_ROWS)
-    )
+    return all(bool(np.isfinite(array[part]).all()) for part in batches(len(array), _CHUNK_ROWS))

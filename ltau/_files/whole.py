@@ -1,15 +1,16 @@
-"""Writing a file whole or not at all."""
+"""Writing to files, whole or not at all."""
 
 from __future__ import annotations
 
+import io
 import os
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, TextIO
 
-__all__ = ["write_whole"]
+__all__ = ["append_whole", "write_text_whole", "write_whole"]
 
 
 def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
@@ -29,6 +30,36 @@ def write_whole(path: Path, write: Callable[[IO[bytes]], object]) -> None:
         with suppress(OSError):
             temporary.unlink()
         if isinstance(error, OSError):
-            message = f"Cannot write {path.name}: {error.strerror}"
-            raise OSError(error.errno, message, str(path)) from error
+            raise _about(path, error) from error
         raise
+
+
+def write_text_whole(path: Path, write: Callable[[TextIO], object]) -> None:
+    """Do what `write_whole` does with a file of text, in UTF-8."""
+
+    def write_text(file: IO[bytes]) -> None:
+        text = io.TextIOWrapper(file, encoding="utf-8")
+        write(text)
+        text.detach()
+
+    write_whole(path, write_text)
+
+
+def append_whole(path: Path, data: bytes) -> None:
+    """Add to the end of a file, which is started where there is none.
+
+    If that fails, as on a full disk, the file is as it was. An OSError is of the kind that
+    it was, and about `path`.
+    """
+    end = path.stat().st_size if path.exists() else 0
+    try:
+        with path.open("ab") as file:
+            file.write(data)
+    except OSError as error:
+        with suppress(OSError):
+            os.truncate(path, end)
+        raise _about(path, error) from error
+
+
+def _about(path: Path, error: OSError) -> OSError:
+    return OSError(error.errno, f"Cannot write {path.name}: {error.strerror}", str(path))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ltau.neighbors import Vectors
 
-__all__ = ["centres", "cluster", "members", "share"]
+__all__ = ["centres", "cluster", "rows_by_cluster", "share"]
 
 _AT_ONCE = 1024  # clusters; more are made within coarser ones, each vector compared with fewer
 _ITERATIONS = 5  # more make clusters less than 1 % tighter
@@ -51,7 +51,7 @@ def cluster(vectors: Vectors, n_clusters: int, rng: np.random.Generator) -> NDAr
     labels = np.empty(len(vectors), np.intp)
     n_made = 0
     shares = share(n_clusters, np.bincount(coarse), least=1)
-    for rows, n in zip(members(coarse), shares, strict=True):
+    for rows, n in zip(rows_by_cluster(coarse), shares, strict=True):
         labels[rows] = n_made + _kmeans(vectors[rows], n, rng)
         n_made = labels[rows].max() + 1
     return labels
@@ -122,7 +122,7 @@ def _kmeans(vectors: Vectors, n_clusters: int, rng: np.random.Generator) -> NDAr
     return labels.ravel()
 
 
-def members(labels: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+def rows_by_cluster(labels: NDArray[np.intp]) -> list[NDArray[np.intp]]:
     """Give the rows of each cluster, ascending.
 
     Parameters

@@ -12,9 +12,10 @@ from lightning.pytorch.callbacks import Callback
 from torch.utils.data import DataLoader
 from torch.utils.hooks import RemovableHandle
 
+from ltau.adapters._recording.hooks import find_layer
 from ltau.adapters._recording.ids import BatchIds
-from ltau.adapters._recording.passes import find_layer, subtract
 from ltau.adapters._recording.recorder import ErrorRecorder, Reduction
+from ltau.adapters._recording.residuals import subtract
 from ltau.log import ErrorLog
 
 __all__ = ["ErrorRecorderCallback"]

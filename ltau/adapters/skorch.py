@@ -8,8 +8,8 @@ from skorch.dataset import unpack_data
 from torch.utils.data import DataLoader, Subset
 
 from ltau.adapters._recording.ids import BatchIds
-from ltau.adapters._recording.passes import subtract
 from ltau.adapters._recording.recorder import ErrorRecorder
+from ltau.adapters._recording.residuals import subtract
 
 __all__ = ["ErrorRecorderCallback"]
 

@@ -9,6 +9,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from ltau._batches import batches
 from ltau._files.arrays import Arrays
 from ltau.neighbors._base import Vectors
 
@@ -134,8 +135,7 @@ class Partition:
 
 def _take_in_place(vectors: Vectors, rows: NDArray[np.int64]) -> None:
     """Reorder the rows of an array with the memory of a few of its columns."""
-    for start in range(0, vectors.shape[1], _COLUMNS):
-        columns = slice(start, start + _COLUMNS)
+    for columns in batches(vectors.shape[1], _COLUMNS):
         vectors[:, columns] = vectors[rows, columns]
 
 

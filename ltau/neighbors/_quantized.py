@@ -9,6 +9,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from ltau._batches import batches
 from ltau._files.arrays import Arrays
 from ltau.neighbors._approximate import CellIndex
 from ltau.neighbors._base import Neighbors, Vectors
@@ -111,8 +112,7 @@ class QuantizedIndex(CellIndex):
         encoder.train(vectors[np.resize(sample, max(len(sample), 1 << _PQ_BITS))])
         cells = np.repeat(np.arange(len(partition.sizes)), partition.sizes)
         codes = np.empty((n, encoder.code_size), np.uint8)
-        for start in range(0, n, _CHUNK_ROWS):
-            part = slice(start, start + _CHUNK_ROWS)
+        for part in batches(n, _CHUNK_ROWS):
             block, cell = vectors[partition.rows[part]], cells[part]
             encoder.encode_vectors(
                 len(block), faiss.swig_ptr(block), faiss.swig_ptr(cell), faiss.swig_ptr(codes[part])
@@ -122,11 +122,8 @@ class QuantizedIndex(CellIndex):
 
     def _search(self, queries: Vectors, k: int) -> Neighbors:
         n_candidates = min(self.n_candidates * k, len(self))
-        size = max(1, _BLOCK_VALUES // (n_candidates * queries.shape[1]))
-        blocks = [
-            self._search_block(queries[start : start + size], k, n_candidates)
-            for start in range(0, len(queries), size)
-        ]
+        parts = batches(len(queries), _BLOCK_VALUES // (n_candidates * queries.shape[1]))
+        blocks = [self._search_block(queries[part], k, n_candidates) for part in parts]
         distances, indices = zip(*blocks, strict=True)
         return np.concatenate(distances), np.concatenate(indices)
 

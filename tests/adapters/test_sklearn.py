@@ -24,7 +24,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from ltau import LTAUEstimator
 from ltau.adapters.sklearn import LTAURegressor, error_trajectories, fit_with_errors, latents
-from ltau.adapters.sklearn._models import wrap
+from ltau.adapters.sklearn._learners import wrap
 
 HGB, GBR = HistGradientBoostingRegressor, GradientBoostingRegressor
 

@@ -9,8 +9,8 @@ for needed in ("ase", "matplotlib", "nequip"):
 from ase import Atoms  # noqa: E402
 from ase.calculators.emt import EMT  # noqa: E402
 
+from ltau._demo import nequip  # noqa: E402
 from ltau.cli import main  # noqa: E402
-from ltau.demo import nequip  # noqa: E402
 
 N_STEPS = 40
 

@@ -11,17 +11,11 @@ import torch
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
+from ltau.adapters._recording.hooks import find_layer, one_row_a_sample, outputs_of
 from ltau.adapters._recording.recorder import ErrorRecorder
+from ltau.adapters._recording.residuals import subtract
 
-__all__ = [
-    "evaluate",
-    "evaluation_mode",
-    "find_layer",
-    "latents",
-    "one_row_a_sample",
-    "outputs_of",
-    "subtract",
-]
+__all__ = ["evaluate", "evaluation_mode", "latents"]
 
 
 def evaluate(
@@ -133,58 +127,6 @@ def latents(
     return np.concatenate(rows)
 
 
-def subtract(prediction: Any, target: torch.Tensor) -> torch.Tensor:
-    """Subtract targets from predictions; axes of length one may be missing in either."""
-    if not isinstance(prediction, torch.Tensor):
-        raise ValueError(
-            f"Expected predictions that are a tensor, got {type(prediction).__name__}."
-        )
-    if _squeezed(prediction) != _squeezed(target):
-        raise ValueError(
-            f"Expected predictions of the targets' shape {tuple(target.shape)}, "
-            f"got {tuple(prediction.shape)}."
-        )
-    return prediction.reshape(target.shape) - target.to(prediction.device)
-
-
-def find_layer(model: torch.nn.Module, layer: str) -> torch.nn.Module:
-    """Find a layer by its name."""
-    modules = dict(model.named_modules())
-    if layer not in modules:
-        raise ValueError(f"Expected layer to be one of {list(modules)[1:]}, got {layer!r}.")
-    return modules[layer]
-
-
-@contextmanager
-def outputs_of(module: torch.nn.Module) -> Iterator[list[Any]]:
-    """Collect what a module gives while the context lasts."""
-    outputs: list[Any] = []
-
-    def keep(_module: torch.nn.Module, _inputs: Any, output: Any) -> None:
-        # A copy: a layer that works in place, such as ReLU(inplace=True), may come next.
-        outputs.append(output.clone() if isinstance(output, torch.Tensor) else output)
-
-    hook = module.register_forward_hook(keep)
-    try:
-        yield outputs
-    finally:
-        hook.remove()
-
-
-def one_row_a_sample(outputs: list[Any], layer: str, n: int | None = None) -> torch.Tensor:
-    """Check that a layer ran once, and gave a row for each of the samples, if it is known."""
-    if len(outputs) != 1:
-        raise ValueError(
-            f"Expected layer {layer!r} to run once a batch, it ran {len(outputs)} times."
-        )
-    output = outputs[0]
-    if isinstance(output, torch.Tensor) and output.ndim == 2 and n in (None, len(output)):
-        return output
-    got = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
-    rows = "n_samples" if n is None else n
-    raise ValueError(f"Expected layer {layer!r} to give shape ({rows}, n_features), got {got}.")
-
-
 @contextmanager
 def evaluation_mode(model: torch.nn.Module) -> Iterator[None]:
     """Switch to evaluation mode, and every module back to its own mode afterwards."""
@@ -201,8 +143,3 @@ def _device(model: torch.nn.Module) -> torch.device | None:
     """Device of a model; None, that of the inputs, where it has no parameters."""
     parameter = next(model.parameters(), None)
     return None if parameter is None else parameter.device
-
-
-def _squeezed(tensor: torch.Tensor) -> list[int]:
-    """Shape without the axes of length one, but for the first axis."""
-    return [*tensor.shape[:1], *(length for length in tensor.shape[1:] if length != 1)]

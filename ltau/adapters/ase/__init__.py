@@ -2,6 +2,6 @@
 
 from ltau.adapters.ase._calculator import UncertainCalculator
 from ltau.adapters.ase._monitor import UncertaintyMonitor
-from ltau.adapters.ase._results import Uncertainty
+from ltau.adapters.ase._uncertainty import Uncertainty
 
 __all__ = ["UncertainCalculator", "Uncertainty", "UncertaintyMonitor"]

@@ -10,7 +10,8 @@ from ase import Atoms
 from ase.calculators.calculator import BaseCalculator, Calculator, all_changes
 from numpy.typing import ArrayLike
 
-from ltau.adapters.ase._results import Uncertainty
+from ltau.adapters._forces.results import Strata
+from ltau.adapters.ase._uncertainty import Uncertainty
 from ltau.estimator import LTAUEstimator
 
 __all__ = ["UncertainCalculator"]
@@ -32,9 +33,8 @@ class UncertainCalculator(Calculator):
     latents : callable
         Called with the atoms and `calculator`, which has computed their forces by then,
         it returns their latents, of shape (n_atoms, n_features).
-    **options
-        Options of `Uncertainty`: `level`, `tolerance`, `every`, `strata`, `unit_factor`,
-        `keep_latents`, `in_info` and `enabled`.
+    level, tolerance, every, strata, unit_factor, keep_latents, in_info, enabled
+        As in `Uncertainty`.
 
     Attributes
     ----------
@@ -86,7 +86,15 @@ class UncertainCalculator(Calculator):
         calculator: BaseCalculator,
         estimator: LTAUEstimator,
         latents: Latents,
-        **options: Any,
+        *,
+        level: float = 0.9,
+        tolerance: float | None = None,
+        every: int = 1,
+        strata: Strata = "elements",
+        unit_factor: float | None = None,
+        keep_latents: bool = False,
+        in_info: bool = False,
+        enabled: bool = True,
     ) -> None:
         super().__init__()
         if "forces" not in calculator.implemented_properties:
@@ -100,7 +108,17 @@ class UncertainCalculator(Calculator):
             )
         self.calculator = calculator
         self.latents = latents
-        self.uncertainty = Uncertainty(estimator, **options)
+        self.uncertainty = Uncertainty(
+            estimator,
+            level=level,
+            tolerance=tolerance,
+            every=every,
+            strata=strata,
+            unit_factor=unit_factor,
+            keep_latents=keep_latents,
+            in_info=in_info,
+            enabled=enabled,
+        )
         self.implemented_properties = [
             *calculator.implemented_properties,
             *self.uncertainty.properties,

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from ase import Atoms, units
 from ase.filters import Filter
+from ase.io.formats import get_compression
 from ase.md.md import MolecularDynamics
 from ase.optimize.optimize import BaseDynamics
 from ase.optimize.sciopt import Converged, SciPyOptimizer
@@ -51,7 +52,7 @@ class UncertaintyMonitor:
     action : callable, optional
         Called with the atoms and the reason, a sentence, instead of a stop.
     frames : str or path-like, optional
-        A file in extended XYZ format for the structure of every step.
+        A file in extended XYZ format for the structure of every step, not compressed.
     start : int, optional
         Step of the table at which `dyn` is now. Rows and frames of later steps are
         dropped. By default the number of steps that `dyn` has made, if it has made any;
@@ -138,6 +139,11 @@ class UncertaintyMonitor:
         self.saved = Path(path).with_suffix(".uncertain.xyz")
         self.frames = None if frames is None else Path(frames)
         self.reason: str | None = None
+        if self.frames is not None and get_compression(self.frames.name)[1] is not None:
+            raise ValueError(
+                "Expected frames in a file that can be gone on with, got a compressed one, "
+                f"{self.frames}."
+            )
         self._atoms = _atoms_of(dyn)
         self._thresholds = Thresholds(
             {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,8 @@ from typing import BinaryIO
 from ase import Atoms
 from ase.io import write
 
-from ltau.adapters.ase._results import PER_ATOM, PER_STRUCTURE
+from ltau._files.whole import append_whole
+from ltau.adapters._forces.results import PER_ATOM, PER_STRUCTURE
 
 __all__ = ["RunTable", "append_frame", "cut_frames"]
 
@@ -50,8 +52,8 @@ class RunTable:
             file.seek(0)
             end = self._read(file, last_step)
             file.truncate(end)
-            if end == 0:
-                file.write(self._header)
+        if end == 0:
+            append_whole(path, self._header)
 
     @property
     def _header(self) -> bytes:
@@ -60,8 +62,7 @@ class RunTable:
     def append(self, row: Mapping[str, float | None]) -> None:
         """Add a row; None leaves a cell empty."""
         self.last = {name: _cell(row[name]) for name in self._columns}
-        with self._path.open("ab") as file:
-            file.write((",".join(self.last.values()) + "\n").encode())
+        append_whole(self._path, (",".join(self.last.values()) + "\n").encode())
 
     def _read(self, file: BinaryIO, last_step: int | None) -> int:
         """Read the rows that are kept, and find where they end."""
@@ -103,7 +104,9 @@ def append_frame(path: Path, atoms: Atoms, **info: object) -> None:
         frame.arrays.pop(name, None)
     frame.info = info | {key: value for key, value in frame.info.items() if key not in info}
     frame.calc = atoms.calc
-    write(path, frame, format="extxyz", append=True)
+    text = io.StringIO()
+    write(text, frame, format="extxyz")
+    append_whole(path, text.getvalue().encode())
 
 
 def cut_frames(path: Path, last_step: int) -> None:

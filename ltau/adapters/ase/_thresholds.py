@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from numbers import Real
 
 import numpy as np
+
+from ltau.adapters._forces.checks import is_number
 
 __all__ = ["Thresholds"]
 
@@ -29,7 +30,7 @@ class Thresholds:
     def __init__(self, limits: Mapping[str, float | None], patience: int) -> None:
         self.limits = {name: limit for name, limit in limits.items() if limit is not None}
         for name, limit in self.limits.items():
-            if not _is_number(limit) or not 0 < limit < np.inf:
+            if not is_number(limit) or not 0 < limit < np.inf:
                 raise ValueError(f"Expected a positive, finite limit of {name}, got {limit!r}.")
             if "probability" in name and limit >= 1:
                 raise ValueError(f"Expected a limit of {name} below 1, got {limit!r}.")
@@ -64,7 +65,3 @@ class Thresholds:
         self._counts = dict.fromkeys(self.limits, 0)
         in_a_row = f" for {self.patience} steps in a row" if self.patience > 1 else ""
         return " and ".join(reached) + in_a_row
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, Real)

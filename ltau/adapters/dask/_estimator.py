@@ -37,6 +37,8 @@ class DaskEstimator(LazyPredictions):
         The estimator.
     client : distributed.Client
         The client.
+    remote : distributed.Future
+        The estimator on the cluster, for tasks of your own.
 
     Raises
     ------
@@ -85,7 +87,7 @@ class DaskEstimator(LazyPredictions):
         _ = estimator._densities.means
         # A task, because what is scattered is lost with the last worker that has it.
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1PB"}):
-            self._remote = self.client.submit(_itself, estimator, pure=False)
+            self.remote = self.client.submit(_itself, estimator, pure=False)
 
     @property
     def bin_edges_(self) -> NDArray[np.float64]:
@@ -150,7 +152,7 @@ class DaskEstimator(LazyPredictions):
             output_sizes=widths,
             output_dtypes=dtypes if len(outputs) > 1 else dtypes[0],
             vectorize=False,
-            estimator=self._remote,
+            estimator=self.remote,
             method=method,
             names=list(rows),
             settings=settings,

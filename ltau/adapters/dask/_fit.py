@@ -9,7 +9,7 @@ import numpy as np
 from distributed import Client, default_client
 from numpy.typing import ArrayLike
 
-from ltau.adapters.dask._arrays import check_errors, check_latents
+from ltau.adapters.dask._checks import check_errors, check_latents
 from ltau.adapters.dask._counts import count, find_bins
 from ltau.estimator import LTAUEstimator
 from ltau.log import ErrorLog

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ltau._fitted.densities import TrainingDensities
 from ltau._fitted.prediction import PredictionMixin
-from ltau.adapters.dask._shard import Neighborhood
+from ltau.adapters.dask._shard import Holdings
 from ltau.estimator import LTAUEstimator
 from ltau.neighbors import Neighbors
 
@@ -25,7 +25,7 @@ class _FoundPredictions(PredictionMixin):
     calibration_ = None
 
     def __init__(
-        self, settings: LTAUEstimator, found: Neighbors, near: Neighborhood, edges: Floats
+        self, settings: LTAUEstimator, found: Neighbors, near: Holdings, edges: Floats
     ) -> None:
         self.n_neighbors = settings.n_neighbors
         self.weights = settings.weights
@@ -45,7 +45,7 @@ def predict_found(
     settings: LTAUEstimator,
     method: str,
     found: Neighbors,
-    parts: list[Neighborhood],
+    parts: list[Holdings],
     edges: Floats,
     options: dict[str, Any],
 ) -> Any:
@@ -59,7 +59,7 @@ def predict_found(
         Name of the method.
     found : (distances, rows)
         The neighbours of each sample, of shape (n_samples, n_neighbors).
-    parts : list of Neighborhood
+    parts : list of Holdings
         What each shard knows of them, in the order of their rows.
     edges : ndarray of shape (n_bins + 1,)
         The bin edges.
@@ -67,7 +67,7 @@ def predict_found(
         Arguments of the method, without latents and strata.
     """
     rows, cumulative, own_distances = zip(*parts, strict=True)
-    near = Neighborhood(
+    near = Holdings(
         np.concatenate(rows),
         np.concatenate(cumulative),
         None if own_distances[0] is None else np.concatenate(own_distances),

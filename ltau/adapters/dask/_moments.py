@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ltau._labels import check_size
 from ltau.adapters.dask._cluster import gather
-from ltau.adapters.dask._shard import Labels, members
+from ltau.adapters.dask._shard import Labels, rows_by_stratum
 from ltau.neighbors import LatentScaler, Vectors, scatter
 
 __all__ = ["learn_scalers"]
@@ -75,7 +75,7 @@ def _sums(latents: Vectors, classes: Labels | None) -> dict[Any, tuple[int, Floa
     known = () if classes is None else np.unique(classes).tolist()
     return {
         label: (len(rows), latents[rows].sum(axis=0, dtype=np.float64))
-        for label, rows in members(classes, len(latents), known).items()
+        for label, rows in rows_by_stratum(classes, len(latents), known).items()
     }
 
 
@@ -84,5 +84,5 @@ def _scatters(
 ) -> dict[Any, Floats]:
     return {
         label: scatter(latents[rows], means[label])
-        for label, rows in members(classes, len(latents), means).items()
+        for label, rows in rows_by_stratum(classes, len(latents), means).items()
     }

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ltau._fitted.predictor import ErrorSummary
 from ltau._labels import check_strata_given
-from ltau.adapters.dask._arrays import check_latents, check_rows
+from ltau.adapters.dask._checks import check_latents, check_rows
 
 __all__ = ["LazyPredictions", "Output", "empty"]
 

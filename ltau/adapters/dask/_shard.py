@@ -9,9 +9,10 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from ltau._batches import batches
 from ltau.neighbors import LatentScaler, NeighborIndex, Neighbors, Vectors, make_index
 
-__all__ = ["NOBODY", "Labels", "Neighborhood", "Queries", "Shard", "members", "nearest"]
+__all__ = ["NOBODY", "Holdings", "Labels", "Queries", "Shard", "nearest", "rows_by_stratum"]
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.generic]
@@ -34,12 +35,12 @@ class Queries(NamedTuple):
         """Scale latents as their strata are scaled."""
         parts = {
             label: (rows, scalers[label].transform(latents[rows]))
-            for label, rows in members(classes, len(latents), scalers).items()
+            for label, rows in rows_by_stratum(classes, len(latents), scalers).items()
         }
         return cls(len(latents), parts)
 
 
-class Neighborhood(NamedTuple):
+class Holdings(NamedTuple):
     """What a shard knows of the training samples asked for that are its own."""
 
     rows: NDArray[np.intp]  # ascending
@@ -118,9 +119,8 @@ class Shard:
                 continue
             rows, index = self.strata[label]
             n = min(k, len(rows) - own)
-            size = max(1, _BATCH_VALUES // ((n + 1) * vectors.shape[1]))
-            for start in range(0, len(places) if n else 0, size):
-                part = slice(start, start + size)
+            size = _BATCH_VALUES // ((n + 1) * vectors.shape[1])
+            for part in batches(len(places) if n else 0, size):
                 near, which = (
                     index.search_others(np.arange(len(rows))[part], n)
                     if own
@@ -129,15 +129,15 @@ class Shard:
                 distances[places[part], :n], found[places[part], :n] = near, rows[which]
         return distances, found
 
-    def look_up(self, rows: NDArray[np.intp], own_distances: Floats | None) -> Neighborhood:
+    def look_up(self, rows: NDArray[np.intp], own_distances: Floats | None) -> Holdings:
         """Tell what is known of those of some training samples that are its own."""
         here = np.unique(rows[(rows >= self.first) & (rows < self.first + len(self))])
         places = here - self.first
         own = None if own_distances is None else own_distances[places]
-        return Neighborhood(here, self.cumulative[places], own)
+        return Holdings(here, self.cumulative[places], own)
 
 
-def members(
+def rows_by_stratum(
     classes: Labels | None, n_samples: int, known: Iterable[Any]
 ) -> dict[Any, NDArray[np.intp]]:
     """Places of the samples of each stratum that has any, of those known."""

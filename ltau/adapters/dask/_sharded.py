@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
+from ltau._batches import batches
 from ltau.adapters.dask import _tasks as tasks
-from ltau.adapters.dask._arrays import check_errors, check_latents, check_rows
+from ltau.adapters.dask._checks import check_errors, check_latents, check_rows
 from ltau.adapters.dask._cluster import gather
 from ltau.adapters.dask._counts import find_bins
 from ltau.adapters.dask._moments import learn_scalers
@@ -246,8 +247,8 @@ def _checked_blocks(X: da.Array, classes: da.Array | None) -> list[tuple[Delayed
 def _merged(found: list[Delayed], k: int) -> Delayed:
     """Merge what the shards found, some at a time."""
     while len(found) > 1:
-        groups = range(0, len(found), _MERGED_AT_ONCE)
-        found = [delayed(nearest)(found[start : start + _MERGED_AT_ONCE], k) for start in groups]
+        groups = batches(len(found), _MERGED_AT_ONCE)
+        found = [delayed(nearest)(found[group], k) for group in groups]
     return found[0]
 
 

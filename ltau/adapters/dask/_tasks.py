@@ -16,7 +16,7 @@ from ltau._labels import check_size, check_strata, refuse_unseen
 from ltau.adapters.dask._counts import count_block
 from ltau.adapters.dask._found import predict_found
 from ltau.adapters.dask._predictions import Output, empty
-from ltau.adapters.dask._shard import NOBODY, Labels, Neighborhood, Queries, Shard
+from ltau.adapters.dask._shard import NOBODY, Holdings, Labels, Queries, Shard
 from ltau.estimator import LTAUEstimator
 from ltau.neighbors import LatentScaler, Neighbors, Vectors
 
@@ -99,7 +99,7 @@ def mean_distances(found: Neighbors) -> Floats:
     return means
 
 
-def look_up(shard: Shard, own_distances: Floats | None, found: Neighbors) -> Neighborhood:
+def look_up(shard: Shard, own_distances: Floats | None, found: Neighbors) -> Holdings:
     return shard.look_up(found[1], own_distances)
 
 
@@ -107,7 +107,7 @@ def finish(
     settings: LTAUEstimator,
     method: str,
     found: Neighbors,
-    near: list[Neighborhood],
+    near: list[Holdings],
     edges: Floats,
     options: dict[str, Any],
     outputs: list[Output],

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
-from ltau._prototypes.clusters import cluster, members
+from ltau._prototypes.clusters import cluster, rows_by_cluster
 from ltau.neighbors import FlatIndex
 
 __all__ = ["NOWHERE", "SIZE", "Blocks"]
@@ -44,7 +44,7 @@ class Blocks(NamedTuple):
         labels = cluster(vectors, n_clusters, np.random.default_rng(0))  # the same each time
         blocks = [
             block
-            for rows in members(labels)
+            for rows in rows_by_cluster(labels)
             for block in np.array_split(rows, -(-len(rows) // SIZE))
         ]
         rows = np.full((len(blocks), SIZE), -1)

@@ -15,8 +15,10 @@ from nequip.integrations.ase import NequIPCalculator
 from nequip.utils import torch_default_dtype
 from numpy.typing import NDArray
 
+from ltau.adapters._forces.results import Strata
 from ltau.adapters.ase import Uncertainty
 from ltau.adapters.nequip._compiled_uncertainty import CompiledUncertainty
+from ltau.adapters.nequip._fields import Fields, check_atoms, check_neighbors
 from ltau.adapters.nequip._latents import latents_of
 from ltau.adapters.nequip._models import (
     COMPILED_INPUTS,
@@ -26,7 +28,6 @@ from ltau.adapters.nequip._models import (
     known_elements,
 )
 from ltau.adapters.nequip._probe import check_same_model
-from ltau.adapters.nequip._structures import Fields, check_atoms, check_neighbors
 from ltau.estimator import LTAUEstimator
 
 __all__ = ["UncertainNequIPCalculator"]
@@ -55,14 +56,15 @@ class UncertainNequIPCalculator(NequIPCalculator):
         a model that was compiled with one.
     transforms : sequence of torch.nn.Module
         What gives a structure the model's atom types and neighbours.
-    level : float, optional
-        Level of ``forces_uncertainty_upper``; 0.9 by default. Of a model that was compiled
-        with an estimator, it is the one that was compiled, which `from_model` knows.
     energy_units_to_eV, length_units_to_A : float, default=1.0
         What the model's units are. The uncertainties are converted as the forces are.
-    **options
-        Options of `Uncertainty`: `tolerance`, `every`, `strata`, `keep_latents`,
-        `in_info` and `enabled`. The first and the third need an estimator.
+    level : float, default=0.9
+        As in `Uncertainty`. Of a model that was compiled with an estimator, it is the one
+        that was compiled, which `from_model` knows.
+    tolerance, strata
+        As in `Uncertainty`; they need an estimator.
+    every, keep_latents, in_info, enabled
+        As in `Uncertainty`.
 
     Attributes
     ----------
@@ -106,19 +108,33 @@ class UncertainNequIPCalculator(NequIPCalculator):
         *,
         estimator: LTAUEstimator | None,
         transforms: Sequence[torch.nn.Module],
-        level: float = 0.9,
         energy_units_to_eV: float = 1.0,
         length_units_to_A: float = 1.0,
-        **options: Any,
+        level: float = 0.9,
+        tolerance: float | None = None,
+        every: int = 1,
+        strata: Strata = "elements",
+        keep_latents: bool = False,
+        in_info: bool = False,
+        enabled: bool = True,
     ) -> None:
         factor = energy_units_to_eV / length_units_to_A
-        if factor != 1:
-            options["unit_factor"] = factor
-        self.uncertainty: Uncertainty | CompiledUncertainty = (
-            CompiledUncertainty(level=level, **options)
-            if estimator is None
-            else Uncertainty(estimator, level=level, **options)
-        )
+        reporting: dict[str, Any] = {
+            "level": level,
+            "every": every,
+            "unit_factor": None if factor == 1 else factor,
+            "keep_latents": keep_latents,
+            "in_info": in_info,
+            "enabled": enabled,
+        }
+        self.uncertainty: Uncertainty | CompiledUncertainty
+        if estimator is None:
+            _check_compiled(level, tolerance=tolerance, strata=strata)
+            self.uncertainty = CompiledUncertainty(**reporting)
+        else:
+            self.uncertainty = Uncertainty(
+                estimator, tolerance=tolerance, strata=strata, **reporting
+            )
         self._due = True  # whether it is this calculation's turn
         super().__init__(
             model,
@@ -142,7 +158,15 @@ class UncertainNequIPCalculator(NequIPCalculator):
         estimator: LTAUEstimator | None = None,
         *,
         device: str | torch.device = "cpu",
-        **options: Any,
+        energy_units_to_eV: float = 1.0,
+        length_units_to_A: float = 1.0,
+        level: float | None = None,
+        tolerance: float | None = None,
+        every: int = 1,
+        strata: Strata = "elements",
+        keep_latents: bool = False,
+        in_info: bool = False,
+        enabled: bool = True,
     ) -> Self:
         """Make a calculator from a checkpoint, a package or a compiled model.
 
@@ -155,8 +179,13 @@ class UncertainNequIPCalculator(NequIPCalculator):
             with an estimator needs none, and takes none.
         device : str or torch.device, default="cpu"
             Where to run a model that is given by its path.
-        **options
-            Other arguments of the class: units, and options of `Uncertainty`.
+        energy_units_to_eV, length_units_to_A : float, default=1.0
+            What the model's units are.
+        level : float, optional
+            As in `Uncertainty`, 0.9 by default. A model that was compiled with an estimator
+            has a level, and takes no other.
+        tolerance, every, strata, keep_latents, in_info, enabled
+            As in `Uncertainty`; the first and the third need an estimator.
 
         Returns
         -------
@@ -175,18 +204,22 @@ class UncertainNequIPCalculator(NequIPCalculator):
             has = "no uncertainty: give an" if loaded.level is None else "its uncertainty: give no"
             raise ValueError(f"The model has {has} estimator.")
         if loaded.level is not None:
-            if fixed := sorted({"level", "strata", "tolerance"} & options.keys()):
-                raise ValueError(
-                    f"The model was compiled with its uncertainty, for the level {loaded.level}: "
-                    f"give no {' or '.join(fixed)}."
-                )
-            options["level"] = loaded.level
+            _check_compiled(loaded.level, level=level, tolerance=tolerance, strata=strata)
+            level = loaded.level
         return cls(
             loaded.module,
             loaded.device,
             estimator=estimator,
             transforms=loaded.transforms,
-            **options,
+            energy_units_to_eV=energy_units_to_eV,
+            length_units_to_A=length_units_to_A,
+            level=0.9 if level is None else level,
+            tolerance=tolerance,
+            every=every,
+            strata=strata,
+            keep_latents=keep_latents,
+            in_info=in_info,
+            enabled=enabled,
         )
 
     @classmethod
@@ -254,3 +287,13 @@ class UncertainNequIPCalculator(NequIPCalculator):
         """Make the simplest structure that the model can take, well within any cutoff."""
         element = np.flatnonzero(self._known)[0]
         return Atoms([element, element], [[0.0, 0.0, 0.0], [0.3, 0.0, 0.0]])
+
+
+def _check_compiled(compiled_level: float, **given: object) -> None:
+    """Refuse what was settled when a model was compiled with its uncertainty."""
+    settled = [name for name, value in given.items() if value not in (None, "elements")]
+    if settled:
+        raise ValueError(
+            f"The model was compiled with its uncertainty, for the level {compiled_level}: "
+            f"give no {' or '.join(settled)}."
+        )

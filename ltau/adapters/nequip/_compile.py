@@ -24,6 +24,7 @@ from nequip.utils.global_state import get_latest_global_state
 
 from ltau._files.whole import write_whole
 from ltau.adapters.ase import Uncertainty
+from ltau.adapters.nequip._fields import Fields
 from ltau.adapters.nequip._fused import ModelWithUncertainty
 from ltau.adapters.nequip._latents import latents
 from ltau.adapters.nequip._models import (
@@ -36,7 +37,6 @@ from ltau.adapters.nequip._models import (
 )
 from ltau.adapters.nequip._probe import check_same_model
 from ltau.adapters.nequip._state import nequip_state
-from ltau.adapters.nequip._structures import Fields
 from ltau.estimator import LTAUEstimator
 
 __all__ = ["compile_model"]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from ltau.adapters.ase._results import Reporter, Results
+from ltau.adapters._forces.reporter import Reporter
+from ltau.adapters._forces.results import Results
+from ltau.adapters.nequip._fields import Fields
 from ltau.adapters.nequip._latents import latents_of
 from ltau.adapters.nequip._models import SUMMARY, UNCERTAINTY
-from ltau.adapters.nequip._structures import Fields
 
 __all__ = ["CompiledUncertainty"]
 

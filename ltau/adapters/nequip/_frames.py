@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import ase.io
 import numpy as np
@@ -16,7 +15,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from nequip.data import AtomicDataDict, register_fields
 from torch.utils.data import Dataset
 
-from ltau._files.whole import write_whole
+from ltau._files.whole import write_text_whole
 
 __all__ = [
     "ATOM_KEY",
@@ -138,13 +137,7 @@ def fingerprint(frames: Iterable[Atoms]) -> str:
 
 def save_frames(path: Path, frames: list[Atoms]) -> None:
     """Write structures, with their labels, to a file of extended XYZ."""
-
-    def write(file: IO[bytes]) -> None:
-        text = io.TextIOWrapper(file, encoding="utf-8")
-        ase.io.write(text, frames, format="extxyz")
-        text.detach()
-
-    write_whole(path, write)
+    write_text_whole(path, lambda file: ase.io.write(file, frames, format="extxyz"))
 
 
 def load_frames(path: Path) -> list[Atoms]:

@@ -19,8 +19,8 @@ from ltau._maths.domain import local_ratio, stretch_factor
 from ltau._maths.ties import level_to_reach, quantile_in_bin
 from ltau._maths.weights import inverse_distance_weights, neighbor_places
 from ltau.adapters.nequip._blocks import NOWHERE, SIZE, Blocks
+from ltau.adapters.nequip._fields import Fields
 from ltau.adapters.nequip._models import LATENTS, SUMMARY, UNCERTAINTY
-from ltau.adapters.nequip._structures import Fields
 from ltau.estimator import LTAUEstimator
 
 __all__ = ["ModelWithUncertainty"]

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
+from ltau._batches import batches
+from ltau.adapters.nequip._fields import Fields, check_atoms, fields_of
 from ltau.adapters.nequip._models import LATENTS, NequIPModel, as_model
 from ltau.adapters.nequip._state import nequip_state
-from ltau.adapters.nequip._structures import Fields, check_atoms, read
 
 __all__ = ["latents", "latents_of"]
 
@@ -84,7 +85,7 @@ def latents(
         _without_forces(loaded),
         tqdm(total=len(frames), desc="latents", disable=not progress) as bar,  # type: ignore[arg-type]
     ):
-        for batch in _batches(frames, loaded, 1 if loaded.compiled else int(batch_size)):
+        for batch in _inputs(frames, loaded, 1 if loaded.compiled else int(batch_size)):
             rows.append(latents_of(loaded.module(_joined(batch, loaded))))
             bar.update(len(batch))
     return np.concatenate(rows)
@@ -107,10 +108,10 @@ def _each(frames: Any) -> Iterable[Any]:
     return frames
 
 
-def _batches(frames: Any, model: NequIPModel, size: int) -> Iterator[list[Fields]]:
-    for start in range(0, len(frames), size):
-        numbers = range(start, min(start + size, len(frames)))
-        yield [read(frames[number], model, _name(number)) for number in numbers]
+def _inputs(frames: Any, model: NequIPModel, size: int) -> Iterator[list[Fields]]:
+    for part in batches(len(frames), size):
+        numbers = range(len(frames))[part]
+        yield [fields_of(frames[number], model, _name(number)) for number in numbers]
 
 
 def _joined(batch: list[Fields], model: NequIPModel) -> Fields:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,14 +11,29 @@ from numpy.typing import NDArray
 
 from ltau.estimator import LTAUEstimator
 
-__all__ = ["check_same_model", "structure_of"]
+__all__ = ["check_same_model", "make_probe"]
 
 Latents = NDArray[np.float32]
 
 _SAME_MODEL = 1e-3  # relative; compilation changes latents by 2e-6, TF32 by some 1e-4
 
 
-def structure_of(estimator: LTAUEstimator) -> Atoms | None:
+def make_probe(frames: Sequence[Atoms], atoms: Latents) -> dict[str, Any]:
+    """Note the smallest structure and its latents, in what JSON can hold."""
+    sizes = [len(frame) for frame in frames]
+    smallest = int(np.argmin(sizes))
+    first = sum(sizes[:smallest])
+    frame = frames[smallest]
+    return {
+        "numbers": frame.numbers.tolist(),
+        "positions": frame.positions.tolist(),
+        "cell": frame.cell.tolist(),
+        "pbc": frame.pbc.tolist(),
+        "latents": atoms[first : first + len(frame)].tolist(),
+    }
+
+
+def _structure(estimator: LTAUEstimator) -> Atoms | None:
     """Give the structure in the estimator's notes, if there is one."""
     probe = _probe(estimator)
     if probe is None:
@@ -45,7 +60,7 @@ def check_same_model(
     ValueError
         If the latents are others.
     """
-    atoms, probe = structure_of(estimator), _probe(estimator)
+    atoms, probe = _structure(estimator), _probe(estimator)
     found = latents(otherwise if atoms is None else atoms)
     if found.shape[1] != estimator.n_features_in_:
         raise ValueError(

@@ -2,6 +2,6 @@
 
 from ltau.adapters.sklearn._latents import latents
 from ltau.adapters.sklearn._regressor import LTAURegressor
-from ltau.adapters.sklearn._trajectories import error_trajectories, fit_with_errors
+from ltau.adapters.sklearn._stages import error_trajectories, fit_with_errors
 
 __all__ = ["LTAURegressor", "error_trajectories", "fit_with_errors", "latents"]

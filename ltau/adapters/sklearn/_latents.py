@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import murmurhash3_32
 from sklearn.utils.validation import check_is_fitted
 
-from ltau.adapters.sklearn._models import BoostedTrees, wrap
+from ltau.adapters.sklearn._learners import BoostedTrees, wrap
 
 __all__ = ["latents"]
 

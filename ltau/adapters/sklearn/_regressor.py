@@ -17,8 +17,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ltau._missing import fill_masked
 from ltau.adapters.sklearn._latents import latents
-from ltau.adapters.sklearn._models import wrap
-from ltau.adapters.sklearn._trajectories import held_out_errors, train
+from ltau.adapters.sklearn._learners import wrap
+from ltau.adapters.sklearn._stages import held_out_errors, train
 from ltau.distribution import ErrorDistribution
 from ltau.estimator import LTAUEstimator
 

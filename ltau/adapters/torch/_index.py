@@ -85,10 +85,10 @@ class TorchIndex(torch.nn.Module):
         if self.classes is None or strata is None:
             distances, numbers = self.strata[0](latents, k)
             return TorchFound(distances, numbers, torch.zeros_like(numbers[:, 0]))
-        members = _members(self.classes, strata.long())
+        queries_of = _rows_by_stratum(self.classes, strata.long())
         found = [
             (queries, stratum(latents[queries], k))
-            for stratum, queries in zip(self.strata, members, strict=True)
+            for stratum, queries in zip(self.strata, queries_of, strict=True)
             if len(queries)
         ]
         width = max(distances.shape[1] for _, (distances, _) in found)
@@ -142,7 +142,7 @@ class _Stratum(torch.nn.Module):
         return (centred if self.matrix is None else centred @ self.matrix).float()
 
 
-def _members(classes: torch.Tensor, labels: torch.Tensor) -> list[torch.Tensor]:
+def _rows_by_stratum(classes: torch.Tensor, labels: torch.Tensor) -> list[torch.Tensor]:
     """Find the queries of each class. For their numbers the host waits, once."""
     n_classes = len(classes)
     codes = torch.searchsorted(classes, labels).clamp(max=n_classes - 1)

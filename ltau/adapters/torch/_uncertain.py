@@ -8,7 +8,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 
 from ltau._fitted.conformal import error_bars
-from ltau.adapters._recording.passes import find_layer, one_row_a_sample, outputs_of
+from ltau.adapters._recording.hooks import find_layer, one_row_a_sample, outputs_of
 from ltau.adapters.torch._estimator import TorchEstimator
 from ltau.estimator import LTAUEstimator
 

@@ -327,6 +327,12 @@ def test_a_table_of_another_layout_is_refused_and_left_alone(content, watched, t
     assert table.read_text() == content
 
 
+def test_compressed_frames_which_cannot_be_gone_on_with_are_refused(watched, table, tmp_path):
+    with pytest.raises(ValueError, match=r"compressed one, .*run\.xyz\.gz"):
+        UncertaintyMonitor(verlet(watched()), table, frames=tmp_path / "run.xyz.gz")
+    assert not table.exists()
+
+
 def test_a_table_of_dynamics_is_not_gone_on_with_by_an_optimiser(watched, table):
     atoms = watched()
     run(verlet(atoms), 1, table)

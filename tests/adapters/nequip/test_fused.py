@@ -16,10 +16,10 @@ from ltau.adapters.nequip import (
     latents,
     load_model,
 )
+from ltau.adapters.nequip._fields import fields_of
 from ltau.adapters.nequip._fused import ModelWithUncertainty
 from ltau.adapters.nequip._models import LATENTS, SUMMARY, UNCERTAINTY
 from ltau.adapters.nequip._state import nequip_state
-from ltau.adapters.nequip._structures import read
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def model(run):
 
 def summary_of(fused, model, atoms):
     with nequip_state():
-        out = fused(AtomicDataDict.batched_from_list([read(atoms, model, "a frame")]))
+        out = fused(AtomicDataDict.batched_from_list([fields_of(atoms, model, "a frame")]))
     return out[UNCERTAINTY].numpy()
 
 
@@ -86,7 +86,7 @@ def test_the_summary_is_of_all_atoms(frames, model):
     estimator = fit(frames[:12], model, False)
     fused = ModelWithUncertainty(model.module, estimator, 0.9, ["Cu", "Au"]).eval()
     with nequip_state():
-        out = fused(AtomicDataDict.batched_from_list([read(frames[12], model, "a frame")]))
+        out = fused(AtomicDataDict.batched_from_list([fields_of(frames[12], model, "a frame")]))
     expected = out[UNCERTAINTY][0].numpy()
     np.testing.assert_allclose(out[SUMMARY].numpy(), [expected.max(), expected.mean()])
 
@@ -187,6 +187,13 @@ def test_estimator_and_level_are_those_inside(fused_file, run):
         UncertainNequIPCalculator.from_model(path, estimator)
     with pytest.raises(ValueError, match=r"for the level 0\.8: give no level or tolerance"):
         UncertainNequIPCalculator.from_model(path, level=0.9, tolerance=0.1)
+    with pytest.raises(ValueError, match=r"give no strata"):
+        UncertainNequIPCalculator.from_model(path, strata=lambda atoms: atoms.numbers)
+    loaded = load_model(path)
+    with pytest.raises(ValueError, match=r"give no tolerance"):
+        UncertainNequIPCalculator(
+            loaded.module, "cpu", estimator=None, transforms=loaded.transforms, tolerance=0.1
+        )
     with pytest.raises(ValueError, match="no uncertainty: give an estimator"):
         UncertainNequIPCalculator.from_model(run.checkpoint)
 

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 from ase import Atoms
-from ase.data import chemical_symbols
 from nequip.data import AtomicDataDict, from_ase
 from numpy.typing import NDArray
 
+from ltau.adapters._forces.checks import symbols
 from ltau.adapters.nequip._models import NequIPModel
 
-__all__ = ["Fields", "check_atoms", "check_neighbors", "read"]
+__all__ = ["Fields", "check_atoms", "check_neighbors", "fields_of"]
 
 Fields = dict[str, torch.Tensor]
 
@@ -25,7 +25,7 @@ _GEOMETRY = (
 )
 
 
-def read(frame: Atoms | Mapping[str, torch.Tensor], model: NequIPModel, name: str) -> Fields:
+def fields_of(frame: Atoms | Mapping[str, torch.Tensor], model: NequIPModel, name: str) -> Fields:
     """Give a structure the model's atom types and neighbours.
 
     Parameters
@@ -87,9 +87,6 @@ def _check(
     if not known[numbers].all():
         elements, unknown = np.flatnonzero(known), np.unique(numbers[~known[numbers]])
         raise ValueError(
-            f"The model knows {_symbols(elements)}, got {_symbols(unknown)} in {name}."
+            f"The model knows {symbols(elements.tolist())}, got {symbols(unknown.tolist())} "
+            f"in {name}."
         )
-
-
-def _symbols(elements: NDArray[np.generic]) -> str:
-    return ", ".join(chemical_symbols[number] for number in elements.tolist())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import warnings
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from sklearn.base import clone
 from ltau.adapters.nequip._frames import FRAMES, fingerprint, load_frames
 from ltau.adapters.nequip._latents import latents
 from ltau.adapters.nequip._models import load_model
+from ltau.adapters.nequip._probe import make_probe
 from ltau.estimator import LTAUEstimator
 from ltau.log import ErrorLog
 
@@ -113,7 +113,7 @@ def fit_run(
     fitted = LTAUEstimator() if estimator is None else clone(estimator)
     fitted.fit(rows, errors, strata=None if strata is None else classes)
     fitted.target_, fitted.unit_ = log.target, log.unit
-    fitted.notes_ = {**log.notes, "epoch": epoch, "probe": _probe(frames, atoms)}
+    fitted.notes_ = {**log.notes, "epoch": epoch, "probe": make_probe(frames, atoms)}
     return fitted
 
 
@@ -185,21 +185,6 @@ def _means(atoms: Latents, frames: list[Atoms]) -> Latents:
     """Average the latents of each structure's atoms."""
     ends = np.cumsum([len(frame) for frame in frames])
     return np.stack([part.mean(axis=0) for part in np.split(atoms, ends[:-1])])
-
-
-def _probe(frames: list[Atoms], atoms: Latents) -> dict[str, Any]:
-    """Note the smallest structure and its latents, in what JSON can hold."""
-    sizes = [len(frame) for frame in frames]
-    smallest = int(np.argmin(sizes))
-    first = sum(sizes[:smallest])
-    frame = frames[smallest]
-    return {
-        "numbers": frame.numbers.tolist(),
-        "positions": frame.positions.tolist(),
-        "cell": frame.cell.tolist(),
-        "pbc": frame.pbc.tolist(),
-        "latents": atoms[first : first + len(frame)].tolist(),
-    }
 
 
 def _listed(paths: list[Path]) -> str:

@@ -10,10 +10,8 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from tqdm.auto import tqdm
 
-from ltau.adapters.nequip._calculator import UncertainNequIPCalculator
-from ltau.adapters.nequip._compile import compile_model
-from ltau.adapters.nequip._frames import save_frames
-from ltau.adapters.nequip._run import fit_run
+from ltau._files.whole import write_text_whole
+from ltau.adapters.nequip import UncertainNequIPCalculator, compile_model, fit_run
 from ltau.estimator import LTAUEstimator
 
 __all__ = ["COMMANDS"]
@@ -55,7 +53,7 @@ def _predict(options: Namespace) -> None:
             raise ValueError(f"frame {number} of {options.structures}: {error}") from error
     if not predicted:
         raise ValueError(f"Expected structures in {options.structures}, got none.")
-    save_frames(options.output, predicted)
+    write_text_whole(options.output, lambda file: ase.io.write(file, predicted, format="extxyz"))
     largest = max(atoms.info["forces_uncertainty_max"] for atoms in predicted)
     print(
         f"{options.output}: {len(predicted)} structures; "

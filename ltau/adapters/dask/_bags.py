@@ -84,7 +84,7 @@ def predict_frames(
     return frames.map_partitions(
         _predict_partition,
         str(Path(model).absolute()),
-        delayed(estimator._remote),
+        delayed(estimator.remote),
         options=options,
         batch_size=batch_size,
         device=device,

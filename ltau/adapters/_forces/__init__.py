@@ -1,0 +1,1 @@
+"""What all adapters of force fields share: the results' names, and how they reach files."""

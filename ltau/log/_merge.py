@@ -1,0 +1,81 @@
+"""One log of those that several processes wrote."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+import numpy as np
+
+from ltau.log._log import ErrorLog
+
+__all__ = ["merge_logs"]
+
+StrPath = str | os.PathLike[str]
+
+
+def merge_logs(paths: Iterable[StrPath], into: StrPath) -> ErrorLog:
+    """Merge the logs of a distributed run, in which every process wrote its own.
+
+    A sample's error is that of the first log that has it: samples that fill up the
+    last batch in several processes count once. Samples that no log has are NaN.
+
+    Parameters
+    ----------
+    paths : iterable of str or path-like
+        The logs, of the same samples and epochs.
+    into : str or path-like
+        The folder of the merged log, in which there is none yet. It has the unit, the
+        target and the notes of the first log.
+
+    Returns
+    -------
+    ErrorLog
+        The merged log.
+
+    Raises
+    ------
+    ValueError
+        If there are no logs; they differ in samples, epochs, unit or target; or the
+        merged log has epochs already.
+    LTAUFileError
+        If a log is not one, or is damaged.
+    OSError
+        If a log cannot be read, or the merged one cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from ltau.log import ErrorLog, merge_logs
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> ranks = [f"{folder.name}/rank-{rank}" for rank in range(2)]
+    >>> for rank, ids in enumerate([[0, 2], [1, 0]]):    # sample 0 fills up the last batch
+    ...     with ErrorLog(ranks[rank], n_samples=3) as log:
+    ...         log.record(ids, [0.5, 0.5])
+    ...         log.end_epoch()
+    >>> merge_logs(ranks, f"{folder.name}/merged")[:, 0]
+    array([0.5, 0.5, 0.5], dtype=float32)
+    >>> folder.cleanup()
+    """
+    logs = [ErrorLog(path) for path in paths]
+    if not logs:
+        raise ValueError("Expected at least one log to merge, got none.")
+    for name in ("n_samples", "unit", "target", "n_epochs"):
+        values = [getattr(log, name) for log in logs]
+        if any(value != values[0] for value in values):
+            raise ValueError(f"Expected logs of the same {name}, got {values}.")
+    first = logs[0]
+    merged = ErrorLog(
+        into, first.n_samples, unit=first.unit, target=first.target, notes=first.notes
+    )
+    if merged.n_epochs:
+        raise ValueError(f"Expected a new log to merge into, got {merged!r}.")
+    with merged:
+        for parts in zip(*(log.epochs() for log in logs), strict=True):
+            errors = parts[0]
+            for part in parts[1:]:
+                np.copyto(errors, part, where=np.isnan(errors))
+            seen = np.flatnonzero(~np.isnan(errors))
+            merged.record(seen, errors[seen])
+            merged.end_epoch()
+    return merged
