@@ -101,7 +101,7 @@ def _weights(found: Found, known: Known, settings: Settings) -> Floats:
 
 def _plain(found: Found, known: Known, k: int) -> bool:
     """Tell whether just `k` samples were found for each, none of which stands for others."""
-    return known.sizes is None and found.distances.shape[1] == k
+    return known.sizes is None and found.distances.shape[1] == k and found.repeats is None
 
 
 def _sizes(found: Found, known: Known) -> Floats:
@@ -118,8 +118,9 @@ def _score(found: Found, known: Known, k: int) -> Floats:
         distance, reference, floor = distances.sum(axis=1), theirs.sum(axis=1), k * floor
     else:
         there = np.isfinite(distances)
-        n = np.minimum(k, there.sum(axis=1, keepdims=True))
-        shares = neighbor_places(np, distances, there * 1.0, n) / n
+        places = there if found.repeats is None else there & ~found.repeats
+        n = np.minimum(k, places.sum(axis=1, keepdims=True))
+        shares = neighbor_places(np, distances, places * 1.0, n) / n
         distance = (shares * np.where(there, distances, 0.0)).sum(axis=1)
         reference = (shares * theirs).sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):

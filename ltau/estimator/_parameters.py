@@ -27,7 +27,7 @@ class Parameters(BaseEstimator):
 
     fitted_: Fitted
     calibration_: Calibration | None
-    _remembered: tuple[object, ...]
+    _remembered: tuple[object, ...] = ()
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
@@ -148,7 +148,8 @@ class Parameters(BaseEstimator):
             self._validate_params()
             self._remember_settings()
         k = self.n_neighbors if n_neighbors is None else check_n_neighbors(n_neighbors)
-        calibration = self.calibration_ or Calibration(1.0, float(self.distance_scaling), {})
+        learnt: Calibration | None = getattr(self, "calibration_", None)
+        calibration = learnt or Calibration(1.0, float(self.distance_scaling), {})
         return Settings(int(k), self.weights, calibration)
 
     def _remember_settings(self) -> None:

@@ -1,12 +1,14 @@
 """Nearest training samples: one search backend a file, one way in (`make_index`)."""
 
 from ltau.neighbors._base import Latents, NeighborIndex, Neighbors, Vectors
+from ltau.neighbors._equally_near import search_equally_near
+from ltau.neighbors._exploded import refuse_exploded
 from ltau.neighbors._factory import INDEX_CLASSES, make_index
 from ltau.neighbors._flat import FlatIndex
 from ltau.neighbors._latents import Found, LatentIndex, Stratum
 from ltau.neighbors._merging import merge_coincident
-from ltau.neighbors._scaling import LatentScaler, scatter
-from ltau.neighbors._strata import ScaledStratum, scale_strata
+from ltau.neighbors._scaling import LatentScaler, extremes, scatter, unit_of
+from ltau.neighbors._strata import ScaledStratum, rounding_floor, scale_strata
 from ltau.neighbors._threads import n_threads
 
 __all__ = [
@@ -21,9 +23,14 @@ __all__ = [
     "ScaledStratum",
     "Stratum",
     "Vectors",
+    "extremes",
     "make_index",
     "merge_coincident",
     "n_threads",
+    "refuse_exploded",
+    "rounding_floor",
     "scale_strata",
     "scatter",
+    "search_equally_near",
+    "unit_of",
 ]

@@ -34,11 +34,15 @@ class Found(NamedTuple):
         Numbers of the samples; any where the distance is infinite.
     strata : ndarray of shape (n,), intp, or int
         Number of the stratum of each query; 0 where there are none.
+    repeats : ndarray of shape (n, m), bool, optional
+        Where a sample lies in the place of another that comes before it. By default nowhere:
+        samples of one place are found as one.
     """
 
     distances: NDArray[np.float64]
     numbers: NDArray[np.intp]
     strata: NDArray[np.intp] | int
+    repeats: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike, NDArray
 from ltau._files.arrays import Arrays
 from ltau.neighbors._base import Latents, Vectors
 
-__all__ = ["LatentScaler", "extremes", "scatter"]
+__all__ = ["LatentScaler", "extremes", "scatter", "unit_of"]
 
 Floats = NDArray[np.float64]
 
@@ -63,16 +63,21 @@ class LatentScaler:
         LatentScaler
             The scaling.
         """
-        mean, unit = _mean(latents), _unit(latents)
+        mean, unit = _mean(latents), unit_of(*extremes(latents))
         if scaling == "none":
-            return cls(mean, None if unit == 1 else np.eye(len(mean)) / unit, unit)
+            return cls.from_moments(mean, np.empty((0, 0)), scaling, unit=unit)
         covariance = scatter(latents, mean, unit) / len(latents)
-        scaler = cls.from_moments(mean / unit, covariance, scaling, dtype=latents.dtype)
-        return cls(mean, None if scaler.matrix is None else scaler.matrix / unit)
+        return cls.from_moments(mean, covariance, scaling, unit=unit, dtype=latents.dtype)
 
     @classmethod
     def from_moments(
-        cls, mean: Floats, covariance: Floats, scaling: str, *, dtype: DTypeLike = np.float32
+        cls,
+        mean: Floats,
+        covariance: Floats,
+        scaling: str,
+        *,
+        unit: float = 1.0,
+        dtype: DTypeLike = np.float32,
     ) -> Self:
         """Make the scaling of latents of which the moments are known.
 
@@ -81,9 +86,11 @@ class LatentScaler:
         mean : ndarray of shape (n_features,), float64
             Their mean.
         covariance : ndarray of shape (n_features, n_features), float64
-            Their covariance; not used if there is no scaling.
+            Their covariance, of latents measured in the unit; not used if there is no scaling.
         scaling : {"none", "standardize", "whiten"}
             As in `fit`.
+        unit : float, default=1.0
+            What they are measured in, as `unit_of` finds it.
         dtype : dtype, default=float32
             Type of the latents, in which they were rounded.
 
@@ -93,13 +100,13 @@ class LatentScaler:
             The scaling.
         """
         if scaling == "none":
-            return cls(mean, None)
+            return cls(mean, None if unit == 1 else np.eye(len(mean)) / unit, unit)
         variances = np.diag(covariance)
-        rounding = (len(mean) * np.finfo(dtype).eps) ** 2 * (mean**2 + variances)
+        rounding = (len(mean) * np.finfo(dtype).eps) ** 2 * ((mean / unit) ** 2 + variances)
         if scaling == "standardize":
-            return cls(mean, np.diag(_inverse_std(variances, rounding)))
+            return cls(mean, np.diag(_inverse_std(variances, rounding)) / unit)
         if scaling == "whiten":
-            return cls(mean, _whitening(covariance, rounding))
+            return cls(mean, _whitening(covariance, rounding) / unit)
         raise ValueError(f"Expected scaling 'none', 'standardize' or 'whiten', got {scaling!r}.")
 
     def transform(self, latents: Latents, out: Vectors | None = None) -> Vectors:
@@ -201,9 +208,8 @@ def _mean(latents: Latents) -> Floats:
     return mean
 
 
-def _unit(latents: Latents) -> float:
+def unit_of(low: Floats, high: Floats) -> float:
     """Choose what to measure latents in: 1, unless their range is out of the ordinary."""
-    low, high = extremes(latents)
     widest = float((high - low).max())
     least, most = _ORDINARY
     if widest == 0 or least < widest < most:

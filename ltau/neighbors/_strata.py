@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from ltau.neighbors._base import Latents, Vectors
 from ltau.neighbors._exploded import refuse_exploded
 from ltau.neighbors._scaling import LatentScaler
 from ltau.neighbors._storage import Storage, plan
 
-__all__ = ["ScaledStratum", "scale_strata", "storage_of"]
+__all__ = ["ScaledStratum", "rounding_floor", "scale_strata", "storage_of"]
 
 _CHUNK_ROWS = 1 << 14
 _SPREAD_SHARE = 2.0**-17
@@ -101,16 +101,38 @@ def scale_strata(
 
 
 def _rounding(latents: Latents, scaler: LatentScaler, vectors: Vectors) -> float:
+    """Find the distance of scaled latents that is rounding."""
+    size, spread = np.sqrt(_mean_squares(latents)), np.sqrt(_mean_squares(vectors).sum())
+    return rounding_floor(scaler, size, float(spread), latents.dtype)
+
+
+def rounding_floor(
+    scaler: LatentScaler, size: NDArray[np.float64], spread: float, dtype: DTypeLike
+) -> float:
     """Find the distance of scaled latents that is rounding: their own, or beside their spread.
 
     A model gives a sample's latents in another batch with other last digits: a few
     millionths of the spread say nothing, and neither does less than twice the rounding of
     the latents themselves, as the scaling magnifies it.
+
+    Parameters
+    ----------
+    scaler : LatentScaler
+        The scaling.
+    size : ndarray of shape (n_features,), float64
+        Root mean square of each feature of the latents.
+    spread : float
+        Root mean square length of the scaled latents.
+    dtype : dtype
+        Type of the latents, in which they were rounded.
+
+    Returns
+    -------
+    float
+        The distance.
     """
-    size = np.sqrt(_mean_squares(latents))
-    rounded = np.finfo(latents.dtype).eps * size
+    rounded = np.finfo(dtype).eps * size
     magnified = scaler.transform(scaler.mean + np.diag(rounded)).astype(np.float64)
-    spread = np.sqrt(_mean_squares(vectors).sum())
     return float(max(2 * np.sqrt((magnified**2).sum()), _SPREAD_SHARE * spread))
 
 

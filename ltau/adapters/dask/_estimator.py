@@ -83,8 +83,9 @@ class DaskEstimator(LazyPredictions):
         self.estimator = estimator
         self.client = default_client() if client is None else client
         # What is computed once and kept, computed before there are copies.
-        estimator._training_distances()
-        _ = estimator._densities.means
+        fitted = estimator.fitted_
+        fitted.own_distances(estimator.settings().n_neighbors)
+        _ = fitted.densities.means
         # A task, because what is scattered is lost with the last worker that has it.
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1PB"}):
             self.remote = self.client.submit(_itself, estimator, pure=False)

@@ -86,7 +86,7 @@ def fit(
     histogram = count(errors, find_bins(errors, estimator, client), client)
     estimator.fit(_gather(X, client), histogram, _gather(strata, client))
     if isinstance(y, ErrorLog):
-        estimator._describe(y.target, y.unit, y.notes)
+        estimator.target_, estimator.unit_, estimator.notes_ = y.target, y.unit, y.notes
     return estimator
 
 

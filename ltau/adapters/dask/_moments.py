@@ -3,27 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from dask import delayed
 from dask.delayed import Delayed
 from distributed import Client
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from ltau._labels import check_size
 from ltau.adapters.dask._cluster import gather
-from ltau.adapters.dask._shard import Labels, rows_by_stratum
-from ltau.neighbors import LatentScaler, Vectors, scatter
+from ltau.adapters.dask._shard import Labels, StratumScale, rows_by_stratum
+from ltau.neighbors import (
+    Latents,
+    LatentScaler,
+    extremes,
+    rounding_floor,
+    scatter,
+    unit_of,
+)
 
-__all__ = ["learn_scalers"]
+__all__ = ["learn_scales"]
 
 Floats = NDArray[np.float64]
 
 
-def learn_scalers(
-    blocks: list[tuple[Delayed, Delayed]], scaling: str, n_neighbors: int, client: Client
-) -> dict[Any, LatentScaler]:
+class _Sums(NamedTuple):
+    """What a block tells of a stratum before its mean is known."""
+
+    n: int
+    total: Floats
+    low: Floats
+    high: Floats
+
+
+class _Centre(NamedTuple):
+    """Where the latents of a stratum lie, and what they are measured in."""
+
+    mean: Floats
+    unit: float
+
+
+def learn_scales(
+    blocks: list[tuple[Delayed, Delayed]],
+    scaling: str,
+    n_neighbors: int,
+    dtype: DTypeLike,
+    client: Client,
+) -> dict[Any, StratumScale]:
     """Learn the scaling of each stratum from sums over all blocks.
 
     Sums are added block by block. A sum over all rows at once is rounded otherwise, so
@@ -37,12 +64,14 @@ def learn_scalers(
         As in `LatentScaler.fit`.
     n_neighbors : int
         Samples that each stratum must have.
+    dtype : dtype
+        Type of the latents.
     client : distributed.Client
         Client of the cluster.
 
     Returns
     -------
-    dict of label to LatentScaler
+    dict of label to StratumScale
         The scalings, sorted by label.
 
     Raises
@@ -50,39 +79,56 @@ def learn_scalers(
     ValueError
         If a stratum has fewer than `n_neighbors` samples.
     """
-    sizes_and_sums = gather(client, [delayed(_sums)(*block) for block in blocks])
-    labels = sorted({label for sums in sizes_and_sums for label in sums})
-    sizes, means = {}, {}
+    of_blocks = gather(client, [delayed(_sums)(*block) for block in blocks])
+    labels = sorted({label for sums in of_blocks for label in sums})
+    sizes, centres = {}, {}
     for label in labels:
-        parts = [sums[label] for sums in sizes_and_sums if label in sums]
-        sizes[label] = sum(size for size, _ in parts)
+        parts = [sums[label] for sums in of_blocks if label in sums]
+        sizes[label] = sum(part.n for part in parts)
         check_size(sizes[label], n_neighbors, label)
-        means[label] = sum(total for _, total in parts) / sizes[label]
-    if scaling == "none":
-        return {label: LatentScaler(means[label], None) for label in labels}
-    scatters = gather(client, [delayed(_scatters)(*block, means) for block in blocks])
-    covariances = {
-        label: sum(part[label] for part in scatters if label in part) / sizes[label]
-        for label in labels
-    }
+        low = np.min([part.low for part in parts], axis=0)
+        high = np.max([part.high for part in parts], axis=0)
+        mean = sum(part.total for part in parts) / sizes[label]
+        centres[label] = _Centre(mean, unit_of(low, high))
+    scatters = gather(client, [delayed(_scatters)(*block, centres) for block in blocks])
     return {
-        label: LatentScaler.from_moments(means[label], covariances[label], scaling)
+        label: _scale(
+            centres[label],
+            sum(part[label] for part in scatters if label in part) / sizes[label],
+            scaling,
+            sizes[label],
+            dtype,
+        )
         for label in labels
     }
 
 
-def _sums(latents: Vectors, classes: Labels | None) -> dict[Any, tuple[int, Floats]]:
+def _scale(
+    centre: _Centre, covariance: Floats, scaling: str, n_samples: int, dtype: DTypeLike
+) -> StratumScale:
+    """Make a scaling, and find the distance that is rounding, as `scale_strata` does."""
+    mean, unit = centre
+    scaler = LatentScaler.from_moments(mean, covariance, scaling, unit=unit, dtype=dtype)
+    matrix = np.eye(len(mean)) if scaler.matrix is None else scaler.matrix * unit
+    spread = float(np.sqrt(np.einsum("fi,fg,gi->", matrix, covariance, matrix)))
+    size = np.sqrt(mean**2 + unit**2 * np.diag(covariance))
+    return StratumScale(scaler, rounding_floor(scaler, size, spread, dtype), n_samples)
+
+
+def _sums(latents: Latents, classes: Labels | None) -> dict[Any, _Sums]:
     known = () if classes is None else np.unique(classes).tolist()
     return {
-        label: (len(rows), latents[rows].sum(axis=0, dtype=np.float64))
+        label: _Sums(
+            len(rows), latents[rows].sum(axis=0, dtype=np.float64), *extremes(latents[rows])
+        )
         for label, rows in rows_by_stratum(classes, len(latents), known).items()
     }
 
 
 def _scatters(
-    latents: Vectors, classes: Labels | None, means: Mapping[Any, Floats]
+    latents: Latents, classes: Labels | None, centres: Mapping[Any, _Centre]
 ) -> dict[Any, Floats]:
     return {
-        label: scatter(latents[rows], means[label])
-        for label, rows in rows_by_stratum(classes, len(latents), means).items()
+        label: scatter(latents[rows], *centres[label])
+        for label, rows in rows_by_stratum(classes, len(latents), centres).items()
     }

@@ -10,16 +10,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ltau._batches import batches
-from ltau.neighbors import LatentScaler, NeighborIndex, Neighbors, Vectors, make_index
+from ltau._fitted.densities import TrainingDensities
+from ltau._fitted.merged import Merged
+from ltau.adapters.dask._merging import Nearest, places_of
+from ltau.neighbors import (
+    Latents,
+    LatentScaler,
+    NeighborIndex,
+    ScaledStratum,
+    Vectors,
+    make_index,
+    merge_coincident,
+    search_equally_near,
+)
 
-__all__ = ["NOBODY", "Holdings", "Labels", "Queries", "Shard", "nearest", "rows_by_stratum"]
+__all__ = ["Geometry", "Holdings", "Labels", "Queries", "Shard", "StratumScale", "rows_by_stratum"]
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.generic]
 
-NOBODY = np.iinfo(np.intp).max  # where there are fewer neighbours than asked for
-
 _BATCH_VALUES = 1 << 22  # in the largest temporary of a search
+
+
+class Geometry(NamedTuple):
+    """What is known of distances in each stratum, each of shape (n_strata,)."""
+
+    floors: Floats  # below which samples coincide by rounding
+    own_floors: Floats  # the least own distance that counts
+    units: Floats  # of the distances, in that of the latents
+
+
+class StratumScale(NamedTuple):
+    """How the latents of one stratum are scaled, in all shards."""
+
+    scaler: LatentScaler
+    floor: float  # distance below which samples coincide, by rounding
+    n_samples: int  # of the whole training set
 
 
 class Queries(NamedTuple):
@@ -30,22 +56,33 @@ class Queries(NamedTuple):
 
     @classmethod
     def of(
-        cls, latents: Vectors, classes: Labels | None, scalers: Mapping[Any, LatentScaler]
+        cls, latents: Latents, classes: Labels | None, scales: Mapping[Any, StratumScale]
     ) -> Self:
         """Scale latents as their strata are scaled."""
         parts = {
-            label: (rows, scalers[label].transform(latents[rows]))
-            for label, rows in rows_by_stratum(classes, len(latents), scalers).items()
+            label: (rows, scales[label].scaler.transform(latents[rows]))
+            for label, rows in rows_by_stratum(classes, len(latents), scales).items()
         }
         return cls(len(latents), parts)
 
 
 class Holdings(NamedTuple):
-    """What a shard knows of the training samples asked for that are its own."""
+    """What a shard holds of the training samples asked for that are its own."""
 
-    rows: NDArray[np.intp]  # ascending
+    rows: NDArray[np.intp]  # of those that stand for others of their place, ascending
     cumulative: NDArray[np.unsignedinteger]  # counts, as `TrainingDensities` has them
+    sizes: Floats  # training samples of the shard that each stands for
+    twins: list[NDArray[np.intp]]  # the rows of these
     own_distances: Floats | None  # mean distances to their own neighbours, where needed
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The samples of one stratum, those of one place as one."""
+
+    numbers: NDArray[np.intp]  # in the shard
+    index: NeighborIndex
+    places: NDArray[np.uint64]  # a number that is the same for samples of one place
 
 
 @dataclass(frozen=True)
@@ -56,46 +93,80 @@ class Shard:
     ----------
     first : int
         Row of its first sample in the training set.
-    cumulative : ndarray of shape (n, n_bins), unsigned integer
-        Cumulative counts of its samples, as `TrainingDensities` has them.
-    strata : dict of label to (rows, index)
-        Rows in the training set of the samples of each stratum, ascending, and the index of
-        their scaled latents.
+    merged : Merged
+        Which of its samples lie in one place, and the counts of each.
+    densities : TrainingDensities
+        The densities of the places.
+    strata : dict of label to (numbers, index, places)
+        The places of each stratum.
     """
 
     first: int
-    cumulative: NDArray[np.unsignedinteger]
-    strata: dict[Any, tuple[NDArray[np.intp], NeighborIndex]]
+    merged: Merged
+    densities: TrainingDensities
+    strata: dict[Any, _Part]
 
     @classmethod
     def build(
-        cls, first: int, cumulative: NDArray[np.unsignedinteger], queries: Queries, **index: Any
+        cls,
+        first: int,
+        densities: TrainingDensities,
+        queries: Queries,
+        scales: Mapping[Any, StratumScale],
+        **index: Any,
     ) -> Self:
         """Index samples that were scaled; `index` are the options of `make_index`."""
-        strata = {
-            label: (first + rows, make_index(vectors=vectors, **index))
+        strata = [
+            ScaledStratum(
+                label, rows, scales[label].scaler, vectors, scales[label].floor, len(rows)
+            )
             for label, (rows, vectors) in queries.parts.items()
+        ]
+        kept, owners = merge_coincident(strata)
+        merged = Merged(np.arange(len(densities)) if owners is None else owners, densities)
+        parts = {
+            stratum.label: _Part(
+                stratum.rows,
+                make_index(vectors=stratum.vectors, **index),
+                places_of(stratum.vectors, stratum.floor),
+            )
+            for stratum in kept
         }
-        return cls(first, cumulative, strata)
+        return cls(first, merged, densities if owners is None else merged.together(), parts)
+
+    @property
+    def rows(self) -> NDArray[np.intp]:
+        """Row, in the training set, of the first sample of each place."""
+        return self.first + np.unique(self.merged.owners, return_index=True)[1]
 
     def __len__(self) -> int:
-        return len(self.cumulative)
+        return len(self.densities)
 
     def __sizeof__(self) -> int:
         """Bytes it holds: by this Dask weighs whether to move it."""
-        indices = sum(index.nbytes for _, index in self.strata.values())
-        return self.cumulative.nbytes + indices
+        indices = sum(part.index.nbytes + part.places.nbytes for part in self.strata.values())
+        counts = self.densities.cumulative.nbytes
+        if len(self.merged.owners) > len(self):
+            counts += self.merged.densities.cumulative.nbytes
+        return int(counts + indices + self.merged.owners.nbytes)
 
     def queries(self) -> Queries:
-        """Give its own samples, to search their neighbours."""
+        """Give its own places, to search their neighbours."""
         parts = {
-            label: (rows - self.first, index.vectors_of(np.arange(len(index))))
-            for label, (rows, index) in self.strata.items()
+            label: (part.numbers, part.index.vectors_of(np.arange(len(part.index))))
+            for label, part in self.strata.items()
         }
         return Queries(len(self), parts)
 
-    def search(self, queries: Queries, k: int, *, own: bool = False) -> Neighbors:
-        """Find the nearest of its samples.
+    def places(self) -> NDArray[np.uint64]:
+        """Give the number of each of its places."""
+        places = np.empty(len(self), np.uint64)
+        for part in self.strata.values():
+            places[part.numbers] = part.places
+        return places
+
+    def search(self, queries: Queries, k: int, *, own: bool = False) -> Nearest:
+        """Find the `k` nearest of its places, and those equally near.
 
         Parameters
         ----------
@@ -104,52 +175,50 @@ class Shard:
         k : int
             Number of neighbours.
         own : bool, default=False
-            Whether the queries are its own samples: none is then its own neighbour.
+            Whether the queries are its own places: none is then its own neighbour.
 
         Returns
         -------
-        distances, rows : ndarray of shape (n_samples, k)
-            Nearest first. Where a stratum has fewer samples, the last ones are infinitely
-            far and `NOBODY`.
+        Nearest
+            What was found.
         """
-        distances = np.full((queries.n_samples, k), np.inf)
-        found = np.full((queries.n_samples, k), NOBODY, np.intp)
-        for label, (places, vectors) in queries.parts.items():
+        rows, found = self.rows, []
+        for label, (asked, vectors) in queries.parts.items():
             if label not in self.strata:
                 continue
-            rows, index = self.strata[label]
-            n = min(k, len(rows) - own)
+            stratum = self.strata[label]
+            numbers, index, places = stratum.numbers, stratum.index, stratum.places
+            n = min(k, len(numbers) - own)
             size = _BATCH_VALUES // ((n + 1) * vectors.shape[1])
-            for part in batches(len(places) if n else 0, size):
+            for part in batches(len(asked) if n else 0, size):
                 near, which = (
-                    index.search_others(np.arange(len(rows))[part], n)
+                    index.search_others(np.arange(len(numbers))[part], n)
                     if own
-                    else index.search(vectors[part], n)
+                    else search_equally_near(index, vectors[part], n)
                 )
-                distances[places[part], :n], found[places[part], :n] = near, rows[which]
-        return distances, found
+                found.append((asked[part], near, rows[numbers[which]], places[which]))
+        return Nearest.of(queries.n_samples, found)
 
     def look_up(self, rows: NDArray[np.intp], own_distances: Floats | None) -> Holdings:
-        """Tell what is known of those of some training samples that are its own."""
-        here = np.unique(rows[(rows >= self.first) & (rows < self.first + len(self))])
-        places = here - self.first
-        own = None if own_distances is None else own_distances[places]
-        return Holdings(here, self.cumulative[places], own)
+        """Tell what is held of those of some training samples that are its own."""
+        here = np.intersect1d(rows, self.rows)
+        numbers = np.searchsorted(self.rows, here)
+        order = np.argsort(self.merged.owners, kind="stable")
+        ends = np.cumsum(self.merged.sizes).astype(np.intp)
+        sizes = self.merged.sizes[numbers]
+        starts = ends[numbers] - sizes.astype(np.intp)
+        twins = [
+            self.first + order[start:end] for start, end in zip(starts, ends[numbers], strict=True)
+        ]
+        own = None if own_distances is None else own_distances[numbers]
+        return Holdings(here, self.densities.cumulative[numbers], sizes, twins, own)
 
 
 def rows_by_stratum(
     classes: Labels | None, n_samples: int, known: Iterable[Any]
 ) -> dict[Any, NDArray[np.intp]]:
-    """Places of the samples of each stratum that has any, of those known."""
+    """Rows of the samples of each stratum that has any, of those known."""
     if classes is None:
         return {None: np.arange(n_samples)} if n_samples else {}
-    places = {label: np.flatnonzero(classes == label) for label in known}
-    return {label: rows for label, rows in places.items() if len(rows)}
-
-
-def nearest(found: list[Neighbors], k: int) -> Neighbors:
-    """Merge neighbours from several shards: the `k` nearest, of equals those of lower rows."""
-    distances = np.concatenate([part[0] for part in found], axis=1)
-    rows = np.concatenate([part[1] for part in found], axis=1)
-    order = np.lexsort((rows, distances), axis=1)[:, :k]
-    return np.take_along_axis(distances, order, axis=1), np.take_along_axis(rows, order, axis=1)
+    rows = {label: np.flatnonzero(classes == label) for label in known}
+    return {label: of_label for label, of_label in rows.items() if len(of_label)}

@@ -18,9 +18,10 @@ from ltau.adapters.dask import _tasks as tasks
 from ltau.adapters.dask._checks import check_errors, check_latents, check_rows
 from ltau.adapters.dask._cluster import gather
 from ltau.adapters.dask._counts import find_bins
-from ltau.adapters.dask._moments import learn_scalers
+from ltau.adapters.dask._merging import nearest
+from ltau.adapters.dask._moments import learn_scales
 from ltau.adapters.dask._predictions import LazyPredictions, Output, Rows
-from ltau.adapters.dask._shard import nearest
+from ltau.adapters.dask._shard import Geometry
 from ltau.estimator import LTAUEstimator
 from ltau.log import ErrorLog
 
@@ -75,7 +76,8 @@ class ShardedEstimator(LazyPredictions):
     Bins and counts are those of one process, to the last bit. The scaling is learnt from
     sums over blocks, which are rounded otherwise than one sum over all: scaled latents and
     distances may differ in the last digit of float32, and samples that are as near as that
-    may change places. Predictions agree as closely.
+    may change places. Predictions agree as closely. Samples of one place count together, in
+    whatever shards they are.
 
     `ood_score` and `distance_scaling` above 0 need each training sample's own neighbours: all
     shards are searched for all samples, once. `calibrate`, `save` and prototypes are
@@ -142,8 +144,14 @@ class ShardedEstimator(LazyPredictions):
         settings._validate_params()
         check_latents(X)
         errors = check_errors(y, X.chunks[0], settings.burn_in)
-        blocks = _checked_blocks(X, check_rows(strata, X, "strata"))
-        scalers = learn_scalers(blocks, settings.scaling, settings.n_neighbors, self.client)
+        firsts = np.cumsum((0, *X.chunks[0][:-1])).tolist()
+        blocks = [
+            (delayed(tasks.checked)(first, latents, settings.scaling), classes)
+            for first, (latents, classes) in zip(
+                firsts, _checked_blocks(X, check_rows(strata, X, "strata")), strict=True
+            )
+        ]
+        scales = learn_scales(blocks, settings.scaling, settings.n_neighbors, X.dtype, self.client)
         bins = find_bins(errors, settings, self.client)
         options = {
             "kind": settings.index,
@@ -151,8 +159,7 @@ class ShardedEstimator(LazyPredictions):
             "recall": settings.recall,
             "random_state": settings.random_state,
         }
-        shared = self.client.compute(delayed(scalers))
-        firsts = np.cumsum((0, *X.chunks[0][:-1])).tolist()
+        shared = self.client.compute(delayed(scales))
         parts = zip(firsts, blocks, errors.to_delayed().ravel(), strict=True)
         shards = self.client.compute(
             [
@@ -162,9 +169,12 @@ class ShardedEstimator(LazyPredictions):
         )
         self.recall_ = min(gather(self.client, [delayed(tasks.recall)(s) for s in shards]))
         self.n_samples_fit_ = len(X)
-        self._settings, self._bins, self._labels = settings, bins, list(scalers)
-        self._n_features, self._scalers, self._shards = X.shape[1], shared, shards
-        self._own_distances: list[Future] | None = None
+        self._settings, self._bins, self._labels = settings, bins, list(scales)
+        self._n_features, self._scales, self._shards = X.shape[1], shared, shards
+        floors = np.array([stratum.floor for stratum in scales.values()])
+        units = np.array([stratum.scaler.unit for stratum in scales.values()])
+        self._geometry = Geometry(floors, floors, units)
+        self._own: tuple[list[Future], Floats] | None = None  # with the floors of the strata
         if settings.distance_scaling:
             self._training_distances()
         return self
@@ -202,38 +212,51 @@ class ShardedEstimator(LazyPredictions):
         blocks = _checked_blocks(X, rows.pop("strata", None))
         others = {name: array.to_delayed().tolist() for name, array in rows.items()}
         needs_own = method in ("ood_score", "predict_summary") or self._settings.distance_scaling
-        own = self._training_distances() if needs_own else [None] * len(self._shards)
+        own: list[Any] = [None] * len(self._shards)
+        geometry = self._geometry
+        if needs_own:
+            own, own_floors = self._training_distances()
+            geometry = geometry._replace(own_floors=own_floors)
         results = []
         for number, block in enumerate(blocks):
-            found = self._find(block, settings.get("n_neighbors", self._n_neighbors))
-            if method == "kneighbors":
-                results.append(found)
-                continue
+            k = settings.get("n_neighbors", self._n_neighbors)
+            asked = delayed(tasks.scale)(*block, self._scales, k)
+            found = self._find(asked, k)
             holders = zip(self._shards, own, strict=True)
             known = [delayed(tasks.look_up)(*holder, found) for holder in holders]
             options = settings | {name: parts[number] for name, parts in others.items()}
             finish = delayed(tasks.finish)
             edges = self._bins.edges
-            results.append(finish(self._settings, method, found, known, edges, options, outputs))
+            parts = asked, found, known, edges, geometry
+            results.append(finish(self._settings, method, *parts, options, outputs))
         return _joined(results, X.chunks[0], outputs)
 
-    def _find(self, block: tuple[Delayed, Any], k: int) -> Delayed:
+    def _find(self, asked: Delayed, k: int) -> Delayed:
         """Ask all shards for the neighbours of one block."""
-        queries = delayed(tasks.scale)(*block, self._scalers)
-        found = [delayed(tasks.search)(shard, queries, k) for shard in self._shards]
-        return delayed(tasks.complete)(_merged(found, k), k)
+        found = [delayed(tasks.search)(shard, asked, k) for shard in self._shards]
+        return _merged(found, k)
 
-    def _training_distances(self) -> list[Future]:
+    def _training_distances(self) -> tuple[list[Future], Floats]:
         """Mean distance of each shard's samples to their own neighbours, searched once."""
-        if self._own_distances is None:
-            k = self._n_neighbors
-            own = []
+        if self._own is None:
+            # One more: in another shard a place itself may be found.
+            k = self._n_neighbors + 1
+            means, sums = [], []
             for shard in self._shards:
                 queries = delayed(tasks.own_queries)(shard)
                 found = [delayed(tasks.search)(s, queries, k, own=s is shard) for s in self._shards]
-                own.append(delayed(tasks.mean_distances)(_merged(found, k)))
-            self._own_distances = self.client.compute(own)
-        return self._own_distances
+                mean = delayed(tasks.own_means)(shard, _merged(found, k), self._scales, k - 1)
+                means.append(mean)
+            means = self.client.compute(means)
+            for shard, mean in zip(self._shards, means, strict=True):
+                sums.append(delayed(tasks.log_sums)(shard, mean, self._scales))
+            floors = gather(self.client, [delayed(tasks.floors_of)(sums, self._scales)])[0]
+            own = [
+                delayed(tasks.with_floors)(shard, mean, floors)
+                for shard, mean in zip(self._shards, means, strict=True)
+            ]
+            self._own = self.client.compute(own), np.array(list(floors.values()))
+        return self._own
 
 
 def _checked_blocks(X: da.Array, classes: da.Array | None) -> list[tuple[Delayed, Any]]:

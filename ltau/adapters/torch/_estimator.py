@@ -95,7 +95,7 @@ class TorchEstimator(torch.nn.Module):
     types of its numbers stay what they are, whatever a model around it is converted to.
     It is no part of a ``state_dict``: save the estimator with its own `save`.
 
-    Latents may have any floating type, and are taken in float32. Results are float32, and
+    Latents may have any floating type; they are scaled in float64. Results are float32, and
     have no gradients. What is held at once grows by the neighbours of each row, and no
     further.
 
@@ -353,7 +353,9 @@ class TorchEstimator(torch.nn.Module):
         check_latents(latents, self._index.n_features, device)
         if strata is not None:
             check_labels(strata, len(latents), device)
-        found: TorchFound = self._index(latents.detach().float(), k, strata)
+        precise = latents.dtype == torch.float64
+        queries = latents.detach() if precise else latents.detach().float()
+        found: TorchFound = self._index(queries, k, strata)
         return found
 
     def _neighborhood(self, latents: torch.Tensor, strata: torch.Tensor | None) -> Neighborhood:

@@ -149,7 +149,8 @@ class UncertainModule(torch.nn.Module):
         if isinstance(self.estimator, TorchEstimator):
             summary = self.estimator.predict_summary(latents, self.level)
             return summary.expected_error, summary.error_bar
-        distribution = self.estimator.predict_distribution(latents.float().cpu().numpy())
+        rows = latents if latents.dtype == torch.float64 else latents.float()
+        distribution = self.estimator.predict_distribution(rows.cpu().numpy())
         return distribution.mean(), error_bars(
             distribution, self.estimator.calibration_, self.level
         )

@@ -26,7 +26,9 @@ def log(samples, tmp_path_factory):
 
 def assert_same_bits(found, expected, queries):
     np.testing.assert_array_equal(found.bin_edges_, expected.bin_edges_)
-    np.testing.assert_array_equal(found._densities.cumulative, expected._densities.cumulative)
+    np.testing.assert_array_equal(
+        found.fitted_.densities.cumulative, expected.fitted_.densities.cumulative
+    )
     np.testing.assert_array_equal(found.predict_pdf(queries), expected.predict_pdf(queries))
 
 

@@ -7,11 +7,18 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ltau.adapters.dask._shard import NOBODY, Queries, Shard, nearest
+from ltau._fitted.densities import TrainingDensities
+from ltau.adapters.dask._merging import NOBODY, nearest
+from ltau.adapters.dask._shard import Queries, Shard, StratumScale
 from ltau.neighbors import LatentScaler
 
-UNSCALED = LatentScaler(np.zeros(2), None)
+UNSCALED = StratumScale(LatentScaler(np.zeros(2), None), 1e-6, 30)
 INDEX = {"kind": "flat", "n_neighbors": 3, "recall": 1.0, "random_state": 0}
+
+
+def ones(n):
+    """Densities of samples with one error each."""
+    return TrainingDensities(np.arange(5.0), np.ones((n, 4), np.uint8))
 
 
 def shards_of(latents, classes, ends, scalers):
@@ -20,24 +27,38 @@ def shards_of(latents, classes, ends, scalers):
     return [
         Shard.build(
             first,
-            np.ones((end - first, 4), np.uint8),
+            ones(end - first),
             Queries.of(latents[first:end], classes[first:end], scalers),
+            scalers,
             **INDEX,
         )
         for first, end in itertools.pairwise(bounds)
     ]
 
 
-def brute_force(latents, classes, queries, query_classes, k, leave_out=None):
-    """Rows of the nearest of the same class, of equals the lower ones."""
-    squared = ((queries[:, None].astype(float) - latents) ** 2).sum(axis=2)
-    squared[query_classes[:, None] != classes] = np.inf
+def brute_force(latents, classes, query, query_class, k, leave_out=None):
+    """Rows of all samples of the class in the `k` nearest places, or as near as the last."""
+    squared = ((query.astype(float) - latents) ** 2).sum(axis=1)
+    squared[classes != query_class] = np.inf
     if leave_out is not None:
-        squared[np.arange(len(queries)), leave_out] = np.inf
-    order = np.lexsort((np.broadcast_to(np.arange(len(latents)), squared.shape), squared), axis=1)
-    rows = np.where(np.isinf(np.take_along_axis(squared, order, axis=1)), NOBODY, order)
-    short = np.full((len(queries), k), NOBODY)
-    return np.concatenate([rows, short], axis=1)[:, :k]
+        squared[leave_out] = np.inf
+    there = np.flatnonzero(np.isfinite(squared))
+    places, first = np.unique(latents[there], axis=0, return_index=True)
+    nearest_places = np.sort(squared[there[first]])
+    limit = nearest_places[min(k, len(places)) - 1] if len(places) else -1.0
+    return set(np.flatnonzero(squared <= limit * (1 + 1e-6)).tolist())
+
+
+def samples_of(found, latents, classes, bounds):
+    """Rows that the places found by a query stand for, each in its shard."""
+    rows = set()
+    for row in found[found != NOBODY]:
+        start = max(bound for bound in bounds if bound <= row)
+        end = min(bound for bound in [*bounds, len(latents)] if bound > row)
+        here = np.arange(start, end)
+        alike = (latents[here] == latents[row]).all(axis=1) & (classes[here] == classes[row])
+        rows |= set(here[alike].tolist())
+    return rows
 
 
 @st.composite
@@ -61,11 +82,12 @@ def test_any_parts_of_a_set_find_what_the_whole_does(partition):
     target_classes = rng.integers(0, 2, size=7)
     queries = Queries.of(targets, target_classes, scalers)
     found = [shard.search(queries, k) for shard in shards]
-    expected = brute_force(latents, classes, targets, target_classes, k)
-    np.testing.assert_array_equal(nearest(found, k)[1], expected)
-    # In any groups.
     pairs = [nearest(found[start : start + 2], k) for start in range(0, len(found), 2)]
-    np.testing.assert_array_equal(nearest(pairs, k)[1], expected)
+    bounds = [0, *ends]
+    for merged in (nearest(found, k), nearest(pairs, k)):  # in any groups
+        for target, target_class, rows in zip(targets, target_classes, merged.rows, strict=True):
+            expected = brute_force(latents, classes, target, target_class, k)
+            assert samples_of(rows, latents, classes, bounds) == expected
 
 
 @settings(deadline=None, max_examples=60)
@@ -76,26 +98,28 @@ def test_no_sample_is_its_own_neighbour(partition):
     latents = rng.normal(size=(n, 2)).astype(np.float32)
     classes, scalers = rng.integers(0, 2, size=n), {0: UNSCALED, 1: UNSCALED}
     shards = shards_of(latents, classes, ends, scalers)
-    rows = [
-        nearest([other.search(own.queries(), k, own=other is own) for other in shards], k)[1]
+    found = [
+        set(rows[rows != NOBODY].tolist())
         for own in shards
+        for rows in nearest([s.search(own.queries(), k, own=s is own) for s in shards], k).rows
     ]
-    expected = brute_force(latents, classes, latents, classes, k, leave_out=np.arange(n))
-    np.testing.assert_array_equal(np.concatenate(rows), expected)
+    expected = [brute_force(latents, classes, latents[i], classes[i], k, i) for i in range(n)]
+    assert found == expected
 
 
 def test_a_shard_looks_up_its_own_samples_once_each():
-    latents = np.zeros((10, 2), np.float32)
-    shard = Shard.build(20, np.arange(40, dtype=np.uint8).reshape(10, 4), Queries(10, {}), **INDEX)
+    counts = np.arange(1, 41, dtype=np.uint8).reshape(10, 4)
+    densities = TrainingDensities(np.arange(5.0), counts)
+    shard = Shard.build(20, densities, Queries(10, {}), {}, **INDEX)
     asked = np.array([[25, 3, 20], [29, 25, 30]])
-    rows, cumulative, own = shard.look_up(asked, np.arange(10.0))
-    assert rows.tolist() == [20, 25, 29]
-    assert cumulative[:, 0].tolist() == [0, 20, 36]
-    assert own.tolist() == [0, 5, 9]
-    assert len(latents) == len(shard)
+    held = shard.look_up(asked, np.arange(10.0))
+    assert held.rows.tolist() == [20, 25, 29]
+    assert held.cumulative[:, 0].tolist() == [1, 21, 37]
+    assert held.own_distances.tolist() == [0, 5, 9]
+    assert [twins.tolist() for twins in held.twins] == [[20], [25], [29]]
 
 
 def test_dask_is_told_how_large_a_shard_is():
     latents = np.random.default_rng(0).normal(size=(1000, 2)).astype(np.float32)
     (shard,) = shards_of(latents, np.zeros(1000), [], {0: UNSCALED})
-    assert sys.getsizeof(shard) >= latents.nbytes + shard.cumulative.nbytes
+    assert sys.getsizeof(shard) >= latents.nbytes + shard.densities.cumulative.nbytes

@@ -1,0 +1,114 @@
+"""What several shards found, put together: the nearest, of whatever shard."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ltau._maths.weights import EQUALLY_NEAR
+from ltau.neighbors import Vectors
+
+__all__ = ["NOBODY", "Nearest", "nearest", "places_of"]
+
+Floats = NDArray[np.float64]
+
+NOBODY = np.iinfo(np.intp).max  # where there are fewer neighbours than asked for
+
+_CHUNK_ROWS = 1 << 14
+_FLOORS = 16  # in the width of a cell: what lies in one place is seldom cut by its edge
+
+
+class Nearest(NamedTuple):
+    """The nearest training samples of some queries, those equally near as the last included."""
+
+    distances: Floats  # (n, m), ascending; infinite where there are fewer
+    rows: NDArray[np.intp]  # (n, m), of the training set; NOBODY where there are fewer
+    places: NDArray[np.uint64]  # (n, m), the same for samples of one place
+
+    @classmethod
+    def of(
+        cls,
+        n: int,
+        found: list[tuple[NDArray[np.intp], Floats, NDArray[np.intp], NDArray[np.uint64]]],
+    ) -> Self:
+        """Put what was found for some of `n` queries at a time in their order."""
+        width = max((distances.shape[1] for _, distances, _, _ in found), default=0)
+        distances = np.full((n, width), np.inf)
+        rows, places = np.full((n, width), NOBODY, np.intp), np.zeros((n, width), np.uint64)
+        for queries, near, which, where in found:
+            there = np.isfinite(near)
+            part = slice(near.shape[1])
+            distances[queries, part] = near
+            rows[queries, part] = np.where(there, which, NOBODY)
+            places[queries, part] = where
+        return cls(distances, rows, places)
+
+    def repeats(self) -> NDArray[np.bool_]:
+        """Tell where a place was found before, by another shard."""
+        order = np.argsort(self.places, axis=1, kind="stable")
+        places = np.take_along_axis(self.places, order, axis=1)
+        again = np.zeros(places.shape, bool)
+        again[:, 1:] = places[:, 1:] == places[:, :-1]
+        repeats = np.empty_like(again)
+        np.put_along_axis(repeats, order, again, axis=1)
+        return repeats & (self.rows != NOBODY)
+
+
+def nearest(found: list[Nearest], k: int) -> Nearest:
+    """Merge what several shards found: the `k` nearest places, and those equally near.
+
+    Parameters
+    ----------
+    found : list of Nearest
+        Of each shard.
+    k : int
+        Number of places.
+
+    Returns
+    -------
+    Nearest
+        The nearest, of equals those of lower rows first.
+    """
+    distances, rows, places = (
+        np.concatenate(arrays, axis=1) for arrays in zip(*found, strict=True)
+    )
+    order = np.lexsort((rows, distances), axis=1)
+    merged = Nearest(*(np.take_along_axis(a, order, axis=1) for a in (distances, rows, places)))
+    there = merged.rows != NOBODY
+    n_places = np.cumsum(there & ~merged.repeats(), axis=1)
+    limits = np.where(n_places >= k, merged.distances, np.inf).min(axis=1, initial=np.inf)
+    kept = there & (merged.distances <= limits[:, None] * (1 + EQUALLY_NEAR))
+    width = int(kept.sum(axis=1).max(initial=0))
+    return Nearest(
+        np.where(kept, merged.distances, np.inf)[:, :width],
+        np.where(kept, merged.rows, NOBODY)[:, :width],
+        merged.places[:, :width],
+    )
+
+
+def places_of(vectors: Vectors, floor: float) -> NDArray[np.uint64]:
+    """Give each vector a number that is the same for all of its place, in whatever shard.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n, n_features), float32
+        Scaled latents.
+    floor : float
+        Distance below which they coincide.
+
+    Returns
+    -------
+    ndarray of shape (n,), uint64
+        A hash of the cell, on a grid somewhat wider than the floor.
+    """
+    rng = np.random.default_rng(0)
+    odd = rng.integers(1 << 63, size=vectors.shape[1], dtype=np.uint64) | np.uint64(1)
+    step = np.float32(_FLOORS * floor) or np.float32(1)
+    places = np.empty(len(vectors), np.uint64)
+    for start in range(0, len(vectors), _CHUNK_ROWS):
+        part = slice(start, start + _CHUNK_ROWS)
+        cells = np.rint(vectors[part] / step) + np.float32(0)  # no negative zeros
+        places[part] = (cells.view(np.uint32) * odd).sum(axis=1, dtype=np.uint64)
+    return places
