@@ -14,21 +14,20 @@ from typing import TYPE_CHECKING, Any
 from tqdm.auto import tqdm
 
 import ltau
-from benchmarks.is2rs import emt
-from benchmarks.is2rs.folds import Fold, folds, one_for_all
-from benchmarks.is2rs.force_field import ForceField, Models
-from benchmarks.is2rs.judging import Relaxed, along_reference, with_truth
-from benchmarks.is2rs.labels import judge
-from benchmarks.is2rs.parallel import for_each, lost
-from benchmarks.is2rs.paths import Path as Steps
+from benchmarks.harness.nequip_training import CHECKPOINT
+from benchmarks.harness.parallel import for_each, lost
+from benchmarks.is2rs.measuring.judging import Relaxed, along_reference, with_truth
+from benchmarks.is2rs.measuring.labels import judge
 from benchmarks.is2rs.profiles import Profile
-from benchmarks.is2rs.relaxation import OPTIMIZERS, relax, step_costs
-from benchmarks.is2rs.sources import Source, open_source
+from benchmarks.is2rs.relaxing.folds import Fold, folds, one_for_all
+from benchmarks.is2rs.relaxing.force_field import ForceField, Models
+from benchmarks.is2rs.relaxing.paths import Path as Steps
+from benchmarks.is2rs.relaxing.relaxation import OPTIMIZERS, relax, step_costs
+from benchmarks.is2rs.relaxing.training import fit, train
+from benchmarks.is2rs.sources import Source, emt, open_source
 from benchmarks.is2rs.sources.mapping import write_mapping
+from benchmarks.is2rs.sources.systems import System
 from benchmarks.is2rs.sources.trajectories import write_trajectories
-from benchmarks.is2rs.systems import System
-from benchmarks.is2rs.training import fit, train
-from benchmarks.nequip_training import CHECKPOINT
 from ltau._files.whole import write_whole
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import ase.io
 from ase import Atoms
 
-from benchmarks.data import find
-from benchmarks.ood.domains import IN_DOMAIN
+from benchmarks.harness.data import find
+from benchmarks.methods.samples import IN_DOMAIN
 
 __all__ = ["frames"]
 

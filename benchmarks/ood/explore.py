@@ -12,8 +12,9 @@ import torch
 from threadpoolctl import threadpool_limits
 
 import ltau
-from benchmarks.cells import cached
-from benchmarks.ood.domains import IN_DOMAIN, Domain
+from benchmarks.harness.cells import cached
+from benchmarks.harness.tables import markdown_table
+from benchmarks.methods.samples import IN_DOMAIN, Domain
 from benchmarks.ood.run import Case, Profile, load, run_all, train
 from benchmarks.ood.settings import (
     CHOOSING,
@@ -24,7 +25,6 @@ from benchmarks.ood.settings import (
     grid,
     one_at_a_time,
 )
-from benchmarks.report import markdown_table
 from ltau.metrics import UndefinedMetricError, crps, spearman
 
 __all__ = ["Trial", "choose", "explore", "write"]

@@ -11,8 +11,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from benchmarks.ood.baselines import Baseline, Prediction, methods
-from benchmarks.ood.domains import Domain, Samples
+from benchmarks.methods.judging import Baseline, Prediction, methods
+from benchmarks.methods.samples import Domain, Samples
 from benchmarks.ood.run import Case, load
 from ltau.plotting import OKABE_ITO, ErrorCalibrationDisplay, PredictedErrorDisplay
 from ltau.plotting._axes import label_log_axis

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.ood.domains import IN_DOMAIN
+from benchmarks.harness.tables import Mean, markdown_table
+from benchmarks.methods.samples import IN_DOMAIN
 from benchmarks.ood.run import Cell, Profile
-from benchmarks.ood.scores import Score
+from benchmarks.ood.scoring import Score
 from benchmarks.ood.settings import CHOOSING
-from benchmarks.report import Mean, markdown_table
 
 __all__ = ["average", "markdown", "write"]
 

@@ -15,13 +15,13 @@ from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
 import ltau
-from benchmarks.cells import cached
-from benchmarks.data import load as load_table
+from benchmarks.harness.cells import cached
+from benchmarks.harness.data import load as load_table
+from benchmarks.methods.judging import Baseline, Prediction, methods
+from benchmarks.methods.samples import IN_DOMAIN, Domain, Samples
 from benchmarks.ood import forcefields, tabular
-from benchmarks.ood.baselines import Baseline, Prediction, methods
-from benchmarks.ood.domains import IN_DOMAIN, Domain, Samples
 from benchmarks.ood.forcefields import ForceField
-from benchmarks.ood.scores import detection, score
+from benchmarks.ood.scoring import detection, score
 from benchmarks.ood.tabular import Table
 
 __all__ = ["FULL", "QUICK", "Case", "Cell", "Profile", "load", "run", "run_all", "train"]

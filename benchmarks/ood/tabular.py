@@ -15,10 +15,10 @@ from sklearn.cluster import KMeans
 from sklearn.preprocessing import StandardScaler
 
 import ltau
-from benchmarks.cells import cached_arrays
-from benchmarks.data import Dataset, load
-from benchmarks.network import Network
-from benchmarks.ood.domains import IN_DOMAIN, Domain, Samples
+from benchmarks.harness.cells import cached_arrays
+from benchmarks.harness.data import Dataset, load
+from benchmarks.harness.network import Network
+from benchmarks.methods.samples import IN_DOMAIN, Domain, Samples
 
 __all__ = ["SHIFTS", "Table", "domain"]
 
@@ -37,7 +37,7 @@ _MC_DROPOUT = "MC dropout"
 class Table:
     """A regression set with a shift, and how much is trained on it."""
 
-    name: str  # one of `benchmarks.data.SETS`
+    name: str  # one of `benchmarks.harness.data.SETS`
     shift: str  # one of `SHIFTS`
     n_epochs: int
     max_train: int

@@ -12,9 +12,9 @@ from typing import Any
 import matplotlib.pyplot as plt
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from benchmarks.methods import METHODS, REFERENCE
+from benchmarks.harness.tables import Mean, dots, markdown_table
+from benchmarks.methods.learning import METHODS, REFERENCE
 from benchmarks.regression.run import REWEIGHTING, Cell, Profile
-from benchmarks.report import Mean, dots, markdown_table
 
 __all__ = ["write"]
 

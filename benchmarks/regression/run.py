@@ -14,11 +14,11 @@ from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
 import ltau
-from benchmarks.cells import cached
-from benchmarks.data import SETS, Dataset, Split, load
-from benchmarks.methods import METHODS, Method, make_estimator
-from benchmarks.network import Network
-from benchmarks.scores import score
+from benchmarks.harness.cells import cached
+from benchmarks.harness.data import SETS, Dataset, Split, load
+from benchmarks.harness.network import Network
+from benchmarks.methods.learning import METHODS, Method, make_estimator
+from benchmarks.regression.scoring import score
 
 __all__ = ["FULL", "QUICK", "REWEIGHTING", "Cell", "Profile", "run"]
 

@@ -12,8 +12,8 @@ import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
 
+from benchmarks.is2rs.sources.systems import ADSORBATE, DataError, fixed_atoms
 from benchmarks.is2rs.sources.text import read_text
-from benchmarks.is2rs.systems import ADSORBATE, DataError, fixed_atoms
 
 __all__ = ["blocks", "check", "formulas", "parse"]
 

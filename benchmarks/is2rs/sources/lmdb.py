@@ -20,10 +20,10 @@ from ase.constraints import FixAtoms
 from numpy.typing import NDArray
 
 from benchmarks.is2rs.sources.base import Source
+from benchmarks.is2rs.sources.folders import choose, files
 from benchmarks.is2rs.sources.frames import check, formulas
-from benchmarks.is2rs.sources.layout import choose, files
+from benchmarks.is2rs.sources.systems import DataError, System
 from benchmarks.is2rs.sources.unpickling import Tensor, read_builtins, read_record
-from benchmarks.is2rs.systems import DataError, System
 
 __all__ = ["Records", "find"]
 

@@ -12,8 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks.is2rs.sources.systems import DataError, System
 from benchmarks.is2rs.sources.unpickling import read_builtins
-from benchmarks.is2rs.systems import DataError, System
 from ltau._files.whole import write_whole
 
 __all__ = ["NAME", "Entry", "read_mapping", "write_mapping"]

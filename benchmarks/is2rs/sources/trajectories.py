@@ -19,10 +19,10 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from benchmarks.is2rs.sources.base import Source
+from benchmarks.is2rs.sources.folders import files, frames_name
 from benchmarks.is2rs.sources.frames import blocks, check, formulas, parse
-from benchmarks.is2rs.sources.layout import files, frames_name
+from benchmarks.is2rs.sources.systems import DataError, System
 from benchmarks.is2rs.sources.text import read_table
-from benchmarks.is2rs.systems import DataError, System
 from ltau._files.whole import write_whole
 
 __all__ = ["Trajectories", "find", "write_trajectories", "write_trajectory"]

@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from benchmarks.report import OKABE_ITO, markdown_table
+from benchmarks.harness.tables import OKABE_ITO, markdown_table
 from benchmarks.speed.scaling.cell import N_QUERIES
 
 __all__ = ["PowerLaw", "fit_power_law", "markdown", "write"]

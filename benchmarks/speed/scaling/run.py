@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cells import cached
+from benchmarks.harness.cells import cached
 
 __all__ = ["FULL", "QUICK", "Profile", "run"]
 
