@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from benchmarks.harness.files import whole, write_text
 
 __all__ = ["cached", "cached_arrays"]
 
@@ -39,8 +40,7 @@ def cached(
         result: dict[str, Any] = json.loads(path.read_text("utf-8"))["result"]
         return result
     result = measure()
-    with _Partial(path) as partial:
-        partial.write_text(json.dumps({"config": config, "result": result}, indent=1), "utf-8")
+    write_text(path, json.dumps({"config": config, "result": result}, indent=1))
     return result
 
 
@@ -66,8 +66,8 @@ def cached_arrays(
     path = _path(folder, config, "npz")
     if not path.is_file():
         arrays = make()
-        with _Partial(path) as partial, partial.open("wb") as file:
-            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+        with whole(path) as partial, partial.open("wb") as file:
+            np.savez_compressed(file, **arrays)
     with np.load(path) as file:
         return {name: file[name] for name in file.files}
 
@@ -75,20 +75,3 @@ def cached_arrays(
 def _path(folder: Path, config: Mapping[str, Any], suffix: str) -> Path:
     key = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()[:16]
     return folder / f"{key}.{suffix}"
-
-
-class _Partial:
-    """Another name for a file until it is complete: it is there whole or not at all."""
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.partial = path, path.with_suffix(f".{os.getpid()}.tmp")
-
-    def __enter__(self) -> Path:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        return self.partial
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self.partial.replace(self.path)
-        else:
-            self.partial.unlink(missing_ok=True)

@@ -17,7 +17,7 @@ import pandas as pd
 import pooch
 from numpy.typing import NDArray
 
-__all__ = ["SETS", "Dataset", "Split", "find", "load"]
+__all__ = ["SETS", "Dataset", "Rows", "Split", "data_folder", "find", "load"]
 
 Floats = NDArray[np.float64]
 
@@ -75,13 +75,22 @@ _ESOL_FEATURES = [
 SETS = ("airfoil", "concrete", "energy", "yacht", "kin40k", "wine", "esol")
 
 
+class Rows(NamedTuple):
+    """Features of shape (n, n_features), and a target of shape (n,)."""
+
+    X: Floats
+    y: Floats
+
+    def take(self, rows: NDArray[np.intp]) -> Rows:
+        """Take some of the rows."""
+        return Rows(self.X[rows], self.y[rows])
+
+
 class Split(NamedTuple):
     """Rows to train on and rows to test on."""
 
-    X_train: Floats
-    y_train: Floats
-    X_test: Floats
-    y_test: Floats
+    train: Rows
+    test: Rows
 
 
 class Dataset(NamedTuple):
@@ -96,7 +105,8 @@ class Dataset(NamedTuple):
         rng = np.random.default_rng(fold)
         test = rng.permutation(np.flatnonzero(self.folds[:, fold]))[:max_test]
         train = rng.permutation(np.flatnonzero(~self.folds[:, fold]))[:max_train]
-        return Split(self.X[train], self.y[train], self.X[test], self.y[test])
+        rows = Rows(self.X, self.y)
+        return Split(rows.take(train), rows.take(test))
 
 
 def load(name: str) -> Dataset:
@@ -139,6 +149,12 @@ def _load_esol() -> Dataset:
     )
 
 
+def data_folder() -> Path:
+    """Name the folder of the data: ``LTAU_DATA``, or ``../shared/data`` beside the checkout."""
+    beside = Path(__file__).resolve().parents[3] / "shared" / "data"
+    return Path(os.environ.get("LTAU_DATA", beside))
+
+
 def find(name: str) -> Path:
     """Find a file in the data folder and verify it; what is not UCI's is downloaded if missing.
 
@@ -159,8 +175,7 @@ def find(name: str) -> Path:
     ValueError
         If it is not the one that the results were made with.
     """
-    beside = Path(__file__).resolve().parents[3] / "shared" / "data"
-    folder = Path(os.environ.get("LTAU_DATA", beside))
+    folder = data_folder()
     for known in (name, f"{name}.xz"):
         path = folder / known
         if known in _SHA256 and path.is_file():

@@ -13,9 +13,11 @@ from typing import Any
 import ase.io
 from ase import Atoms
 
-__all__ = ["CHECKPOINT", "Training", "train"]
+__all__ = ["CHECKPOINT", "TRAINING_FRAMES", "Training", "train"]
 
-CHECKPOINT = "last.ckpt"  # in the folder of the training
+# In the folder of the training:
+CHECKPOINT = "last.ckpt"
+TRAINING_FRAMES, VALIDATION_FRAMES = "train.extxyz", "validation.extxyz"
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,8 @@ def train(
     RuntimeError
         If the training fails, with the end of what it says.
     """
-    ase.io.write(folder / "train.extxyz", frames)
-    ase.io.write(folder / "validation.extxyz", validation)
+    ase.io.write(folder / TRAINING_FRAMES, frames)
+    ase.io.write(folder / VALIDATION_FRAMES, validation)
     (folder / "config.yaml").write_text(json.dumps(_configuration(training, seed)), "utf-8")
     command = [sys.executable, "-m", "nequip.scripts.train", "-cp", str(folder), "-cn", "config"]
     ran = subprocess.run(  # noqa: S603
@@ -106,8 +108,8 @@ def _configuration(training: Training, seed: int) -> dict[str, Any]:
         "data": {
             "_target_": "nequip.data.datamodule.ASEDataModule",
             "seed": seed,
-            "train_file_path": "train.extxyz",
-            "val_file_path": "validation.extxyz",
+            "train_file_path": TRAINING_FRAMES,
+            "val_file_path": VALIDATION_FRAMES,
             "transforms": [
                 {
                     "_target_": "nequip.data.transforms.NeighborListTransform",

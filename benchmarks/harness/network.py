@@ -11,10 +11,12 @@ from sklearn.base import BaseEstimator, RegressorMixin
 
 from ltau.adapters.torch import ErrorRecorder, latents
 
-__all__ = ["Network"]
+__all__ = ["DROPOUT", "N_DRAWS", "Network", "member"]
 
 Floats = NDArray[np.float64]
 Float32s = NDArray[np.float32]
+
+DROPOUT, N_DRAWS = 0.1, 50  # of Monte Carlo dropout: the probability, and the passes
 
 _WIDTH, _BATCH_SIZE, _LEARNING_RATE, _WEIGHT_DECAY = 64, 64, 1e-2, 1e-2
 _LAST_HIDDEN = 4  # the activation before the readout
@@ -136,3 +138,8 @@ class Network(RegressorMixin, BaseEstimator):
     def _to_target(self, output: torch.Tensor) -> Floats:
         values: Floats = output.double().numpy()
         return self._mean + self._std * values
+
+
+def member(number: int, n_epochs: int, seed: int, *, dropout: float = 0.0) -> Network:
+    """Make a network, untrained; each member of an ensemble has a seed of its own."""
+    return Network(n_epochs, dropout=dropout, seed=1000 * number + seed)

@@ -1,27 +1,89 @@
-"""A task for each of many systems, in processes of which any may die."""
+"""Tasks in many processes, each of one thread; or of many systems, when any process may die."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
+import torch
+from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
 if TYPE_CHECKING:
     from distributed import Client
 
-__all__ = ["for_each", "lost"]
+__all__ = ["for_each", "lost", "one_thread", "run_all"]
+
+T = TypeVar("T")
 
 _RESULT, _STARTED, _LOST = ".npz", ".started", ".lost"
 _DEATH = "The process that worked on it died."
 
 Task = Callable[[str, Path], None]
 """Makes the result of a system, of the given name, in the file given."""
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch and the libraries of linear algebra compute on one thread."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def run_all(
+    task: Callable[..., T], arguments: Sequence[tuple[Any, ...]], n_jobs: int, unit: str
+) -> list[T]:
+    """Do a task with each of some arguments, several at once.
+
+    Parameters
+    ----------
+    task : callable
+        What is done. It can be sent to another process.
+    arguments : sequence of tuple
+        With what it is called, each time.
+    n_jobs : int
+        Processes at once, each of one thread; 1 is this process.
+    unit : str
+        What one call does, for the progress bar.
+
+    Returns
+    -------
+    list
+        The results, in the order of the arguments.
+    """
+    with tqdm(total=len(arguments), unit=unit) as progress:
+        if n_jobs == 1:
+            results = []
+            for each in arguments:
+                results.append(_alone(task, *each))
+                progress.update()
+            return results
+        with _pool(n_jobs) as pool:
+            futures = [pool.submit(_alone, task, *each) for each in arguments]
+            for future in as_completed(futures):
+                future.result()
+                progress.update()
+        return [future.result() for future in futures]
+
+
+def _alone(task: Callable[..., T], *arguments: Any) -> T:
+    with one_thread():
+        return task(*arguments)
+
+
+def _pool(n_jobs: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(n_jobs, get_context("spawn"))  # torch survives no fork
 
 
 def for_each(
@@ -103,7 +165,7 @@ def _by_cluster(
 
 def _run(task: Task, names: Sequence[str], folder: Path, n_jobs: int, bar: tqdm[object]) -> None:
     """Do the task for all; raises BrokenProcessPool if a process dies."""
-    with ProcessPoolExecutor(n_jobs, get_context("spawn")) as pool:  # torch survives no fork
+    with _pool(n_jobs) as pool:
         futures = [pool.submit(_guarded, task, folder, name) for name in names]
         for future in as_completed(futures):
             future.result()

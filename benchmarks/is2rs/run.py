@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tqdm.auto import tqdm
 
 import ltau
+from benchmarks.harness.files import whole_folder, write_text
 from benchmarks.harness.nequip_training import CHECKPOINT
 from benchmarks.harness.parallel import for_each, lost
 from benchmarks.is2rs.measuring.judging import Relaxed, along_reference, with_truth
@@ -25,10 +25,9 @@ from benchmarks.is2rs.relaxing.paths import Path as Steps
 from benchmarks.is2rs.relaxing.relaxation import OPTIMIZERS, relax, step_costs
 from benchmarks.is2rs.relaxing.training import fit, train
 from benchmarks.is2rs.sources import Source, emt, open_source
-from benchmarks.is2rs.sources.mapping import write_mapping
+from benchmarks.is2rs.sources.mapping import NAME, write_mapping
 from benchmarks.is2rs.sources.systems import System
 from benchmarks.is2rs.sources.trajectories import write_trajectories
-from ltau._files.whole import write_whole
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -124,14 +123,11 @@ class Benchmark:
         """Make the data, if they are not given, in OC20's layout."""
         if not self.makes_data or self.data_folder.is_dir():
             return
-        partial_folder = self.data_folder.with_suffix(".partial")
-        shutil.rmtree(partial_folder, ignore_errors=True)
-        partial_folder.mkdir(parents=True)
         size = self.profile.emt
         systems = list(tqdm(emt.systems(size), total=size.n_systems, desc="data", unit="system"))
-        write_trajectories(systems, partial_folder)
-        write_mapping(systems, partial_folder / "oc20_data_mapping.pkl")
-        partial_folder.rename(self.data_folder)
+        with whole_folder(self.data_folder) as folder:
+            write_trajectories(systems, folder)
+            write_mapping(systems, folder / NAME)
 
     @cached_property
     def folds(self) -> list[Fold]:
@@ -312,5 +308,4 @@ def _reference_file(result: Path) -> Path:
 
 
 def _write_json(path: Path, values: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, lambda file: file.write(json.dumps(values, indent=1).encode()))
+    write_text(path, json.dumps(values, indent=1))

@@ -1,52 +1,44 @@
-"""What a method says of each sample: a prediction, intervals, and how its error is distributed."""
+"""What a method says of samples: of their errors alone, or of the target too."""
 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy import special, stats
+from numpy.typing import NDArray
 
-from ltau.distribution import ErrorDistribution
-from ltau.metrics import PredictiveDistribution
+from benchmarks.methods.base import Prediction
+from benchmarks.methods.distributions import ErrorModel
+from ltau import ErrorDistribution
 
 __all__ = [
-    "ErrorModel",
-    "HalfNormal",
-    "Prediction",
+    "LEVELS",
+    "ErrorPrediction",
     "QuantilePrediction",
     "SymmetricPrediction",
-    "constant_distribution",
+    "TargetPrediction",
 ]
 
 Floats = NDArray[np.float64]
 
-
-class ErrorModel(PredictiveDistribution, Protocol):
-    """A distribution of the absolute error a sample that also has means and quantiles."""
-
-    def mean(self) -> Floats:
-        """Compute the expected errors, shape (n_samples,)."""
-        ...
-
-    def quantile(self, q: float, /) -> Floats:
-        """Compute the errors not exceeded with probability `q`, shape (n_samples,)."""
-        ...
+LEVELS = (0.5, 0.9)  # of bounds and intervals
 
 
-class Prediction(Protocol):
-    """Point predictions with their uncertainty."""
+class ErrorPrediction(NamedTuple):
+    """What a method says of the errors of some samples, and of whether it knows their like."""
+
+    errors: ErrorDistribution  # of each sample
+    bounds: Floats  # (n, 2), errors not exceeded with the probabilities of LEVELS
+    ood_score: Floats  # (n,), higher outside the domain
+
+
+class TargetPrediction(Prediction, Protocol):
+    """A prediction of the target, whose errors these are."""
 
     @property
     def y_pred(self) -> Floats:
         """Predictions of the target, shape (n_samples,)."""
-        ...
-
-    @property
-    def errors(self) -> ErrorModel:
-        """Distributions of ``abs(y - y_pred)``."""
         ...
 
     def interval(self, level: float) -> Floats:
@@ -130,77 +122,3 @@ class QuantilePrediction:
         low = q[:, 0] - (q[:, 1] - q[:, 0]) * p[0] / (p[1] - p[0])
         high = q[:, -1] + (q[:, -1] - q[:, -2]) * (1 - p[-1]) / (p[-1] - p[-2])
         return np.column_stack([low, q, high]), np.concatenate([[0.0], p, [1.0]])
-
-
-class HalfNormal:
-    """The absolute error of Gaussian predictions.
-
-    Parameters
-    ----------
-    sigma : ndarray of shape (n_samples,)
-        Standard deviations of the Gaussians around the predictions, positive.
-    """
-
-    def __init__(self, sigma: Floats) -> None:
-        self.sigma = sigma
-
-    def __len__(self) -> int:
-        return len(self.sigma)
-
-    def pdf(self, errors: Floats, /) -> Floats:
-        """Evaluate the densities at (n_samples, m) errors."""
-        return stats.halfnorm.pdf(errors, scale=self.sigma[:, None])
-
-    def cdf(self, errors: Floats, /) -> Floats:
-        """Evaluate P(error <= errors) at (n_samples, m) errors."""
-        return special.erf(errors / (np.sqrt(2) * self.sigma[:, None]))
-
-    def crps(self, errors: Floats, /) -> Floats:
-        """Compute the CRPS at (n_samples, m) errors.
-
-        That of the Gaussian is half of this plus half of the error, as for every symmetric
-        distribution, and has a closed form [1]_.
-
-        References
-        ----------
-        .. [1] T. Gneiting and A. E. Raftery, "Strictly proper scoring rules, prediction, and
-           estimation", J. Am. Stat. Assoc. 102, 359-378 (2007). doi:10.1198/016214506000001437
-        """
-        sigma = self.sigma[:, None]
-        z = errors / sigma
-        density = np.exp(-z * z / 2) / np.sqrt(2 * np.pi)
-        gaussian = sigma * (z * special.erf(z / np.sqrt(2)) + 2 * density - 1 / np.sqrt(np.pi))
-        return 2 * gaussian - errors
-
-    def mean(self) -> Floats:
-        """Compute the expected errors, shape (n_samples,)."""
-        return self.sigma * np.sqrt(2 / np.pi)
-
-    def std(self) -> Floats:
-        """Compute the standard deviations of the errors, shape (n_samples,)."""
-        return self.sigma * np.sqrt(1 - 2 / np.pi)
-
-    def quantile(self, q: float, /) -> Floats:
-        """Compute the errors not exceeded with probability `q`, shape (n_samples,)."""
-        return self.sigma * special.ndtri((1 + q) / 2)
-
-
-def constant_distribution(quantiles: ArrayLike, n_samples: int) -> ErrorDistribution:
-    """Say the same of every sample.
-
-    Parameters
-    ----------
-    quantiles : array-like of shape (n_levels,)
-        Quantiles of the error at evenly spaced levels, from 0 to 1; ties are merged.
-    n_samples : int
-        Number of rows.
-
-    Returns
-    -------
-    ErrorDistribution
-        `n_samples` equal rows.
-    """
-    ascending = np.asarray(quantiles, dtype=np.float64)
-    edges = np.unique(ascending)
-    steps = np.diff(np.searchsorted(ascending, edges, side="right")).astype(np.float64)
-    return ErrorDistribution(np.broadcast_to(steps / steps.sum(), (n_samples, len(steps))), edges)

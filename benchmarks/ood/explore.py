@@ -8,14 +8,14 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import torch
-from threadpoolctl import threadpool_limits
 
 import ltau
 from benchmarks.harness.cells import cached
+from benchmarks.harness.files import write_text
+from benchmarks.harness.parallel import run_all
 from benchmarks.harness.tables import markdown_table
 from benchmarks.methods.samples import IN_DOMAIN, Domain
-from benchmarks.ood.run import Case, Profile, load, run_all, train
+from benchmarks.ood.run import Case, Profile, load, train
 from benchmarks.ood.settings import (
     CHOOSING,
     CONFIRMING,
@@ -92,15 +92,11 @@ def _try(
 
 def _try_case(case: Case, settings: Sequence[Setting], cells: Path) -> list[Trial]:
     """Try settings on one domain, unless that is done."""
-    torch.set_num_threads(1)
-    with threadpool_limits(1):
-        domain = load(case, cells)
-        return [
-            Trial(
-                case.data.name, case.name, case.seed, setting, _trial(case, setting, domain, cells)
-            )
-            for setting in settings
-        ]
+    domain = load(case, cells)
+    return [
+        Trial(case.data.name, case.name, case.seed, setting, _trial(case, setting, domain, cells))
+        for setting in settings
+    ]
 
 
 def _trial(
@@ -163,16 +159,15 @@ def _over_sets(
 
 def write(trials: Sequence[Trial], output: Path) -> str:
     """Write ``explore.json`` and ``explore.md``; return the Markdown."""
-    output.mkdir(parents=True, exist_ok=True)
     results = {
         "choosing": CHOOSING,
         "confirming": CONFIRMING,
         "chosen": asdict(choose(trials)),
         "trials": [asdict(trial) for trial in trials],
     }
-    (output / "explore.json").write_text(json.dumps(results), "utf-8")
+    write_text(output / "explore.json", json.dumps(results))
     text = _markdown(trials)
-    (output / "explore.md").write_text(text, "utf-8")
+    write_text(output / "explore.md", text)
     return text
 
 

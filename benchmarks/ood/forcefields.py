@@ -90,12 +90,9 @@ def _seconds_of_children() -> float:
 
 def _evaluate(checkpoint: Path, frames: dict[str, list[Atoms]]) -> Arrays:
     """Give latents and forces of every atom, and the time that one takes."""
-    import torch
-
     from benchmarks.harness.nequip_passes import passes
     from ltau.adapters.nequip import load_model
 
-    torch.set_num_threads(1)
     model = load_model(checkpoint)
     found = {part: passes(model, structures) for part, structures in frames.items()}
     arrays: Arrays = {}

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.methods.judging import Prediction
+from benchmarks.methods.predictions import ErrorPrediction
 from benchmarks.methods.samples import Samples
 from ltau.metrics import (
     UndefinedMetricError,
@@ -28,13 +28,13 @@ Score = tuple[float, float, float]  # value, and the ends of its interval
 
 
 def score(
-    prediction: Prediction, samples: Samples, n_resamples: int = 200
+    prediction: ErrorPrediction, samples: Samples, n_resamples: int = 200
 ) -> dict[str, Score | None]:
     """Score predicted errors on one test set.
 
     Parameters
     ----------
-    prediction : Prediction
+    prediction : ErrorPrediction
         What the method says of the samples.
     samples : Samples
         The samples, with their errors.
@@ -51,9 +51,9 @@ def score(
         ``coverage_90`` of the bounds; ``crps``; ``risk``, the area under the risk-coverage
         curve; ``error``, the mean of the model.
     """
-    e, expected = samples.errors, prediction.distribution.mean()
+    e, expected = samples.errors, prediction.errors.mean()
     groups = samples.structures
-    levels = pit(prediction.distribution, e)
+    levels = pit(prediction.errors, e)
     inside = e[:, None] <= prediction.bounds
 
     def estimate(statistic: Callable[..., float], *rows: Any, of: Any = groups) -> Score | None:
@@ -65,7 +65,7 @@ def score(
         "miscalibration": estimate(_miscalibration, levels),
         "coverage_50": estimate(np.mean, inside[:, 0]),
         "coverage_90": estimate(np.mean, inside[:, 1]),
-        "crps": estimate(np.mean, prediction.distribution.crps(e)),
+        "crps": estimate(np.mean, prediction.errors.crps(e)),
         "risk": estimate(risk_coverage_area, e, expected),
         "error": estimate(np.mean, e),
     }
@@ -78,9 +78,9 @@ def score(
 
 
 def detection(
-    inside: Prediction,
+    inside: ErrorPrediction,
     inside_samples: Samples,
-    beyond: Prediction,
+    beyond: ErrorPrediction,
     beyond_samples: Samples,
     n_resamples: int = 200,
 ) -> dict[str, Score | None]:
@@ -88,7 +88,7 @@ def detection(
 
     Parameters
     ----------
-    inside, beyond : Prediction
+    inside, beyond : ErrorPrediction
         What the method says of both test sets.
     inside_samples, beyond_samples : Samples
         Both test sets.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.methods.predictions import Prediction
+from benchmarks.methods.predictions import LEVELS, TargetPrediction
 from ltau.metrics import UndefinedMetricError, coverage, crps, miscalibration_area, spearman
 
 __all__ = ["score"]
@@ -13,12 +13,12 @@ __all__ = ["score"]
 Floats = NDArray[np.float64]
 
 
-def score(prediction: Prediction, y: Floats, scale: float) -> dict[str, float]:
+def score(prediction: TargetPrediction, y: Floats, scale: float) -> dict[str, float]:
     """Score predictions and their uncertainty.
 
     Parameters
     ----------
-    prediction : Prediction of n_samples rows
+    prediction : TargetPrediction of n_samples rows
         What the method says.
     y : ndarray of shape (n_samples,)
         Observed targets.
@@ -42,7 +42,7 @@ def score(prediction: Prediction, y: Floats, scale: float) -> dict[str, float]:
     """
     errors = np.abs(y - prediction.y_pred)
     mae = float(errors.mean())
-    narrow, wide = prediction.interval(0.5), prediction.interval(0.9)
+    narrow, wide = (prediction.interval(level) for level in LEVELS)
     return {
         "coverage_50": _share_inside(narrow, y),
         "coverage_90": _share_inside(wide, y),

@@ -9,8 +9,8 @@ from pathlib import Path as FilePath
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.harness.files import whole
 from benchmarks.is2rs.sources.systems import DataError
-from ltau._files.whole import write_whole
 
 __all__ = ["Path"]
 
@@ -72,8 +72,8 @@ class Path:
     def save(self, path: FilePath) -> None:
         """Write the columns to a file, whole or not at all."""
         columns = {field.name: getattr(self, field.name) for field in fields(self)}
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, lambda file: np.savez_compressed(file, **columns))
+        with whole(path) as partial, partial.open("wb") as file:
+            np.savez_compressed(file, **columns)
 
     @classmethod
     def load(cls, path: FilePath) -> Path:

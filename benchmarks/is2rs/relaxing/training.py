@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import shutil
 from collections import Counter
 from collections.abc import Sequence, Set
 from pathlib import Path
 
+import ase.io
 import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
 from benchmarks.harness import nequip_training
+from benchmarks.harness.files import whole_folder
 from benchmarks.harness.nequip_training import Training
 from benchmarks.is2rs.sources.systems import DataError, System
 from ltau import LTAUEstimator
@@ -50,17 +51,14 @@ def train(
         return
     if len(systems) < 2:
         raise DataError(f"Expected at least 2 systems to learn from, got {len(systems)}.")
-    partial = folder.with_suffix(".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
     n_held_out = max(1, round(_HELD_OUT_SHARE * len(systems)))
     parts = systems[n_held_out:], systems[:n_held_out]
     learnt, held_out = (
         [frame for system in part for frame in frames_to_train_on(system, n_frames)]
         for part in parts
     )
-    nequip_training.train(training, seed, learnt, held_out, partial)
-    partial.rename(folder)
+    with whole_folder(folder) as partial:
+        nequip_training.train(training, seed, learnt, held_out, partial)
 
 
 def frames_to_train_on(system: System, n_frames: int) -> list[Atoms]:
@@ -94,12 +92,10 @@ def fit(run: Path, elements: Set[str], path: Path) -> None:
         atoms of each.
     """
     from ltau.adapters.nequip import fit_run
-    from ltau.adapters.nequip._frames import FRAMES, load_frames
 
     learnt = Counter(
         symbol
-        for file in run.rglob(FRAMES)
-        for atoms in load_frames(file)
+        for atoms in ase.io.iread(run / nequip_training.TRAINING_FRAMES, ":")
         for symbol in atoms.get_chemical_symbols()
     )
     most = LTAUEstimator().n_neighbors

@@ -16,7 +16,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 from sklearn.metrics import roc_curve
 
-from benchmarks.harness.tables import OKABE_ITO
+from benchmarks.harness.figures import COLORS, save, without_window
 from benchmarks.is2rs.measuring.columns import bad, score_columns, shown
 from benchmarks.is2rs.measuring.geometry import watched_atoms
 from benchmarks.is2rs.measuring.judging import Relaxed
@@ -54,7 +54,7 @@ def draw(relaxed: Sequence[Relaxed], about: Mapping[str, Any], output: Path) -> 
         The figures, of PNG: ``roc``, ``risk_coverage`` and ``trajectory``. The first two are about
         the label of `measuring.one_label.main_label`, and left out where there is none.
     """
-    plt.switch_backend("Agg")  # files, no window
+    without_window()
     figures = {}
     label = main_label(relaxed)
     if label is not None:
@@ -66,12 +66,7 @@ def draw(relaxed: Sequence[Relaxed], about: Mapping[str, Any], output: Path) -> 
         figures["roc"] = _roc(columns, truth[known], of)
         figures["risk_coverage"] = _risk_coverage(columns, truth[known], of)
     figures["trajectory"] = _trajectory(relaxed)
-    paths = []
-    for name, figure in figures.items():
-        paths.append(output / f"{name}.png")
-        figure.savefig(paths[-1], dpi=140)
-        plt.close(figure)
-    return paths
+    return [save(figure, output / f"{name}.png") for name, figure in figures.items()]
 
 
 def most_wrong(relaxed: Sequence[Relaxed]) -> tuple[Relaxed, Steps]:
@@ -138,7 +133,7 @@ def _risk_coverage(columns: Mapping[str, Floats], truth: Floats, of: str) -> Fig
 def _style(number: int, name: str) -> dict[str, Any]:
     """Give lines of LTAU more weight than those of the baselines."""
     return {
-        "color": OKABE_ITO[number % len(OKABE_ITO)],
+        "color": COLORS[number % len(COLORS)],
         "linewidth": 2.4 if name in _LTAU else 1.4,
         "linestyle": "-" if name in _LTAU else _STYLES[number % len(_STYLES)],
         "zorder": 3 - number / 100 if name in _LTAU else 2,
@@ -157,10 +152,10 @@ def _trajectory(relaxed: Sequence[Relaxed]) -> Figure:
     figure = plt.figure(figsize=(8.8, 4.2), layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=(1, 1.2))
     errors, views = left.subplots(), right.subplots(1, len(VIEWS))
-    errors.plot(predicted, color=OKABE_ITO[4], label="expected error")
+    errors.plot(predicted, color=COLORS[0], label="expected error")
     if path.true_error.size:
         name = error_name(relaxed)
-        errors.plot(step_errors(path), color=OKABE_ITO[0], linestyle="--", label=name)
+        errors.plot(step_errors(path), color=COLORS[1], linestyle="--", label=name)
     errors.axvline(step, color="0.6", linewidth=1, linestyle=":", label="structure drawn")
     errors.set(
         xlabel="Structure on the path",

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.harness.files import write_text
 from benchmarks.is2rs.measuring.judging import Relaxed
 from benchmarks.is2rs.measuring.ranking import error_name
 from benchmarks.is2rs.measuring.results import measure_all
 from benchmarks.is2rs.measuring.scores import scores
 from benchmarks.is2rs.report.tables import markdown
-from ltau._files.whole import write_whole
 
 __all__ = ["write"]
 
@@ -66,9 +66,8 @@ def write(
         "systems": {each.system.sid: _system(each) for each in relaxed},
     }
     data = json.dumps(_plain(everything), indent=1, allow_nan=False)
-    output.mkdir(parents=True, exist_ok=True)
-    write_whole(output / "results.json", lambda file: file.write(data.encode()))
-    write_whole(output / "results.md", lambda file: file.write(text.encode()))
+    write_text(output / "results.json", data)
+    write_text(output / "results.md", text)
     return text
 
 

@@ -1,9 +1,10 @@
-"""The methods that are compared: each sees the same samples and foretells their errors."""
+"""Methods that judge a trained model: each sees the same samples and foretells their errors."""
 
 from __future__ import annotations
 
-from benchmarks.methods.judging.base import LEVELS, Baseline, Prediction
-from benchmarks.methods.judging.constant import ClassMean, Constant
+from benchmarks.methods.judging.base import Judge
+from benchmarks.methods.judging.class_mean import ClassMean
+from benchmarks.methods.judging.constant import Constant
 from benchmarks.methods.judging.distance import Distance
 from benchmarks.methods.judging.ltau import DISTANCE_AWARE, LTAU, PAPER
 from benchmarks.methods.judging.mahalanobis import Mahalanobis
@@ -13,10 +14,10 @@ from benchmarks.methods.judging.rigidity import Rigidity
 from benchmarks.methods.judging.spread import Spread
 from benchmarks.methods.samples import Domain
 
-__all__ = ["LEVELS", "Baseline", "Prediction", "methods"]
+__all__ = ["Judge", "methods"]
 
 
-def methods(domain: Domain) -> dict[str, Baseline]:
+def methods(domain: Domain) -> dict[str, Judge]:
     """Make the methods that a domain allows, by their names.
 
     Parameters
@@ -26,7 +27,7 @@ def methods(domain: Domain) -> dict[str, Baseline]:
 
     Returns
     -------
-    dict of str to Baseline
+    dict of str to Judge
         The methods, not fitted.
     """
     aware = DISTANCE_AWARE

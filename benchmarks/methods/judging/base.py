@@ -1,66 +1,48 @@
-"""What every method gives, and how a score becomes a distribution of the error."""
+"""A method that judges a model that is trained already, and one that does so by a score."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from typing import NamedTuple, Self
+from abc import abstractmethod
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.methods.base import Method
+from benchmarks.methods.converter import Converter
+from benchmarks.methods.predictions import LEVELS, ErrorPrediction
 from benchmarks.methods.samples import Domain, Samples
-from ltau import ErrorDistribution
-from ltau.metrics import crps
 
-__all__ = ["LEVELS", "Baseline", "Converter", "Prediction", "Scored"]
+__all__ = ["Judge", "Scored"]
 
 Floats = NDArray[np.float64]
 
-LEVELS = (0.5, 0.9)  # of the bounds
 
-_N_QUANTILES = 101
-# Added to the score, in units of its median. A distribution needs a positive scale.
-_OFFSETS = (1e-6, 0.1, 0.3, 1.0, 3.0)
+class Judge(Method[Domain, Samples, ErrorPrediction]):
+    """A method that foretells the errors of a model.
 
-
-class Prediction(NamedTuple):
-    """What a method says of some samples."""
-
-    distribution: ErrorDistribution  # of each sample's error
-    bounds: Floats  # (n, 2), errors not exceeded with the probabilities of LEVELS
-    ood_score: Floats  # (n,), higher outside the domain
+    It may look at the training and validation samples of a domain, and is asked about others.
+    """
 
 
-class Baseline(ABC):
-    """A method that foretells errors; it may look at the training and validation samples."""
-
-    @abstractmethod
-    def fit(self, domain: Domain) -> Self:
-        """Learn."""
-
-    @abstractmethod
-    def predict(self, samples: Samples) -> Prediction:
-        """Predict the errors of samples, without a look at them."""
-
-
-class Scored(Baseline):
+class Scored(Judge):
     """A method that gives no more than a score that should rise with the error."""
 
     by_class = True
 
-    def fit(self, domain: Domain) -> Self:
+    def fit(self, given: Domain) -> Self:
         """Learn the score, and what it means for the error."""
-        self.learn(domain)
-        validation = domain.validation
+        self.learn(given)
+        validation = given.validation
         score = self.score(validation)
         self.converter = Converter.fit(score, validation, by_class=self.by_class)
         return self
 
-    def predict(self, samples: Samples) -> Prediction:
+    def predict(self, asked: Samples) -> ErrorPrediction:
         """Convert the scores into distributions."""
-        score = self.score(samples)
-        distribution = self.converter(score, samples)
-        return Prediction(distribution, distribution.quantile(LEVELS), score)
+        score = self.score(asked)
+        errors = self.converter(score, asked)
+        return ErrorPrediction(errors, errors.quantile(LEVELS), score)
 
     @abstractmethod
     def learn(self, domain: Domain) -> None:
@@ -69,65 +51,3 @@ class Scored(Baseline):
     @abstractmethod
     def score(self, samples: Samples) -> Floats:
         """Compute the scores, non-negative, shape (n,)."""
-
-
-class Converter:
-    r"""From scores to distributions of the error, the same for every method [1]_.
-
-    The error is the score, plus an offset, times a random ratio. The ratio's distribution is
-    that of the validation samples: their i-th smallest ratio of n is taken for the quantile
-    :math:`i / (n + 1)`, so that the quantiles are conformal bounds.
-
-    Parameters
-    ----------
-    offset : float
-        Added to every score, positive.
-    score : ndarray of shape (n,)
-        Scores of the validation samples.
-    validation : Samples
-        The validation samples.
-    by_class : bool
-        Whether each class has a distribution of its own.
-
-    References
-    ----------
-    .. [1] J. Lei, M. G'Sell, A. Rinaldo, R. J. Tibshirani and L. Wasserman, "Distribution-free
-       predictive inference for regression", J. Am. Stat. Assoc. 113, 1094 (2018), section 5.2.
-       doi:10.1080/01621459.2017.1307116
-    """
-
-    def __init__(
-        self, offset: float, score: Floats, validation: Samples, *, by_class: bool
-    ) -> None:
-        self.offset = offset
-        self.by_class = by_class
-        ratios = validation.errors / (score + offset)
-        self.labels, codes = np.unique(self._classes(validation), return_inverse=True)
-        levels = np.linspace(0, 1, _N_QUANTILES)
-        curves = []
-        for code in range(len(self.labels)):
-            quantiles = np.quantile(ratios[codes == code], levels, method="weibull")
-            knots = np.unique(quantiles[quantiles > 0])
-            cdf = levels[np.searchsorted(quantiles, knots, side="right") - 1]
-            curves.append((np.append(0.0, knots), np.append(0.0, cdf)))
-        self.edges = np.unique(np.concatenate([knots for knots, _ in curves]))
-        self.probabilities = np.diff([np.interp(self.edges, *curve) for curve in curves])
-
-    @classmethod
-    def fit(cls, score: Floats, validation: Samples, *, by_class: bool) -> Self:
-        """Choose the offset, too, by the CRPS of the validation samples."""
-        converters = [
-            cls(offset * float(np.median(score)), score, validation, by_class=by_class)
-            for offset in _OFFSETS
-        ]
-        return min(converters, key=lambda c: crps(c(score, validation), validation.errors))
-
-    def __call__(self, score: Floats, samples: Samples) -> ErrorDistribution:
-        """Convert the scores of some samples."""
-        codes = np.searchsorted(self.labels, self._classes(samples))
-        return ErrorDistribution(self.probabilities[codes], self.edges, score + self.offset)
-
-    def _classes(self, samples: Samples) -> NDArray[np.int64]:
-        if samples.classes is None or not self.by_class:
-            return np.zeros(len(samples.errors), np.int64)
-        return samples.classes

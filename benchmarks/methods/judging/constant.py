@@ -1,25 +1,10 @@
-"""The same error for all, or for all of a class."""
+"""The same error for all."""
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from benchmarks.methods.judging.class_mean import ClassMean
 
-from benchmarks.methods.judging.base import Scored
-from benchmarks.methods.samples import Domain, Samples
-
-__all__ = ["ClassMean", "Constant"]
-
-
-class ClassMean(Scored):
-    """The errors of the validation samples of the same class."""
-
-    def learn(self, domain: Domain) -> None:
-        """There is nothing to learn."""
-
-    def score(self, samples: Samples) -> NDArray[np.float64]:
-        """Say the same of all."""
-        return np.ones(len(samples.errors))
+__all__ = ["Constant"]
 
 
 class Constant(ClassMean):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
-from benchmarks.methods.judging.base import LEVELS, Baseline, Prediction
+from benchmarks.methods.judging.base import Judge
+from benchmarks.methods.predictions import LEVELS, ErrorPrediction
 from benchmarks.methods.samples import Domain, Samples
 from ltau import LTAUEstimator
 
@@ -27,7 +28,7 @@ DISTANCE_AWARE = PAPER | {
 }
 
 
-class LTAU(Baseline):
+class LTAU(Judge):
     """LTAU on the training samples' errors.
 
     Parameters
@@ -61,11 +62,11 @@ class LTAU(Baseline):
         self.calibration = calibration
         self.errors = errors
 
-    def fit(self, domain: Domain) -> Self:
+    def fit(self, given: Domain) -> Self:
         """Fit the trajectories, and calibrate on the validation samples."""
-        train, validation = domain.train, domain.validation
+        train, validation = given.train, given.validation
         self.estimator = LTAUEstimator(**self.settings).fit(
-            train.latents, domain.trajectories[self.errors], self._strata(train)
+            train.latents, given.trajectories[self.errors], self._strata(train)
         )
         if self.calibration is not None:
             strata = self._strata(validation)
@@ -74,17 +75,15 @@ class LTAU(Baseline):
             )
         return self
 
-    def predict(self, samples: Samples) -> Prediction:
+    def predict(self, asked: Samples) -> ErrorPrediction:
         """Predict the distributions, and how far the samples lie outside."""
-        latents, strata = samples.latents, self._strata(samples)
+        latents, strata = asked.latents, self._strata(asked)
         bounds = self.estimator.predict_quantile(latents, LEVELS, strata)
         if not self.settings["distance_scaling"]:
-            distribution = self.estimator.predict_distribution(latents, strata)
-            return Prediction(distribution, bounds, distribution.mean())
-        distribution, score = self.estimator.predict_distribution(
-            latents, strata, return_ood_score=True
-        )
-        return Prediction(distribution, bounds, score)
+            errors = self.estimator.predict_distribution(latents, strata)
+            return ErrorPrediction(errors, bounds, errors.mean())
+        errors, score = self.estimator.predict_distribution(latents, strata, return_ood_score=True)
+        return ErrorPrediction(errors, bounds, score)
 
     def _strata(self, samples: Samples) -> Any:
         return samples.classes if self.strata else None

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.covariance import LedoitWolf
 
-from benchmarks.methods.judging.perclass import PerClass
+from benchmarks.methods.judging.per_class import PerClass
 
 __all__ = ["Mahalanobis"]
 

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict
 
-from benchmarks.methods.judging.base import LEVELS, Baseline, Converter, Prediction
+from benchmarks.methods.converter import Converter
+from benchmarks.methods.judging.base import Judge
+from benchmarks.methods.predictions import LEVELS, ErrorPrediction
 from benchmarks.methods.samples import Domain, Samples
 
 __all__ = ["Regressor"]
@@ -20,7 +22,7 @@ _N_FOLDS = 5
 _GRID = {"max_iter": [20, 60, 180], "min_samples_leaf": [5, 20]}
 
 
-class Regressor(Baseline):
+class Regressor(Judge):
     """Gradient-boosted trees from latents, and classes, to errors.
 
     They learn from the errors of the validation samples: those of the training samples are
@@ -30,9 +32,9 @@ class Regressor(Baseline):
     predictions positive, and is least at the mean.
     """
 
-    def fit(self, domain: Domain) -> Self:
+    def fit(self, given: Domain) -> Self:
         """Learn from the validation samples."""
-        validation = domain.validation
+        validation = given.validation
         X, y, groups = _inputs(validation), validation.errors, validation.structures
         folds = GroupKFold(_N_FOLDS)
         trees = HistGradientBoostingRegressor(loss="poisson", learning_rate=0.05, random_state=0)
@@ -42,11 +44,11 @@ class Regressor(Baseline):
         self.converter = Converter.fit(left_out, validation, by_class=True)
         return self
 
-    def predict(self, samples: Samples) -> Prediction:
+    def predict(self, asked: Samples) -> ErrorPrediction:
         """Predict the errors."""
-        expected: Floats = self.trees.predict(_inputs(samples))
-        distribution = self.converter(expected, samples)
-        return Prediction(distribution, distribution.quantile(LEVELS), expected)
+        expected: Floats = self.trees.predict(_inputs(asked))
+        errors = self.converter(expected, asked)
+        return ErrorPrediction(errors, errors.quantile(LEVELS), expected)
 
 
 def _inputs(samples: Samples) -> Floats:

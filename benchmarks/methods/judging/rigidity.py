@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.methods.judging.base import Converter, Scored
+from benchmarks.methods.converter import Converter
+from benchmarks.methods.judging.base import Scored
 from benchmarks.methods.samples import Domain, Samples
 from ltau.metrics import crps
 

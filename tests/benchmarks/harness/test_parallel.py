@@ -1,10 +1,12 @@
+import math
 import os
 import signal
 from functools import partial
 
 import pytest
+import torch
 
-from benchmarks.harness.parallel import for_each, lost
+from benchmarks.harness.parallel import for_each, lost, one_thread, run_all
 
 
 def write_name(name, path):
@@ -89,3 +91,15 @@ def test_the_workers_of_a_cluster_do_the_same(tmp_path):
     assert results(tmp_path) == {*NAMES, "f"} - {"b"}
     assert lost(NAMES, tmp_path) == {"b": "The process that worked on it died."}
     assert {path.stem for path in tmp_path.glob("*.count")} == {"f"}
+
+
+def test_tasks_at_once_give_their_results_in_order():
+    arguments = [(float(x),) for x in (9, 4, 1)]
+    assert run_all(math.sqrt, arguments, 2, "task") == [3, 2, 1]
+
+
+def test_one_thread_is_for_as_long_as_it_is_asked_for():
+    before = torch.get_num_threads()
+    with one_thread():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == before

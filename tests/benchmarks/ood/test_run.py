@@ -1,7 +1,6 @@
 """The quick run of the benchmark beyond the domain, from end to end."""
 
 import json
-import math
 import sys
 
 import pytest
@@ -12,7 +11,7 @@ for module in ("torch", "nequip", "ase", "pooch", "matplotlib"):
 from benchmarks.methods.samples import IN_DOMAIN  # noqa: E402
 from benchmarks.ood import __main__ as command  # noqa: E402
 from benchmarks.ood import explore, report  # noqa: E402
-from benchmarks.ood.run import QUICK, Cell, Profile, load, run, run_all  # noqa: E402
+from benchmarks.ood.run import QUICK, Cell, Profile, load, run  # noqa: E402
 from benchmarks.ood.settings import USED, one_at_a_time  # noqa: E402
 
 pytestmark = [
@@ -103,11 +102,6 @@ def test_what_is_not_there_is_left_out_and_named(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("LTAU_DATA", str(tmp_path))
     assert run(Profile((), QUICK.tables, 1, 20), tmp_path / "out") == []
     assert "Left out: Expected the data at" in capsys.readouterr().out
-
-
-def test_tasks_at_once_give_their_results_in_order():
-    arguments = [(float(x),) for x in (9, 4, 1)]
-    assert run_all(math.sqrt, arguments, 2, "task") == [3, 2, 1]
 
 
 def test_scores_are_averaged_over_seeds_and_undefined_ones_are_said():

@@ -7,7 +7,7 @@ from scipy import stats
 for module in ("torch", "ase", "pooch", "matplotlib"):
     pytest.importorskip(module)
 
-from benchmarks.methods.judging import Prediction  # noqa: E402
+from benchmarks.methods.predictions import ErrorPrediction  # noqa: E402
 from benchmarks.methods.samples import Samples  # noqa: E402
 from benchmarks.ood.scoring import detection, score, spearman_within  # noqa: E402
 from ltau import ErrorDistribution  # noqa: E402
@@ -34,23 +34,23 @@ def case(rng):
     edges = stats.expon.ppf(np.linspace(0, 0.999, 300))
     probabilities = np.full((240, 299), 1 / 299)
     distribution = ErrorDistribution(probabilities, edges, mean)
-    prediction = Prediction(distribution, distribution.quantile([0.5, 0.9]), mean)
+    prediction = ErrorPrediction(distribution, distribution.quantile([0.5, 0.9]), mean)
     return prediction, samples
 
 
 class TestScore:
     def test_values_are_those_of_a_recomputation(self, case):
         prediction, samples = case
-        e, expected = samples.errors, prediction.distribution.mean()
+        e, expected = samples.errors, prediction.errors.mean()
         found = {name: value[0] for name, value in score(prediction, samples, 20).items()}
         by_structure = e.reshape(60, 4).mean(axis=1), expected.reshape(60, 4).mean(axis=1)
         assert found["spearman"] == pytest.approx(stats.spearmanr(e, expected).statistic)
         assert found["spearman_structures"] == pytest.approx(stats.spearmanr(*by_structure)[0])
         assert found["ratio"] == pytest.approx(e.mean() / expected.mean())
         assert found["coverage_90"] == pytest.approx((e <= prediction.bounds[:, 1]).mean())
-        assert found["crps"] == pytest.approx(crps(prediction.distribution, e))
+        assert found["crps"] == pytest.approx(crps(prediction.errors, e))
         assert found["error"] == pytest.approx(e.mean())
-        exact = miscalibration_area(prediction.distribution, e)
+        exact = miscalibration_area(prediction.errors, e)
         assert found["miscalibration"] == pytest.approx(exact, abs=0.01)
 
     def test_intervals_hold_their_value_and_are_wider_by_structure(self, case):
@@ -68,7 +68,7 @@ class TestScore:
 
     def test_a_constant_ranks_nothing(self, case):
         prediction, samples = case
-        same = Prediction(prediction.distribution[np.zeros(240, int)], *prediction[1:])
+        same = ErrorPrediction(prediction.errors[np.zeros(240, int)], *prediction[1:])
         found = score(same, samples, 20)
         assert found["spearman"] is found["spearman_within"] is found["spearman_structures"] is None
         assert found["crps"] is not None

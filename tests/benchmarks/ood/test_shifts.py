@@ -6,7 +6,6 @@ import pytest
 for module in ("torch", "ase", "pooch", "matplotlib"):
     pytest.importorskip(module)
 
-from benchmarks.harness.cells import cached_arrays  # noqa: E402
 from benchmarks.harness.data import Dataset  # noqa: E402
 from benchmarks.methods.samples import IN_DOMAIN  # noqa: E402
 from benchmarks.ood import acac, emt, tabular  # noqa: E402
@@ -119,27 +118,3 @@ class TestAcetylacetone:
         energies = [a.get_potential_energy() for a in frames["train"] + frames["validation"]]
         assert len(set(energies)) == 70
         assert all(a.get_forces().shape == (15, 3) for a in frames["600 K"])
-
-
-class TestCachedArrays:
-    def test_arrays_are_made_once_and_come_back_as_they_were(self, tmp_path):
-        calls = []
-
-        def make():
-            calls.append(1)
-            return {"a/b": np.arange(3, dtype=np.float32), "c": np.array(2.5)}
-
-        first = cached_arrays(tmp_path, {"n": 1}, make)
-        again = cached_arrays(tmp_path, {"n": 1}, make)
-        assert len(calls) == 1
-        assert again["a/b"].dtype == np.float32
-        np.testing.assert_equal(again, first)
-        cached_arrays(tmp_path, {"n": 2}, make)
-        assert len(calls) == 2
-
-    def test_what_fails_leaves_nothing(self, tmp_path):
-        with pytest.raises(ZeroDivisionError):
-            cached_arrays(tmp_path, {}, lambda: {"x": np.array(1 / 0)})
-        with pytest.raises(TypeError):
-            cached_arrays(tmp_path, {}, lambda: {3: np.array(1)})
-        assert list(tmp_path.iterdir()) == []
