@@ -67,7 +67,7 @@ def cached_arrays(
     if not path.is_file():
         arrays = make()
         with whole(path) as partial, partial.open("wb") as file:
-            np.savez_compressed(file, **arrays)
+            np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # of allow_pickle
     with np.load(path) as file:
         return {name: file[name] for name in file.files}
 

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from ase import Atoms
-from nequip.data import AtomicDataDict
+from nequip.data import AtomicDataDict, from_ase
+from nequip.utils import torch_default_dtype
 from numpy.typing import NDArray
 
-from ltau.adapters.nequip._fields import fields_of
-from ltau.adapters.nequip._latents import latents_of
-from ltau.adapters.nequip._models import NequIPModel
-from ltau.adapters.nequip._state import nequip_state
+from benchmarks.harness.timing import processor_seconds
+from ltau.adapters.nequip import NequIPModel
 
-__all__ = ["Passes", "passes"]
+__all__ = ["Passes", "latents_of", "passes"]
 
 _BATCH = 32  # structures
+
+Fields = dict[str, torch.Tensor]
 
 
 class Passes(NamedTuple):
@@ -47,17 +49,29 @@ def passes(model: NequIPModel, frames: Sequence[Atoms]) -> Passes:
     """
     outputs, seconds = [], 0.0
     size = 1 if model.compiled else _BATCH
-    with nequip_state():
+    with torch_default_dtype(torch.float64):  # in which nequip keeps data
         for start in range(0, len(frames), size):
-            batch = [
-                fields_of(atoms, model, f"frame {start + number}")
-                for number, atoms in enumerate(frames[start : start + size])
-            ]
+            batch = [_fields(atoms, model) for atoms in frames[start : start + size]]
             fields = batch[0] if model.compiled else AtomicDataDict.batched_from_list(batch)
-            before = time.process_time()
-            out = model.module(fields)
-            seconds += time.process_time() - before
-            forces = out[AtomicDataDict.FORCE_KEY].detach().numpy().astype(np.float32)
-            energies = out[AtomicDataDict.TOTAL_ENERGY_KEY].detach().numpy().astype(np.float64)
-            outputs.append((latents_of(out), forces, energies[:, 0]))
-    return Passes(*map(np.concatenate, zip(*outputs, strict=True)), seconds)
+            out, spent = processor_seconds(partial(model.module, fields))
+            seconds += spent
+            force = out[AtomicDataDict.FORCE_KEY].detach().numpy().astype(np.float32)
+            energy = out[AtomicDataDict.TOTAL_ENERGY_KEY].detach().numpy().astype(np.float64)
+            outputs.append((latents_of(out), force, energy[:, 0]))
+    latents, forces, energies = map(np.concatenate, zip(*outputs, strict=True))
+    return Passes(latents, forces, energies, seconds)
+
+
+def latents_of(out: Mapping[str, torch.Tensor]) -> NDArray[np.float32]:
+    """Take the latents of all atoms from what a model gives, shape (n_atoms, n_features)."""
+    latents: NDArray[np.float32] = out[AtomicDataDict.NODE_FEATURES_KEY].detach().float().numpy()
+    return latents
+
+
+def _fields(atoms: Atoms, model: NequIPModel) -> Fields:
+    """Give a structure, without its labels, the model's atom types and neighbours."""
+    bare = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=atoms.pbc)
+    fields: Fields = from_ase(bare)
+    for transform in model.transforms:
+        fields = transform(fields)
+    return fields

@@ -124,6 +124,8 @@ class Benchmark:
         if not self.makes_data or self.data_folder.is_dir():
             return
         size = self.profile.emt
+        if size is None:
+            raise ValueError("Expected data, or a profile of how many are made, got neither.")
         systems = list(tqdm(emt.systems(size), total=size.n_systems, desc="data", unit="system"))
         with whole_folder(self.data_folder) as folder:
             write_trajectories(systems, folder)
@@ -171,7 +173,8 @@ class Benchmark:
 
     def results(self) -> tuple[list[Relaxed], dict[str, str]]:
         """Give what was relaxed and judged, and the reasons of what was lost."""
-        relaxed, reasons = [], {}
+        relaxed: list[Relaxed] = []
+        reasons: dict[str, str] = {}
         for fold in self.folds:
             folder = self._folder(fold)
             gone = lost(fold.relax, folder / "relaxed") | lost(fold.relax, folder / "judged")

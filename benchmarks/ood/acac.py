@@ -39,4 +39,4 @@ def frames(n_train: int, n_test: int) -> dict[str, list[Atoms]]:
 
 
 def _read(name: str) -> list[Atoms]:
-    return ase.io.read(find(f"acac/{name}.xyz"), ":", format="extxyz")
+    return list(ase.io.iread(find(f"acac/{name}.xyz"), ":", format="extxyz"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -157,6 +158,14 @@ def _over_sets(
     return float(np.mean([np.mean(values) for values in by_set.values()])) if by_set else np.nan
 
 
+def _score(test: str, metric: str, trial: Trial) -> float:
+    return trial.scores[test][metric]
+
+
+def _log_ratio(test: str, trial: Trial) -> float:
+    return float(np.log(_score(test, "ratio", trial)))
+
+
 def write(trials: Sequence[Trial], output: Path) -> str:
     """Write ``explore.json`` and ``explore.md``; return the Markdown."""
     results = {
@@ -200,10 +209,8 @@ def _table(
         row = [name]
         for test in _TESTS:
             change = 100 * np.expm1(_against_paper(trials, setting, sets, test))
-            rho = _over_sets(trials, setting, sets, lambda t, n=test: t.scores[n]["spearman"])
-            ratio = _over_sets(
-                trials, setting, sets, lambda t, n=test: np.log(t.scores[n]["ratio"])
-            )
+            rho = _over_sets(trials, setting, sets, partial(_score, test, "spearman"))
+            ratio = _over_sets(trials, setting, sets, partial(_log_ratio, test))
             row += [f"{change:+.1f}", f"{rho:.3f}", f"{np.exp(ratio):.2f}"]
         rows.append(row)
     header = [f"{what}, {test}" for test in _TESTS for what in ("CRPS, %", "Spearman", "Ratio")]

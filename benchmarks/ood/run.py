@@ -37,11 +37,8 @@ class Profile:
 
     def cases(self) -> list[Case]:
         """Give every domain of every seed."""
-        return [
-            Case(data, seed)
-            for data in (*self.fields, *self.tables)
-            for seed in range(self.n_seeds)
-        ]
+        data: tuple[ForceField | Table, ...] = (*self.fields, *self.tables)
+        return [Case(each, seed) for each in data for seed in range(self.n_seeds)]
 
 
 @dataclass(frozen=True)
@@ -126,9 +123,9 @@ QUICK = Profile(
 
 def load(case: Case, cells: Path) -> Domain:
     """Give a domain; its models are trained if they are not."""
-    module = forcefields if isinstance(case.data, ForceField) else tabular
-    domain: Domain = module.domain(case.data, case.seed, cells)  # type: ignore[arg-type]
-    return domain
+    if isinstance(case.data, ForceField):
+        return forcefields.domain(case.data, case.seed, cells)
+    return tabular.domain(case.data, case.seed, cells)
 
 
 def train(cases: Sequence[Case], output: Path, n_jobs: int) -> list[Case]:

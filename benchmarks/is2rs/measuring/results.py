@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from benchmarks.is2rs.measuring.areas import precision_recall_area, roc_area
 from benchmarks.is2rs.measuring.columns import bad, clusters, detect, score_columns, shown
@@ -94,7 +94,7 @@ def _ends(relaxed: Sequence[Relaxed], n_resamples: int) -> dict[str, Measured]:
     """Measure how far, on average, relaxations are from those of the reference method."""
     judged = [each.judgement for each in relaxed]
     distances = [each.distance for each in judged]
-    means = {
+    means: dict[str, Sequence[float | None]] = {
         "converged": [each.path.converged for each in relaxed],
         "steps": [each.n_steps for each in judged],
         "distance": distances,
@@ -114,7 +114,7 @@ def _ends(relaxed: Sequence[Relaxed], n_resamples: int) -> dict[str, Measured]:
 
 def _over_known(
     statistic: Callable[[Floats], float],
-    values: ArrayLike,
+    values: Sequence[float | None] | Floats,
     relaxed: Sequence[Relaxed],
     n_resamples: int,
 ) -> Measured:

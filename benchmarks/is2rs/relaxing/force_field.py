@@ -72,7 +72,7 @@ class ForceField:
             self.model, self.estimator, tolerance=self.tolerance, keep_latents=True
         )
 
-    def distances(self, latents: Floats, numbers: NDArray[np.int64]) -> Floats:
+    def distances(self, latents: NDArray[np.floating], numbers: NDArray[np.int64]) -> Floats:
         """Measure mean distances to the nearest neighbours.
 
         Parameters
@@ -139,7 +139,7 @@ class ForceField:
             found.latents, strata, return_ood_score=True
         )
         truth = np.array([atoms.get_forces(apply_constraint=False) for atoms in frames])
-        forces = found.forces.reshape(*shape, 3)
+        forces = found.forces.reshape(*shape, 3).astype(np.float64)
         positions = np.array([atoms.positions for atoms in frames])
         return Path(
             numbers=numbers,

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import BaseCalculator
 from ase.optimize import FIRE, LBFGS
 from ase.optimize.optimize import Optimizer
 from numpy.typing import NDArray
 
+from benchmarks.harness.timing import wall_seconds
 from benchmarks.is2rs.relaxing.force_field import ForceField
 from benchmarks.is2rs.relaxing.paths import Path
 from benchmarks.is2rs.sources.systems import System, free_atoms
+from ltau.adapters.nequip import UncertainNequIPCalculator
 
 __all__ = ["OPTIMIZERS", "Descent", "relax", "step_costs"]
 
@@ -27,7 +28,7 @@ class Descent:
 
     Parameters
     ----------
-    kind : type
+    kind : callable
         The optimiser of ASE.
     options : dict
         Its options.
@@ -37,7 +38,7 @@ class Descent:
         The most steps.
     """
 
-    kind: type[Optimizer]
+    kind: Callable[..., Optimizer]
     options: dict[str, float]
     fmax: float
     n_steps: int
@@ -110,7 +111,7 @@ def relax(system: System, force_field: ForceField, descent: Descent) -> Path:
     )
 
 
-def step_costs(path: Path, calculator: BaseCalculator) -> tuple[float, float]:
+def step_costs(path: Path, calculator: UncertainNequIPCalculator) -> tuple[float, float]:
     """Time what a step costs, on structures of a path.
 
     Parameters
@@ -134,9 +135,7 @@ def step_costs(path: Path, calculator: BaseCalculator) -> tuple[float, float]:
                 calculator.uncertainty.enabled = enabled
                 calculator.reset()
                 atoms.positions = path.positions[row]
-                start = time.perf_counter()
-                atoms.get_forces()
-                seconds[enabled].append(time.perf_counter() - start)
+                seconds[enabled].append(wall_seconds(atoms.get_forces)[1])
     finally:
         calculator.uncertainty.enabled = True
     return float(np.median(seconds[True])), float(np.median(seconds[False]))

@@ -150,7 +150,7 @@ def _trajectory(relaxed: Sequence[Relaxed]) -> Figure:
     predicted = path.expected_error[:, watched_atoms(path)].mean(axis=1)
     step = int(predicted.argmax())
     figure = plt.figure(figsize=(8.8, 4.2), layout="constrained")
-    left, right = figure.subfigures(1, 2, width_ratios=(1, 1.2))
+    left, right = figure.subfigures(1, 2, squeeze=False, width_ratios=(1, 1.2))[0]
     errors, views = left.subplots(), right.subplots(1, len(VIEWS))
     errors.plot(predicted, color=COLORS[0], label="expected error")
     if path.true_error.size:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from operator import itemgetter
 from typing import Any
 
 from benchmarks.harness.tables import markdown_table
@@ -204,15 +205,14 @@ def _of_label(measured: Mapping[str, Any], label: str) -> Iterator[str]:
 def _hindsight(areas: Mapping[str, Measured]) -> str:
     rows = []
     for quantity in QUANTITIES:
-        ways = {
-            Name.split(name): area
+        ways = [
+            (area.value, name, area)
             for name, area in areas.items()
-            if Name.split(name).quantity == quantity
-        }
+            if Name.split(name).quantity == quantity and area.value is not None
+        ]
         if ways:
-            best = max(ways, key=lambda name: ways[name].value)
-            worst = min(ways, key=lambda name: ways[name].value)
-            rows.append([quantity, *(_way(name, ways[name]) for name in (best, worst))])
+            ends = (choose(ways, key=itemgetter(0)) for choose in (max, min))
+            rows.append([quantity, *(_way(Name.split(name), area) for _, name, area in ends)])
     return markdown_table(["Quantity", "Best", "Worst"], rows)
 
 

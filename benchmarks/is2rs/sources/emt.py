@@ -7,7 +7,7 @@ is a reference method that can be asked at every step of every relaxation.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -19,6 +19,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.constraints import FixAtoms
 from ase.data import covalent_radii
 from ase.optimize import LBFGS
+from ase.optimize.optimize import Optimizer
 from numpy.typing import NDArray
 
 from benchmarks.is2rs.sources.systems import ADSORBATE, SPLITS, SUBSURFACE, SURFACE, System
@@ -169,7 +170,8 @@ def _relax(atoms: Atoms) -> list[Atoms]:
     moving = atoms.copy()
     moving.calc = EMT()
     frames: list[Atoms] = []
-    optimizer = LBFGS(moving, logfile=None)
+    make: Callable[..., Optimizer] = LBFGS  # whose annotation knows no logfile=None
+    optimizer = make(moving, logfile=None)
     optimizer.attach(lambda: frames.append(_labelled(moving)))
     optimizer.run(fmax=_FMAX, steps=_MAX_STEPS)
     return frames

@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import ase.io
 import numpy as np
@@ -59,7 +60,7 @@ def parse(block: str, where: str) -> Atoms:
         If it is not a frame in extended XYZ.
     """
     try:
-        return ase.io.read(io.StringIO(block), format="extxyz")
+        return cast(Atoms, ase.io.read(io.StringIO(block), format="extxyz"))
     except (*_DAMAGE, ValueError) as error:
         raise DataError(f"{where} is not extended XYZ: {error!r}") from error
 

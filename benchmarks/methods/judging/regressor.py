@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,5 +52,7 @@ class Regressor(Judge):
 
 
 def _inputs(samples: Samples) -> Floats:
-    parts = [samples.latents] if samples.classes is None else [samples.latents, samples.classes]
+    parts: list[NDArray[Any]] = [samples.latents]
+    if samples.classes is not None:
+        parts.append(samples.classes)
     return np.column_stack(parts)
