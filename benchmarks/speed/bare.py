@@ -14,7 +14,7 @@ __all__ = ["bare_search", "only_index"]
 
 def only_index(estimator: LTAUEstimator) -> tuple[LatentScaler, NeighborIndex]:
     """Give the scaler and the index of an estimator that was fitted without strata."""
-    [stratum] = estimator._index.strata
+    [stratum] = estimator.fitted_.index.strata
     return stratum.scaler, stratum.index
 
 

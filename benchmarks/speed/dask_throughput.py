@@ -20,7 +20,6 @@ from benchmarks.harness.latents import clustered
 from benchmarks.harness.parallel import one_thread
 from benchmarks.harness.timing import fastest, quartiles, wall_seconds
 from ltau import ErrorBins, ErrorHistogram, LTAUEstimator
-from ltau._errors.range import ErrorRange
 from ltau.adapters.dask import DaskEstimator, ShardedEstimator
 from ltau.adapters.dask._found import predict_found
 from ltau.adapters.dask._shard import Queries, Shard, nearest
@@ -94,14 +93,14 @@ def costs(estimator: LTAUEstimator, latents: Floats, errors: Floats) -> None:
     queries = Queries.of(clustered(BLOCK, N_FEATURES), None, {None: scaler})
     options = {"kind": "auto", "n_neighbors": K, "recall": 0.99, "random_state": 0}
     training = Queries.of(latents, None, {None: scaler})
-    cumulative = estimator._densities.cumulative
+    cumulative = estimator.fitted_.densities.cumulative
     shard = Shard.build(0, cumulative, training, **options)
     found = shard.search(queries, K)
     near = shard.look_up(found[1], np.ones(len(latents)))
     settings, edges = LTAUEstimator(K), bins.edges
     n_values, n = errors.size, len(latents)
     for name, scale, unit, function in [
-        ("range of errors", n_values, "ns a value", lambda: ErrorRange().update(errors)),
+        ("range of errors", n_values, "ns a value", lambda: ErrorBins.from_errors(errors)),
         (
             "counting",
             n_values,

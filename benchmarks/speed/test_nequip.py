@@ -20,6 +20,7 @@ import pytest
 from numpy.typing import NDArray
 
 from benchmarks.harness.data import data_folder
+from benchmarks.harness.nequip_passes import latents_of
 from benchmarks.harness.parallel import one_thread
 from benchmarks.harness.timing import Quartiles, quartiles, wall_seconds
 from ltau import LTAUEstimator
@@ -38,7 +39,6 @@ from ltau.adapters.nequip import (
     latents,
     load_model,
 )
-from ltau.adapters.nequip._latents import latents_of
 
 # torch, of its own parts, when it compiles
 pytestmark = [

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -30,7 +31,9 @@ def make(
     errors = np.random.default_rng(1).exponential(size=(n_samples, N_EPOCHS)).astype(np.float32)
     estimator = LTAUEstimator(K, distance_scaling=0, index="flat").fit(latents[:n_samples], errors)
     # What a stretch by distance needs: the search of all samples would take hours.
-    estimator._own_distances = K, np.ones(n_samples)
+    few = LTAUEstimator(K, index="flat").fit(latents[:100], errors[:100])
+    own = few.fitted_.own_distances(K)
+    estimator.fitted_.own = replace(own, values=np.ones(n_samples))
     return estimator.set_params(distance_scaling=0.5), latents[n_samples:]
 
 
