@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -18,7 +19,7 @@ from ltau.plotting import OKABE_ITO
 __all__ = ["COLORS", "MARKERS", "dots", "label_log_axis", "save", "without_window"]
 
 COLORS = (*OKABE_ITO, "#000000", "#999999")  # black and grey for what is more than the palette has
-MARKERS = ("o", "s", "D", "v", "^", "P", "X", "*")
+MARKERS = ("o", "s", "D", "v", "^", "P", "X", "*", "h")  # one more, so that no pair comes twice
 
 
 def without_window() -> None:
@@ -44,7 +45,7 @@ def dots(ax: Axes, measured: Mapping[str, Sequence[Mean]], sets: Sequence[str]) 
     """Draw a row a set and a dot a method, with bars of one standard error."""
     offsets = np.linspace(-0.35, 0.35, len(measured))
     for (name, means), offset, color, marker in zip(
-        measured.items(), offsets, COLORS, MARKERS, strict=False
+        measured.items(), offsets, cycle(COLORS), cycle(MARKERS), strict=False
     ):
         ax.errorbar(
             [mean.value for mean in means],

@@ -7,7 +7,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.methods.samples import Samples
+from benchmarks.methods.domains import Samples
 from ltau import ErrorDistribution
 from ltau.metrics import crps
 

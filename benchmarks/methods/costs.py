@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 from benchmarks.harness.timing import fastest, processor_seconds
-from benchmarks.methods.base import Method, Prediction
+from benchmarks.methods.method import Method, Prediction
 
 __all__ = ["Costs", "costs"]
 

@@ -8,8 +8,8 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.methods.base import Prediction
 from benchmarks.methods.distributions import ErrorModel
+from benchmarks.methods.method import Prediction
 from ltau import ErrorDistribution
 
 __all__ = [

@@ -10,7 +10,7 @@ import ase.io
 from ase import Atoms
 
 from benchmarks.harness.data import find
-from benchmarks.methods.samples import IN_DOMAIN
+from benchmarks.methods.domains import IN_DOMAIN
 
 __all__ = ["frames"]
 

@@ -12,7 +12,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from ase.md.langevin import Langevin
 
 from benchmarks.harness.cells import cached_arrays
-from benchmarks.methods.samples import IN_DOMAIN
+from benchmarks.methods.domains import IN_DOMAIN
 
 __all__ = ["frames"]
 

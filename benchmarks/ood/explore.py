@@ -15,7 +15,7 @@ from benchmarks.harness.cells import cached
 from benchmarks.harness.files import write_text
 from benchmarks.harness.parallel import run_all
 from benchmarks.harness.tables import markdown_table
-from benchmarks.methods.samples import IN_DOMAIN, Domain
+from benchmarks.methods.domains import IN_DOMAIN, Domain
 from benchmarks.ood.run import Case, Profile, load, train
 from benchmarks.ood.settings import (
     CHOOSING,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from itertools import cycle
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -12,9 +13,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from benchmarks.harness.figures import COLORS, label_log_axis, save, without_window
+from benchmarks.methods.domains import Domain, Samples
 from benchmarks.methods.judging import Judge, methods
 from benchmarks.methods.predictions import ErrorPrediction
-from benchmarks.methods.samples import Domain, Samples
 from benchmarks.ood.run import Case, load
 from ltau.plotting import ErrorCalibrationDisplay, PredictedErrorDisplay
 
@@ -72,7 +73,7 @@ def _calibration(domain: Domain, predictions: _Predictions) -> Figure:
         1, len(domain.tests), figsize=(4.2 * len(domain.tests), 4.4), layout="constrained"
     )
     for ax, (test, samples) in zip(axes, domain.tests.items(), strict=True):
-        for (name, by_test), color in zip(predictions.items(), COLORS, strict=False):
+        for (name, by_test), color in zip(predictions.items(), cycle(COLORS), strict=False):
             ErrorCalibrationDisplay.from_predictions(
                 by_test[test].errors, samples.errors, name=name, ax=ax, color=color
             )
@@ -95,7 +96,7 @@ def _score_histograms(domain: Domain, predictions: _Predictions) -> Figure:
         }
         pooled = np.concatenate(list(scores.values()))
         edges = np.geomspace(pooled.min(), pooled.max(), 40)
-        for (test, values), color in zip(scores.items(), COLORS, strict=False):
+        for (test, values), color in zip(scores.items(), cycle(COLORS), strict=False):
             share = np.full(len(values), 100 / len(values))
             ax.hist(values, edges, weights=share, alpha=0.55, color=color, label=test)
         ax.set(xscale="log", xlabel="Score", title=name)

@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.harness.files import write_text
 from benchmarks.harness.tables import Mean, markdown_table
-from benchmarks.methods.samples import IN_DOMAIN
+from benchmarks.methods.domains import IN_DOMAIN
 from benchmarks.ood.run import Cell, Profile
 from benchmarks.ood.scoring import Score
 from benchmarks.ood.settings import CHOOSING

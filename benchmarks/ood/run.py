@@ -15,9 +15,9 @@ from benchmarks.harness.cells import cached
 from benchmarks.harness.data import load as load_table
 from benchmarks.harness.parallel import run_all
 from benchmarks.methods import costs
+from benchmarks.methods.domains import IN_DOMAIN, Domain, Samples
 from benchmarks.methods.judging import Judge, methods
 from benchmarks.methods.predictions import ErrorPrediction
-from benchmarks.methods.samples import IN_DOMAIN, Domain, Samples
 from benchmarks.ood import forcefields, tabular
 from benchmarks.ood.forcefields import ForceField
 from benchmarks.ood.scoring import detection, score

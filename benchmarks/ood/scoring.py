@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.methods.domains import Samples
 from benchmarks.methods.predictions import ErrorPrediction
-from benchmarks.methods.samples import Samples
 from ltau.metrics import (
     UndefinedMetricError,
     auprc,

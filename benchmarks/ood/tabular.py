@@ -17,7 +17,7 @@ from benchmarks.harness.cells import cached_arrays
 from benchmarks.harness.data import Dataset, load
 from benchmarks.harness.network import DROPOUT, N_DRAWS, member
 from benchmarks.harness.timing import fastest, processor_seconds
-from benchmarks.methods.samples import IN_DOMAIN, Domain, Samples
+from benchmarks.methods.domains import IN_DOMAIN, Domain, Samples
 
 __all__ = ["SHIFTS", "Table", "domain"]
 

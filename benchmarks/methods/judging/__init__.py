@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from benchmarks.methods.judging.base import Judge
+from benchmarks.methods.domains import Domain
 from benchmarks.methods.judging.class_mean import ClassMean
 from benchmarks.methods.judging.constant import Constant
 from benchmarks.methods.judging.distance import Distance
+from benchmarks.methods.judging.judge import Judge
 from benchmarks.methods.judging.ltau import DISTANCE_AWARE, LTAU, PAPER
 from benchmarks.methods.judging.mahalanobis import Mahalanobis
 from benchmarks.methods.judging.mixture import Mixture
 from benchmarks.methods.judging.regressor import Regressor
 from benchmarks.methods.judging.rigidity import Rigidity
 from benchmarks.methods.judging.spread import Spread
-from benchmarks.methods.samples import Domain
 
 __all__ = ["Judge", "methods"]
 

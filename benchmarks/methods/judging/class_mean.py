@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.methods.judging.base import Scored
-from benchmarks.methods.samples import Domain, Samples
+from benchmarks.methods.domains import Domain, Samples
+from benchmarks.methods.judging.scored import Scored
 
 __all__ = ["ClassMean"]
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.methods.judging.base import Scored
-from benchmarks.methods.samples import Domain, Samples
+from benchmarks.methods.domains import Domain, Samples
+from benchmarks.methods.judging.scored import Scored
 from ltau import LTAUEstimator
 
 __all__ = ["Distance"]

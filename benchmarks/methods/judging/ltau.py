@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
-from benchmarks.methods.judging.base import Judge
+from benchmarks.methods.domains import Domain, Samples
+from benchmarks.methods.judging.judge import Judge
 from benchmarks.methods.predictions import LEVELS, ErrorPrediction
-from benchmarks.methods.samples import Domain, Samples
 from ltau import LTAUEstimator
 
 __all__ = ["DISTANCE_AWARE", "LTAU", "PAPER"]

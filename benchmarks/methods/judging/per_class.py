@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks.methods.judging.base import Scored
-from benchmarks.methods.samples import Domain, Samples
+from benchmarks.methods.domains import Domain, Samples
+from benchmarks.methods.judging.scored import Scored
 
 __all__ = ["PerClass"]
 

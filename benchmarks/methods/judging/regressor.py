@@ -10,9 +10,9 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_predict
 
 from benchmarks.methods.converter import Converter
-from benchmarks.methods.judging.base import Judge
+from benchmarks.methods.domains import Domain, Samples
+from benchmarks.methods.judging.judge import Judge
 from benchmarks.methods.predictions import LEVELS, ErrorPrediction
-from benchmarks.methods.samples import Domain, Samples
 
 __all__ = ["Regressor"]
 

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.methods.converter import Converter
-from benchmarks.methods.judging.base import Scored
-from benchmarks.methods.samples import Domain, Samples
+from benchmarks.methods.domains import Domain, Samples
+from benchmarks.methods.judging.scored import Scored
 from ltau.metrics import crps
 
 __all__ = ["Rigidity"]

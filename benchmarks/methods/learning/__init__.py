@@ -6,9 +6,9 @@ shows in its accuracy and in its cost. Settings were fixed beforehand, not tuned
 
 from __future__ import annotations
 
-from benchmarks.methods.learning.base import Learner
 from benchmarks.methods.learning.constant import Constant
 from benchmarks.methods.learning.deep_ensemble import DeepEnsemble
+from benchmarks.methods.learning.learner import Learner
 from benchmarks.methods.learning.ltau import LTAU, make_estimator
 from benchmarks.methods.learning.ltau_held_out import LTAUHeldOut
 from benchmarks.methods.learning.ltau_out_of_fold import LTAUOutOfFold

@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmarks.harness.data import Rows
 from benchmarks.methods.distributions import constant_distribution
-from benchmarks.methods.learning.base import Floats, Learner
+from benchmarks.methods.learning.learner import Floats, Learner
 from benchmarks.methods.predictions import SymmetricPrediction
 
 __all__ = ["Constant"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from benchmarks.harness.data import Rows
-from benchmarks.methods.learning.base import Floats
 from benchmarks.methods.learning.gaussian import Gaussian
+from benchmarks.methods.learning.learner import Floats
 
 __all__ = ["DeepEnsemble"]
 

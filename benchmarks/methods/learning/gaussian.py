@@ -10,7 +10,7 @@ from scipy.optimize import minimize_scalar
 
 from benchmarks.harness.data import Rows
 from benchmarks.methods.distributions import HalfNormal
-from benchmarks.methods.learning.base import Floats, Learner
+from benchmarks.methods.learning.learner import Floats, Learner
 from benchmarks.methods.predictions import SymmetricPrediction
 
 __all__ = ["Gaussian"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Self
 
 from benchmarks.harness.data import Rows
-from benchmarks.methods.learning.base import Floats, Learner
+from benchmarks.methods.learning.learner import Floats, Learner
 from benchmarks.methods.predictions import SymmetricPrediction
 from ltau import LTAUEstimator
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from benchmarks.harness.data import Rows
 from benchmarks.harness.network import DROPOUT, N_DRAWS
-from benchmarks.methods.learning.base import Floats
 from benchmarks.methods.learning.gaussian import Gaussian
+from benchmarks.methods.learning.learner import Floats
 
 __all__ = ["MCDropout"]
 

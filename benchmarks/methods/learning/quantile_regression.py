@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingRegressor
 
 from benchmarks.harness.data import Rows
-from benchmarks.methods.learning.base import Floats, Learner
+from benchmarks.methods.learning.learner import Floats, Learner
 from benchmarks.methods.predictions import QuantilePrediction
 
 __all__ = ["QuantileRegression"]

@@ -6,6 +6,7 @@ import json
 import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from itertools import cycle
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -187,7 +188,9 @@ def draw(cells: Sequence[Cell], path: Path) -> None:
 
 def _lines(ax: Axes, cells: Sequence[Cell], names: Mapping[str, str], unit: float) -> None:
     """Draw the points of each operation, and its power law where it was fitted."""
-    for (name, label), color, marker in zip(names.items(), COLORS, MARKERS, strict=False):
+    for (name, label), color, marker in zip(
+        names.items(), cycle(COLORS), cycle(MARKERS), strict=False
+    ):
         points = [(cell["n"], time) for cell in cells if (time := seconds(cell, name)) is not None]
         if not points:
             continue

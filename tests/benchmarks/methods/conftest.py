@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks.methods.samples import IN_DOMAIN, Domain, Samples
+from benchmarks.methods.domains import IN_DOMAIN, Domain, Samples
 
 
 def draw_samples(rng, n, shift=0.0):

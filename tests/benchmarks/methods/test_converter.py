@@ -3,8 +3,8 @@
 import numpy as np
 
 from benchmarks.methods.converter import Converter
+from benchmarks.methods.domains import IN_DOMAIN
 from benchmarks.methods.predictions import LEVELS
-from benchmarks.methods.samples import IN_DOMAIN
 
 
 def test_quantiles_are_conformal_order_statistics(domain, make_samples):

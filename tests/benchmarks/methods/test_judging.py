@@ -8,6 +8,7 @@ for module in ("torch", "ase", "pooch", "matplotlib"):
 
 from sklearn.covariance import LedoitWolf  # noqa: E402
 
+from benchmarks.methods.domains import IN_DOMAIN, Domain  # noqa: E402
 from benchmarks.methods.judging import methods  # noqa: E402
 from benchmarks.methods.judging.class_mean import ClassMean  # noqa: E402
 from benchmarks.methods.judging.constant import Constant  # noqa: E402
@@ -19,7 +20,6 @@ from benchmarks.methods.judging.regressor import Regressor  # noqa: E402
 from benchmarks.methods.judging.rigidity import Rigidity  # noqa: E402
 from benchmarks.methods.judging.spread import Spread  # noqa: E402
 from benchmarks.methods.predictions import LEVELS  # noqa: E402
-from benchmarks.methods.samples import IN_DOMAIN, Domain  # noqa: E402
 from ltau import LTAUEstimator  # noqa: E402
 
 

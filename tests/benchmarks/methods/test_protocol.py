@@ -8,8 +8,8 @@ for module in ("torch", "mapie"):
 
 from benchmarks.harness.data import Rows  # noqa: E402
 from benchmarks.methods import Method, costs, judging  # noqa: E402
+from benchmarks.methods.domains import IN_DOMAIN  # noqa: E402
 from benchmarks.methods.learning import METHODS  # noqa: E402
-from benchmarks.methods.samples import IN_DOMAIN  # noqa: E402
 
 
 @pytest.fixture(params=[*METHODS, "judging"])

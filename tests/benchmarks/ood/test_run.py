@@ -8,7 +8,7 @@ import pytest
 for module in ("torch", "nequip", "ase", "pooch", "matplotlib"):
     pytest.importorskip(module)
 
-from benchmarks.methods.samples import IN_DOMAIN  # noqa: E402
+from benchmarks.methods.domains import IN_DOMAIN  # noqa: E402
 from benchmarks.ood import __main__ as command  # noqa: E402
 from benchmarks.ood import explore, report  # noqa: E402
 from benchmarks.ood.run import QUICK, Cell, Profile, load, run  # noqa: E402

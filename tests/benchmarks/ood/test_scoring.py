@@ -7,8 +7,8 @@ from scipy import stats
 for module in ("torch", "ase", "pooch", "matplotlib"):
     pytest.importorskip(module)
 
+from benchmarks.methods.domains import Samples  # noqa: E402
 from benchmarks.methods.predictions import ErrorPrediction  # noqa: E402
-from benchmarks.methods.samples import Samples  # noqa: E402
 from benchmarks.ood.scoring import detection, score, spearman_within  # noqa: E402
 from ltau import ErrorDistribution  # noqa: E402
 from ltau.metrics import crps, miscalibration_area  # noqa: E402

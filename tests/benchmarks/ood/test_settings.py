@@ -8,8 +8,8 @@ import pytest
 for module in ("torch", "ase", "pooch", "matplotlib"):
     pytest.importorskip(module)
 
+from benchmarks.methods.domains import IN_DOMAIN, Domain, Samples  # noqa: E402
 from benchmarks.methods.judging.ltau import DISTANCE_AWARE, PAPER  # noqa: E402
-from benchmarks.methods.samples import IN_DOMAIN, Domain, Samples  # noqa: E402
 from benchmarks.ood import explore  # noqa: E402
 from benchmarks.ood.explore import Trial  # noqa: E402
 from benchmarks.ood.run import FULL  # noqa: E402

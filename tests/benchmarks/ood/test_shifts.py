@@ -7,7 +7,7 @@ for module in ("torch", "ase", "pooch", "matplotlib"):
     pytest.importorskip(module)
 
 from benchmarks.harness.data import Dataset  # noqa: E402
-from benchmarks.methods.samples import IN_DOMAIN  # noqa: E402
+from benchmarks.methods.domains import IN_DOMAIN  # noqa: E402
 from benchmarks.ood import acac, emt, tabular  # noqa: E402
 from benchmarks.ood.tabular import SHIFTS, Table, cluster, divide, upper_range  # noqa: E402
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from benchmarks.harness.data import Rows
 from benchmarks.harness.network import Network, member
-from benchmarks.methods.base import Method
+from benchmarks.methods.method import Method
 from benchmarks.methods.predictions import TargetPrediction
 
 __all__ = ["Floats", "Learner"]

@@ -1,4 +1,4 @@
-"""A method that judges a model that is trained already, and one that does so by a score."""
+"""A method that judges a model by a score."""
 
 from __future__ import annotations
 
@@ -8,21 +8,14 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.methods.base import Method
 from benchmarks.methods.converter import Converter
+from benchmarks.methods.domains import Domain, Samples
+from benchmarks.methods.judging.judge import Judge
 from benchmarks.methods.predictions import LEVELS, ErrorPrediction
-from benchmarks.methods.samples import Domain, Samples
 
-__all__ = ["Judge", "Scored"]
+__all__ = ["Scored"]
 
 Floats = NDArray[np.float64]
-
-
-class Judge(Method[Domain, Samples, ErrorPrediction]):
-    """A method that foretells the errors of a model.
-
-    It may look at the training and validation samples of a domain, and is asked about others.
-    """
 
 
 class Scored(Judge):
