@@ -9,9 +9,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.is2rs import figures, report
 from benchmarks.is2rs.profiles import EMT, OC20, QUICK, Profile
-from benchmarks.is2rs.relaxation import OPTIMIZERS
+from benchmarks.is2rs.relaxing.relaxation import OPTIMIZERS
+from benchmarks.is2rs.report import figures, writing
 from benchmarks.is2rs.run import STAGES, Benchmark, Given
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def main() -> None:
     if arguments.until == "report":
         relaxed, lost = benchmark.results()
         about = _about(benchmark, name)
-        print(report.write(relaxed, lost, about, benchmark.output, profile.n_resamples))
+        print(writing.write(relaxed, lost, about, benchmark.output, profile.n_resamples))
         figures.draw(relaxed, about, benchmark.output)
     print(f"Results are in {benchmark.output.resolve()}")
 

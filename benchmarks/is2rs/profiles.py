@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from benchmarks.is2rs.emt import EMTSet
-from benchmarks.nequip_training import Training
+from benchmarks.harness.nequip_training import Training
+from benchmarks.is2rs.sources.emt import EMTSet
 
 __all__ = ["EMT", "OC20", "QUICK", "Profile"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -14,22 +13,21 @@ from typing import TYPE_CHECKING, Any
 from tqdm.auto import tqdm
 
 import ltau
-from benchmarks.is2rs import emt
-from benchmarks.is2rs.folds import Fold, folds, one_for_all
-from benchmarks.is2rs.force_field import ForceField, Models
-from benchmarks.is2rs.judging import Relaxed, along_reference, with_truth
-from benchmarks.is2rs.labels import judge
-from benchmarks.is2rs.parallel import for_each, lost
-from benchmarks.is2rs.paths import Path as Steps
+from benchmarks.harness.files import whole_folder, write_text
+from benchmarks.harness.nequip_training import CHECKPOINT
+from benchmarks.harness.parallel import for_each, lost
+from benchmarks.is2rs.measuring.judging import Relaxed, along_reference, with_truth
+from benchmarks.is2rs.measuring.labels import judge
 from benchmarks.is2rs.profiles import Profile
-from benchmarks.is2rs.relaxation import OPTIMIZERS, relax, step_costs
-from benchmarks.is2rs.sources import Source, open_source
-from benchmarks.is2rs.sources.mapping import write_mapping
+from benchmarks.is2rs.relaxing.folds import Fold, folds, one_for_all
+from benchmarks.is2rs.relaxing.force_field import ForceField, Models
+from benchmarks.is2rs.relaxing.paths import Path as Steps
+from benchmarks.is2rs.relaxing.relaxation import OPTIMIZERS, relax, step_costs
+from benchmarks.is2rs.relaxing.training import fit, train
+from benchmarks.is2rs.sources import Source, emt, open_source
+from benchmarks.is2rs.sources.mapping import NAME, write_mapping
+from benchmarks.is2rs.sources.systems import System
 from benchmarks.is2rs.sources.trajectories import write_trajectories
-from benchmarks.is2rs.systems import System
-from benchmarks.is2rs.training import fit, train
-from benchmarks.nequip_training import CHECKPOINT
-from ltau._files.whole import write_whole
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -125,14 +123,13 @@ class Benchmark:
         """Make the data, if they are not given, in OC20's layout."""
         if not self.makes_data or self.data_folder.is_dir():
             return
-        partial_folder = self.data_folder.with_suffix(".partial")
-        shutil.rmtree(partial_folder, ignore_errors=True)
-        partial_folder.mkdir(parents=True)
         size = self.profile.emt
+        if size is None:
+            raise ValueError("Expected data, or a profile of how many are made, got neither.")
         systems = list(tqdm(emt.systems(size), total=size.n_systems, desc="data", unit="system"))
-        write_trajectories(systems, partial_folder)
-        write_mapping(systems, partial_folder / "oc20_data_mapping.pkl")
-        partial_folder.rename(self.data_folder)
+        with whole_folder(self.data_folder) as folder:
+            write_trajectories(systems, folder)
+            write_mapping(systems, folder / NAME)
 
     @cached_property
     def folds(self) -> list[Fold]:
@@ -176,7 +173,8 @@ class Benchmark:
 
     def results(self) -> tuple[list[Relaxed], dict[str, str]]:
         """Give what was relaxed and judged, and the reasons of what was lost."""
-        relaxed, reasons = [], {}
+        relaxed: list[Relaxed] = []
+        reasons: dict[str, str] = {}
         for fold in self.folds:
             folder = self._folder(fold)
             gone = lost(fold.relax, folder / "relaxed") | lost(fold.relax, folder / "judged")
@@ -313,5 +311,4 @@ def _reference_file(result: Path) -> Path:
 
 
 def _write_json(path: Path, values: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, lambda file: file.write(json.dumps(values, indent=1).encode()))
+    write_text(path, json.dumps(values, indent=1))

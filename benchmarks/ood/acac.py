@@ -9,8 +9,8 @@ from __future__ import annotations
 import ase.io
 from ase import Atoms
 
-from benchmarks.data import find
-from benchmarks.ood.domains import IN_DOMAIN
+from benchmarks.harness.data import find
+from benchmarks.methods.domains import IN_DOMAIN
 
 __all__ = ["frames"]
 
@@ -39,4 +39,4 @@ def frames(n_train: int, n_test: int) -> dict[str, list[Atoms]]:
 
 
 def _read(name: str) -> list[Atoms]:
-    return ase.io.read(find(f"acac/{name}.xyz"), ":", format="extxyz")
+    return list(ase.io.iread(find(f"acac/{name}.xyz"), ":", format="extxyz"))

@@ -11,8 +11,8 @@ from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.md.langevin import Langevin
 
-from benchmarks.cells import cached_arrays
-from benchmarks.ood.domains import IN_DOMAIN
+from benchmarks.harness.cells import cached_arrays
+from benchmarks.methods.domains import IN_DOMAIN
 
 __all__ = ["frames"]
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
-from threadpoolctl import threadpool_limits
 
 import ltau
-from benchmarks.cells import cached
-from benchmarks.ood.domains import IN_DOMAIN, Domain
-from benchmarks.ood.run import Case, Profile, load, run_all, train
+from benchmarks.harness.cells import cached
+from benchmarks.harness.files import write_text
+from benchmarks.harness.parallel import run_all
+from benchmarks.harness.tables import markdown_table
+from benchmarks.methods.domains import IN_DOMAIN, Domain
+from benchmarks.ood.run import Case, Profile, load, train
 from benchmarks.ood.settings import (
     CHOOSING,
     CONFIRMING,
@@ -24,7 +26,6 @@ from benchmarks.ood.settings import (
     grid,
     one_at_a_time,
 )
-from benchmarks.report import markdown_table
 from ltau.metrics import UndefinedMetricError, crps, spearman
 
 __all__ = ["Trial", "choose", "explore", "write"]
@@ -92,15 +93,11 @@ def _try(
 
 def _try_case(case: Case, settings: Sequence[Setting], cells: Path) -> list[Trial]:
     """Try settings on one domain, unless that is done."""
-    torch.set_num_threads(1)
-    with threadpool_limits(1):
-        domain = load(case, cells)
-        return [
-            Trial(
-                case.data.name, case.name, case.seed, setting, _trial(case, setting, domain, cells)
-            )
-            for setting in settings
-        ]
+    domain = load(case, cells)
+    return [
+        Trial(case.data.name, case.name, case.seed, setting, _trial(case, setting, domain, cells))
+        for setting in settings
+    ]
 
 
 def _trial(
@@ -161,18 +158,25 @@ def _over_sets(
     return float(np.mean([np.mean(values) for values in by_set.values()])) if by_set else np.nan
 
 
+def _score(test: str, metric: str, trial: Trial) -> float:
+    return trial.scores[test][metric]
+
+
+def _log_ratio(test: str, trial: Trial) -> float:
+    return float(np.log(_score(test, "ratio", trial)))
+
+
 def write(trials: Sequence[Trial], output: Path) -> str:
     """Write ``explore.json`` and ``explore.md``; return the Markdown."""
-    output.mkdir(parents=True, exist_ok=True)
     results = {
         "choosing": CHOOSING,
         "confirming": CONFIRMING,
         "chosen": asdict(choose(trials)),
         "trials": [asdict(trial) for trial in trials],
     }
-    (output / "explore.json").write_text(json.dumps(results), "utf-8")
+    write_text(output / "explore.json", json.dumps(results))
     text = _markdown(trials)
-    (output / "explore.md").write_text(text, "utf-8")
+    write_text(output / "explore.md", text)
     return text
 
 
@@ -205,10 +209,8 @@ def _table(
         row = [name]
         for test in _TESTS:
             change = 100 * np.expm1(_against_paper(trials, setting, sets, test))
-            rho = _over_sets(trials, setting, sets, lambda t, n=test: t.scores[n]["spearman"])
-            ratio = _over_sets(
-                trials, setting, sets, lambda t, n=test: np.log(t.scores[n]["ratio"])
-            )
+            rho = _over_sets(trials, setting, sets, partial(_score, test, "spearman"))
+            ratio = _over_sets(trials, setting, sets, partial(_log_ratio, test))
             row += [f"{change:+.1f}", f"{rho:.3f}", f"{np.exp(ratio):.2f}"]
         rows.append(row)
     header = [f"{what}, {test}" for test in _TESTS for what in ("CRPS, %", "Spearman", "Ratio")]

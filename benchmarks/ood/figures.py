@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from itertools import cycle
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -11,11 +12,12 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from benchmarks.ood.baselines import Baseline, Prediction, methods
-from benchmarks.ood.domains import Domain, Samples
+from benchmarks.harness.figures import COLORS, label_log_axis, save, without_window
+from benchmarks.methods.domains import Domain, Samples
+from benchmarks.methods.judging import Judge, methods
+from benchmarks.methods.predictions import ErrorPrediction
 from benchmarks.ood.run import Case, load
-from ltau.plotting import OKABE_ITO, ErrorCalibrationDisplay, PredictedErrorDisplay
-from ltau.plotting._axes import label_log_axis
+from ltau.plotting import ErrorCalibrationDisplay, PredictedErrorDisplay
 
 __all__ = ["draw"]
 
@@ -37,7 +39,7 @@ def draw(case: Case, output: Path) -> list[Path]:
     list of Path
         The figures, of PNG.
     """
-    plt.switch_backend("Agg")  # files, no window
+    without_window()
     domain = load(case, output / "cells")
     predictions = {
         name: {test: fitted.predict(samples) for test, samples in domain.tests.items()}
@@ -49,15 +51,10 @@ def draw(case: Case, output: Path) -> list[Path]:
         "scores": _score_histograms(domain, predictions),
         "errors": _predicted_errors(domain, predictions),
     }
-    paths = []
-    for name, figure in figures.items():
-        paths.append(output / f"{stem}-{name}.png")
-        figure.savefig(paths[-1], dpi=130)
-        plt.close(figure)
-    return paths
+    return [save(figure, output / f"{stem}-{name}.png") for name, figure in figures.items()]
 
 
-def _shown(domain: Domain) -> dict[str, Baseline]:
+def _shown(domain: Domain) -> dict[str, Judge]:
     """Take some of the methods, of the ensembles the largest."""
     chosen = {
         name: method
@@ -68,7 +65,7 @@ def _shown(domain: Domain) -> dict[str, Baseline]:
     return {name: method for name, method in chosen.items() if name not in ensembles[:-1]}
 
 
-_Predictions = dict[str, dict[str, Prediction]]
+_Predictions = dict[str, dict[str, ErrorPrediction]]
 
 
 def _calibration(domain: Domain, predictions: _Predictions) -> Figure:
@@ -76,9 +73,9 @@ def _calibration(domain: Domain, predictions: _Predictions) -> Figure:
         1, len(domain.tests), figsize=(4.2 * len(domain.tests), 4.4), layout="constrained"
     )
     for ax, (test, samples) in zip(axes, domain.tests.items(), strict=True):
-        for (name, by_test), color in zip(predictions.items(), OKABE_ITO, strict=False):
+        for (name, by_test), color in zip(predictions.items(), cycle(COLORS), strict=False):
             ErrorCalibrationDisplay.from_predictions(
-                by_test[test].distribution, samples.errors, name=name, ax=ax, color=color
+                by_test[test].errors, samples.errors, name=name, ax=ax, color=color
             )
         ax.set_title(test)
     return figure
@@ -99,7 +96,7 @@ def _score_histograms(domain: Domain, predictions: _Predictions) -> Figure:
         }
         pooled = np.concatenate(list(scores.values()))
         edges = np.geomspace(pooled.min(), pooled.max(), 40)
-        for (test, values), color in zip(scores.items(), OKABE_ITO, strict=False):
+        for (test, values), color in zip(scores.items(), cycle(COLORS), strict=False):
             share = np.full(len(values), 100 / len(values))
             ax.hist(values, edges, weights=share, alpha=0.55, color=color, label=test)
         ax.set(xscale="log", xlabel="Score", title=name)
@@ -110,7 +107,7 @@ def _score_histograms(domain: Domain, predictions: _Predictions) -> Figure:
     return figure
 
 
-def _structure_means(prediction: Prediction, samples: Samples) -> NDArray[np.float64]:
+def _structure_means(prediction: ErrorPrediction, samples: Samples) -> NDArray[np.float64]:
     counts = np.bincount(samples.structures)
     means: NDArray[np.float64] = (
         np.bincount(samples.structures, weights=prediction.ood_score) / counts
@@ -129,7 +126,7 @@ def _predicted_errors(domain: Domain, predictions: _Predictions) -> Figure:
     for row, (test, samples) in zip(axes, domain.tests.items(), strict=True):
         for ax, (name, by_test) in zip(row, shown.items(), strict=True):
             PredictedErrorDisplay.from_predictions(
-                samples.errors, by_test[test].distribution.mean(), unit=domain.unit, ax=ax
+                samples.errors, by_test[test].errors.mean(), unit=domain.unit, ax=ax
             )
             ax.set_title(f"{name}, {test}", fontsize="small")
     return figure

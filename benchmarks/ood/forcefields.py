@@ -14,11 +14,11 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 import ltau
-from benchmarks import nequip_training
-from benchmarks.cells import cached_arrays
-from benchmarks.nequip_training import CHECKPOINT, Training
+from benchmarks.harness import nequip_training
+from benchmarks.harness.cells import cached_arrays
+from benchmarks.harness.nequip_training import CHECKPOINT, Training
+from benchmarks.methods.domains import Domain, Samples
 from benchmarks.ood import acac, emt
-from benchmarks.ood.domains import Domain, Samples
 
 __all__ = ["ForceField", "domain", "train"]
 
@@ -90,12 +90,9 @@ def _seconds_of_children() -> float:
 
 def _evaluate(checkpoint: Path, frames: dict[str, list[Atoms]]) -> Arrays:
     """Give latents and forces of every atom, and the time that one takes."""
-    import torch
-
-    from benchmarks.nequip_passes import passes
+    from benchmarks.harness.nequip_passes import passes
     from ltau.adapters.nequip import load_model
 
-    torch.set_num_threads(1)
     model = load_model(checkpoint)
     found = {part: passes(model, structures) for part, structures in frames.items()}
     arrays: Arrays = {}

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.ood.domains import IN_DOMAIN
+from benchmarks.harness.files import write_text
+from benchmarks.harness.tables import Mean, markdown_table
+from benchmarks.methods.domains import IN_DOMAIN
 from benchmarks.ood.run import Cell, Profile
-from benchmarks.ood.scores import Score
+from benchmarks.ood.scoring import Score
 from benchmarks.ood.settings import CHOOSING
-from benchmarks.report import Mean, markdown_table
 
 __all__ = ["average", "markdown", "write"]
 
@@ -36,11 +37,10 @@ _REFERENCE = "Constant"
 
 def write(cells: Sequence[Cell], profile: Profile, output: Path) -> str:
     """Write ``results.json`` and ``results.md``; return the Markdown."""
-    output.mkdir(parents=True, exist_ok=True)
     measurements = {"profile": asdict(profile), "cells": [asdict(cell) for cell in cells]}
-    (output / "results.json").write_text(json.dumps(measurements, indent=1), "utf-8")
+    write_text(output / "results.json", json.dumps(measurements, indent=1))
     text = markdown(cells)
-    (output / "results.md").write_text(text, "utf-8")
+    write_text(output / "results.md", text)
     return text
 
 

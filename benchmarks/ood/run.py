@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import time
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import torch
-from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
 import ltau
-from benchmarks.cells import cached
-from benchmarks.data import load as load_table
+from benchmarks.harness.cells import cached
+from benchmarks.harness.data import load as load_table
+from benchmarks.harness.parallel import run_all
+from benchmarks.methods import costs
+from benchmarks.methods.domains import IN_DOMAIN, Domain, Samples
+from benchmarks.methods.judging import Judge, methods
+from benchmarks.methods.predictions import ErrorPrediction
 from benchmarks.ood import forcefields, tabular
-from benchmarks.ood.baselines import Baseline, Prediction, methods
-from benchmarks.ood.domains import IN_DOMAIN, Domain, Samples
 from benchmarks.ood.forcefields import ForceField
-from benchmarks.ood.scores import detection, score
+from benchmarks.ood.scoring import detection, score
 from benchmarks.ood.tabular import Table
 
-__all__ = ["FULL", "QUICK", "Case", "Cell", "Profile", "load", "run", "run_all", "train"]
-
-T = TypeVar("T")
-
-_N_TIMED = 3  # predictions that are timed; the fastest counts
+__all__ = ["FULL", "QUICK", "Case", "Cell", "Profile", "load", "run", "train"]
 
 
 @dataclass(frozen=True)
@@ -42,11 +37,8 @@ class Profile:
 
     def cases(self) -> list[Case]:
         """Give every domain of every seed."""
-        return [
-            Case(data, seed)
-            for data in (*self.fields, *self.tables)
-            for seed in range(self.n_seeds)
-        ]
+        data: tuple[ForceField | Table, ...] = (*self.fields, *self.tables)
+        return [Case(each, seed) for each in data for seed in range(self.n_seeds)]
 
 
 @dataclass(frozen=True)
@@ -131,9 +123,9 @@ QUICK = Profile(
 
 def load(case: Case, cells: Path) -> Domain:
     """Give a domain; its models are trained if they are not."""
-    module = forcefields if isinstance(case.data, ForceField) else tabular
-    domain: Domain = module.domain(case.data, case.seed, cells)  # type: ignore[arg-type]
-    return domain
+    if isinstance(case.data, ForceField):
+        return forcefields.domain(case.data, case.seed, cells)
+    return tabular.domain(case.data, case.seed, cells)
 
 
 def train(cases: Sequence[Case], output: Path, n_jobs: int) -> list[Case]:
@@ -203,66 +195,42 @@ def _missing(data: Iterable[ForceField | Table], cells: Path) -> dict[ForceField
     return messages
 
 
-def run_all(
-    task: Callable[..., T], arguments: Sequence[tuple[Any, ...]], n_jobs: int, unit: str
-) -> list[T]:
-    """Do a task with each of some arguments, several at once; give the results in order."""
-    with tqdm(total=len(arguments), unit=unit) as progress:
-        if n_jobs == 1:
-            results = []
-            for each in arguments:
-                results.append(task(*each))
-                progress.update()
-            return results
-        context = multiprocessing.get_context("spawn")  # torch does not survive a fork
-        with ProcessPoolExecutor(n_jobs, context) as pool:
-            futures = [pool.submit(task, *each) for each in arguments]
-            for future in as_completed(futures):
-                future.result()
-                progress.update()
-        return [future.result() for future in futures]
-
-
 def _train(trains: Callable[..., object], data: ForceField | Table, seed: int, cells: Path) -> None:
-    with threadpool_limits(1):
-        trains(data, seed, cells)
+    trains(data, seed, cells)  # the result is in the cells: it need not travel
 
 
 def _measure_case(case: Case, cells: Path, n_resamples: int) -> list[Cell]:
     """Measure every method on one domain, unless that is done."""
-    torch.set_num_threads(1)
-    with threadpool_limits(1):
-        domain = load(case, cells)
-        config = asdict(case.data) | {
-            "seed": case.seed,
-            "resamples": n_resamples,
-            "ltau": ltau.__version__,
-        }
-        return [
-            Cell(
-                case.name,
-                case.seed,
-                name,
-                cached(
-                    cells,
-                    config | {"method": name, "settings": dict(vars(method))},
-                    lambda m=method, n=name: _measure(m, n, domain, n_resamples),
-                ),
-            )
-            for name, method in methods(domain).items()
-        ]
+    domain = load(case, cells)
+    config = asdict(case.data) | {
+        "seed": case.seed,
+        "resamples": n_resamples,
+        "ltau": ltau.__version__,
+    }
+    return [
+        Cell(
+            case.name,
+            case.seed,
+            name,
+            cached(
+                cells,
+                config | {"method": name, "settings": dict(vars(method))},
+                partial(_measure, method, name, domain, n_resamples),
+            ),
+        )
+        for name, method in methods(domain).items()
+    ]
 
 
-def _measure(method: Baseline, name: str, domain: Domain, n_resamples: int) -> dict[str, Any]:
+def _measure(method: Judge, name: str, domain: Domain, n_resamples: int) -> dict[str, Any]:
     """Fit a method, and score it on each test set; costs are in units of the model's own."""
-    _, fit_seconds = _timed(lambda: method.fit(domain))
     usual = domain.tests[IN_DOMAIN]
-    predict_seconds = min(_timed(lambda: method.predict(usual))[1] for _ in range(_N_TIMED))
+    spent = costs(method, domain, usual)
     pass_seconds = domain.pass_seconds * len(usual.errors)
     predictions = {test: method.predict(samples) for test, samples in domain.tests.items()}
     return {
-        "training": domain.trainings.get(name, 1) + fit_seconds / domain.training_seconds,
-        "prediction": domain.passes.get(name, 1) + predict_seconds / pass_seconds,
+        "training": domain.trainings.get(name, 1) + spent.fit / domain.training_seconds,
+        "prediction": domain.passes.get(name, 1) + spent.predict / pass_seconds,
         "unit": domain.unit,
         "tests": {
             test: score(predictions[test], samples, n_resamples)
@@ -273,15 +241,12 @@ def _measure(method: Baseline, name: str, domain: Domain, n_resamples: int) -> d
 
 
 def _detection(
-    predictions: dict[str, Prediction], tests: Any, test: str, n_resamples: int
+    predictions: Mapping[str, ErrorPrediction],
+    tests: Mapping[str, Samples],
+    test: str,
+    n_resamples: int,
 ) -> dict[str, Any]:
     if test == IN_DOMAIN:
         return {}
-    inside: tuple[Prediction, Samples] = predictions[IN_DOMAIN], tests[IN_DOMAIN]
+    inside = predictions[IN_DOMAIN], tests[IN_DOMAIN]
     return detection(*inside, predictions[test], tests[test], n_resamples)
-
-
-def _timed(call: Callable[[], T]) -> tuple[T, float]:
-    start = time.process_time()
-    result = call()
-    return result, time.process_time() - start

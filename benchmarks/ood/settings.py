@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.ood.domains import Domain, Samples
+from benchmarks.methods.domains import Domain, Samples
 from ltau import ErrorDistribution, LTAUEstimator
 
 __all__ = ["CHOOSING", "CONFIRMING", "PAPER", "USED", "Setting", "grid", "one_at_a_time"]

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from sklearn.cluster import KMeans
 from sklearn.preprocessing import StandardScaler
 
 import ltau
-from benchmarks.cells import cached_arrays
-from benchmarks.data import Dataset, load
-from benchmarks.network import Network
-from benchmarks.ood.domains import IN_DOMAIN, Domain, Samples
+from benchmarks.harness.cells import cached_arrays
+from benchmarks.harness.data import Dataset, load
+from benchmarks.harness.network import DROPOUT, N_DRAWS, member
+from benchmarks.harness.timing import fastest, processor_seconds
+from benchmarks.methods.domains import IN_DOMAIN, Domain, Samples
 
 __all__ = ["SHIFTS", "Table", "domain"]
 
@@ -29,7 +28,7 @@ Mask = NDArray[np.bool_]
 _SHARE = 0.2  # of the rows that are held out, about
 _LEAST_SHARE, _LARGEST_SHARE = 0.1, 0.3
 _N_CLUSTERS = 5
-_DROPOUT, _N_DRAWS = 0.1, 50  # as in the regression benchmark
+_N_TIMED = 5  # passes; the fastest counts
 _MC_DROPOUT = "MC dropout"
 
 
@@ -37,7 +36,7 @@ _MC_DROPOUT = "MC dropout"
 class Table:
     """A regression set with a shift, and how much is trained on it."""
 
-    name: str  # one of `benchmarks.data.SETS`
+    name: str  # one of `benchmarks.harness.data.SETS`
     shift: str  # one of `SHIFTS`
     n_epochs: int
     max_train: int
@@ -121,7 +120,7 @@ def domain(table: Table, seed: int, cells: Path) -> Domain:
         training_seconds=float(arrays["training_seconds"]),
         pass_seconds=float(arrays["pass_seconds"]),
         trainings=members | {_MC_DROPOUT: 2},
-        passes=members | {_MC_DROPOUT: 1 + _N_DRAWS},
+        passes=members | {_MC_DROPOUT: 1 + N_DRAWS},
         unit="standard deviations",
     )
 
@@ -141,28 +140,29 @@ def divide(data: Dataset, table: Table, seed: int) -> dict[str, NDArray[np.intp]
 
 
 def _train(table: Table, seed: int) -> Arrays:
-    torch.set_num_threads(1)
     data = load(table.name)
     rows = divide(data, table, seed)
     X, y = data.X[rows["train"]], data.y[rows["train"]]
-    networks = [Network(table.n_epochs, seed=1000 * m + seed) for m in range(table.n_members)]
-    start = time.process_time()
-    networks[0].fit(X, y, held_out=(X, y))  # watched, not held out
-    training_seconds = time.process_time() - start
+    networks = [member(number, table.n_epochs, seed) for number in range(table.n_members)]
+    _, training_seconds = processor_seconds(
+        lambda: networks[0].fit(X, y, held_out=(X, y))  # watched, not held out
+    )
     for network in networks[1:]:
         network.fit(X, y)
-    dropout = Network(table.n_epochs, dropout=_DROPOUT, seed=1000 * table.n_members + seed)
+    dropout = member(table.n_members, table.n_epochs, seed, dropout=DROPOUT)
     dropout.fit(X, y)
+    usual = data.X[rows[IN_DOMAIN]]
+    pass_seconds = fastest(lambda: networks[0].predict(usual), _N_TIMED) / len(usual)
     unit = y.std()
     arrays: Arrays = {
         "step": networks[0].errors_ / unit,
         "eval": networks[0].held_out_errors_ / unit,
         "training_seconds": np.array(training_seconds),
-        "pass_seconds": np.array(_pass_seconds(networks[0], data.X[rows[IN_DOMAIN]])),
+        "pass_seconds": np.array(pass_seconds),
     }
     for part, chosen in rows.items():
         predictions = np.stack([network.predict(data.X[chosen]) for network in networks])
-        draws = dropout.predict_with_dropout(data.X[chosen], _N_DRAWS)
+        draws = dropout.predict_with_dropout(data.X[chosen], N_DRAWS)
         arrays |= {
             f"{part}/latents": networks[0].latents(data.X[chosen]),
             f"{part}/errors": np.abs(predictions[0] - data.y[chosen]) / unit,
@@ -171,13 +171,3 @@ def _train(table: Table, seed: int) -> Arrays:
             f"{part}/{_MC_DROPOUT}": draws.std(axis=0) / unit,
         }
     return arrays
-
-
-def _pass_seconds(network: Network, X: Floats) -> float:
-    """Time a pass of all rows, and give its share of one."""
-    seconds = []
-    for _ in range(5):
-        start = time.process_time()
-        network.predict(X)
-        seconds.append(time.process_time() - start)
-    return min(seconds) / len(X)

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
-from matplotlib.ticker import LogLocator, NullFormatter
 
-from benchmarks.methods import METHODS, REFERENCE
+from benchmarks.harness.figures import dots, label_log_axis, save, without_window
+from benchmarks.harness.files import write_text
+from benchmarks.harness.tables import Mean, markdown_table
+from benchmarks.methods.learning import METHODS, REFERENCE
 from benchmarks.regression.run import REWEIGHTING, Cell, Profile
-from benchmarks.report import Mean, dots, markdown_table
 
 __all__ = ["write"]
 
@@ -36,11 +37,10 @@ _DIGITS = {"width_90": 3, "crps": 3, "miscalibration": 3, "mae": 3, "training": 
 
 def write(cells: Sequence[Cell], profile: Profile, output: Path) -> str:
     """Write ``results.json``, ``results.md`` and ``regression.png``; return the Markdown."""
-    output.mkdir(parents=True, exist_ok=True)
     measurements = {"profile": asdict(profile), "cells": [_strict(cell) for cell in cells]}
-    (output / "results.json").write_text(json.dumps(measurements, indent=1), "utf-8")
+    write_text(output / "results.json", json.dumps(measurements, indent=1))
     text = markdown(cells)
-    (output / "results.md").write_text(text, "utf-8")
+    write_text(output / "results.md", text)
     draw(cells, output / "regression.png")
     return text
 
@@ -108,7 +108,7 @@ def _by_fold(cells: Sequence[Cell], method: str, score: str) -> _Values:
 
 def draw(cells: Sequence[Cell], path: Path) -> None:
     """Draw coverage, CRPS and rank correlation, set by set."""
-    plt.switch_backend("Agg")  # a file, no window
+    without_window()
     sets = _sets(cells)
     figure, axes = plt.subplots(
         1, 3, figsize=(10, 1.2 + 0.85 * len(sets)), sharey=True, layout="constrained"
@@ -126,14 +126,11 @@ def draw(cells: Sequence[Cell], path: Path) -> None:
         ax.set_xlabel(label)
     axes[0].axvline(0.9, color="0.4", linestyle=":", zorder=0)
     axes[1].set_xscale("log")
-    axes[1].xaxis.set_major_locator(LogLocator(subs=(1, 3)))
-    axes[1].xaxis.set_major_formatter("{x:g}")
-    axes[1].xaxis.set_minor_formatter(NullFormatter())
+    label_log_axis(axes[1].xaxis)
     axes[2].axvline(0.0, color="0.4", linestyle=":", zorder=0)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=4, frameon=False)
-    figure.savefig(path, dpi=160)
-    plt.close(figure)
+    save(figure, path)
 
 
 def _strict(cell: Cell) -> dict[str, Any]:

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
-import torch
-from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
 import ltau
-from benchmarks.cells import cached
-from benchmarks.data import SETS, Dataset, Split, load
-from benchmarks.methods import METHODS, Method, make_estimator
-from benchmarks.network import Network
-from benchmarks.scores import score
+from benchmarks.harness.cells import cached
+from benchmarks.harness.data import SETS, Dataset, Rows, Split, load
+from benchmarks.harness.network import Network
+from benchmarks.harness.parallel import one_thread
+from benchmarks.methods import costs
+from benchmarks.methods.learning import METHODS, Learner, make_estimator
+from benchmarks.regression.scoring import score
 
 __all__ = ["FULL", "QUICK", "REWEIGHTING", "Cell", "Profile", "run"]
-
-T = TypeVar("T")
 
 REWEIGHTING = "re-weighting"
 _SECOND_TRAINING = 500  # added to the seed: another start than that of the first training
@@ -68,11 +64,10 @@ def run(profile: Profile, output: Path) -> list[Cell]:
     list of Cell
         In the order of sets, folds and methods.
     """
-    torch.set_num_threads(1)
     cells = []
     names = [*METHODS, REWEIGHTING]
     with (
-        threadpool_limits(1),
+        one_thread(),
         tqdm(total=len(profile.sets) * profile.n_folds * len(names), unit="cell") as progress,
     ):
         _warm_up()
@@ -91,7 +86,7 @@ def _warm_up() -> None:
     """Let every method run once: the first call of a library costs more than those after it."""
     X = np.random.default_rng(0).normal(size=(300, 2))
     for method in METHODS.values():
-        method(n_epochs=2, seed=0).fit(X, X.sum(axis=1)).predict(X)
+        method(n_epochs=2, seed=0).fit(Rows(X, X.sum(axis=1))).predict(X)
 
 
 def _cell(
@@ -117,21 +112,20 @@ def _cell(
     return cached(folder, config, measure)
 
 
-def _measure(split: Split, method: Method) -> dict[str, float]:
+def _measure(split: Split, method: Learner) -> dict[str, float]:
     """Fit a method and score what it predicts; costs are in seconds of the processor."""
-    _, fit_seconds = _timed(lambda: method.fit(split.X_train, split.y_train))
-    times = [_timed(lambda: method.predict(split.X_test).interval(0.9))[1] for _ in range(3)]
-    prediction = method.predict(split.X_test)
+    spent = costs(method, split.train, split.test.X, lambda prediction: prediction.interval(0.9))
+    prediction = method.predict(split.test.X)
     return {
-        **score(prediction, split.y_test, float(split.y_train.std())),
-        "fit_seconds": fit_seconds,
-        "predict_seconds": min(times),
+        **score(prediction, split.test.y, float(split.train.y.std())),
+        "fit_seconds": spent.fit,
+        "predict_seconds": spent.predict,
     }
 
 
 def _reweight(split: Split, n_epochs: int, seed: int) -> dict[str, float]:
     """Train again, weighted by LTAU and unweighted, and compare the errors on the test rows."""
-    X, y, X_test, y_test = split
+    (X, y), (X_test, y_test) = split
     first = Network(n_epochs, seed=seed).fit(X, y)
     weight = make_estimator().fit(first.latents(X), first.errors_).sample_weight()
     result = {}
@@ -141,9 +135,3 @@ def _reweight(split: Split, n_epochs: int, seed: int) -> dict[str, float]:
         result[f"mae_{name}"] = float(errors.mean())
         result[f"rmse_{name}"] = float(np.sqrt((errors**2).mean()))
     return result
-
-
-def _timed(call: Callable[[], T]) -> tuple[T, float]:
-    start = time.process_time()
-    result = call()
-    return result, time.process_time() - start

@@ -6,19 +6,20 @@ a machine that drifts slows both; a worker has one thread.
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import Any
+from functools import partial
 
 import dask
 import dask.array as da
 import numpy as np
 from distributed import Client, LocalCluster
-from threadpoolctl import threadpool_limits
+from numpy.typing import NDArray
 
+from benchmarks.harness.latents import clustered
+from benchmarks.harness.parallel import one_thread
+from benchmarks.harness.timing import fastest, quartiles, wall_seconds
 from ltau import ErrorBins, ErrorHistogram, LTAUEstimator
-from ltau._errors.range import ErrorRange
 from ltau.adapters.dask import DaskEstimator, ShardedEstimator
 from ltau.adapters.dask._found import predict_found
 from ltau.adapters.dask._shard import Queries, Shard, nearest
@@ -28,12 +29,7 @@ N_SAMPLES, N_FEATURES, N_EPOCHS, K = 100_000, 64, 100, 10
 N_QUERIES, BLOCK = 100_000, 5_000
 ROUNDS = 7
 
-
-def clustered(n: int) -> np.ndarray:
-    """Latents in clusters, as those of a trained model are."""
-    rng = np.random.default_rng(0)
-    centers = 3 * rng.normal(size=(200, N_FEATURES))
-    return (centers[rng.integers(200, size=n)] + rng.normal(size=(n, N_FEATURES))).astype("f4")
+Floats = NDArray[np.float32]
 
 
 @contextmanager
@@ -48,25 +44,10 @@ def cluster(n_workers: int) -> Iterator[Client]:
         yield client
 
 
-def seconds(function: Callable[..., Any], *args: Any) -> float:
-    start = time.perf_counter()
-    function(*args)
-    return time.perf_counter() - start
-
-
-def core_seconds(function: Callable[[], Any]) -> float:
-    times = []
-    for _ in range(3):
-        start = time.process_time()
-        function()
-        times.append(time.process_time() - start)
-    return min(times)
-
-
 def report(name: str, times: list[list[float]], n_queries: int) -> None:
     """Print the ratio of one worker's time to that of two, round by round."""
     one, two = np.transpose(times)
-    low, middle, high = np.quantile(one / two, [0.25, 0.5, 0.75])
+    low, middle, high = quartiles(one / two)
     print(
         f"{name}: two workers {middle:.2f} [{low:.2f}, {high:.2f}] times one; "
         f"{n_queries / np.median(one):,.0f} and {n_queries / np.median(two):,.0f} queries a second",
@@ -74,13 +55,13 @@ def report(name: str, times: list[list[float]], n_queries: int) -> None:
     )
 
 
-def throughput(estimator: LTAUEstimator, latents: np.ndarray, errors: np.ndarray) -> None:
+def throughput(estimator: LTAUEstimator, latents: Floats, errors: Floats) -> None:
     """Time predictions of blocks that the workers hold already."""
     whole, sharded = [], []
     with ExitStack() as stack:
         for n_workers in (1, 2):
             client = stack.enter_context(cluster(n_workers))
-            queries = da.from_array(clustered(N_QUERIES), chunks=(BLOCK, -1))
+            queries = da.from_array(clustered(N_QUERIES, N_FEATURES), chunks=(BLOCK, -1))
             queries = client.persist(queries)
             client.gather(client.compute(queries.sum()))
             predictor = DaskEstimator(estimator, client)
@@ -98,26 +79,28 @@ def throughput(estimator: LTAUEstimator, latents: np.ndarray, errors: np.ndarray
             ("the whole estimator on each worker", whole, N_QUERIES),
             ("four shards", sharded, N_QUERIES // 2),
         ):
-            times = [[seconds(once, *side) for side in pair] for _ in range(ROUNDS + 1)]
+            times = [
+                [wall_seconds(partial(once, *side))[1] for side in pair] for _ in range(ROUNDS + 1)
+            ]
             report(name, times[1:], n)  # the first round warms up
 
 
-def costs(estimator: LTAUEstimator, latents: np.ndarray, errors: np.ndarray) -> None:
+def costs(estimator: LTAUEstimator, latents: Floats, errors: Floats) -> None:
     """Measure what a worker does with a block, in seconds of one core, whoever else is at work."""
     bins = ErrorBins(estimator.bin_edges_)
     mean = latents.mean(axis=0, dtype=np.float64)
     scaler = LatentScaler.fit(latents, "whiten")
-    queries = Queries.of(clustered(BLOCK), None, {None: scaler})
+    queries = Queries.of(clustered(BLOCK, N_FEATURES), None, {None: scaler})
     options = {"kind": "auto", "n_neighbors": K, "recall": 0.99, "random_state": 0}
     training = Queries.of(latents, None, {None: scaler})
-    cumulative = estimator._densities.cumulative
+    cumulative = estimator.fitted_.densities.cumulative
     shard = Shard.build(0, cumulative, training, **options)
     found = shard.search(queries, K)
     near = shard.look_up(found[1], np.ones(len(latents)))
     settings, edges = LTAUEstimator(K), bins.edges
     n_values, n = errors.size, len(latents)
     for name, scale, unit, function in [
-        ("range of errors", n_values, "ns a value", lambda: ErrorRange().update(errors)),
+        ("range of errors", n_values, "ns a value", lambda: ErrorBins.from_errors(errors)),
         (
             "counting",
             n_values,
@@ -142,7 +125,7 @@ def costs(estimator: LTAUEstimator, latents: np.ndarray, errors: np.ndarray) -> 
             lambda: predict_found(settings, "predict", found, [near], edges, {}),
         ),
     ]:
-        print(f"{name}: {1e9 * core_seconds(function) / scale:,.1f} {unit}", flush=True)
+        print(f"{name}: {1e9 * fastest(function, 3) / scale:,.1f} {unit}", flush=True)
     held = shard.__sizeof__() + 8 * n
     print(f"a shard holds {held / n:.0f} bytes a sample with its own distances")
     sent = sum(part.nbytes for part in near if part is not None) / BLOCK
@@ -152,11 +135,11 @@ def costs(estimator: LTAUEstimator, latents: np.ndarray, errors: np.ndarray) -> 
 def main() -> None:
     """Print the figures."""
     print(f"{N_SAMPLES:,} x {N_FEATURES} latents, {N_EPOCHS} epochs, k = {K}, blocks of {BLOCK:,}")
-    latents = clustered(N_SAMPLES)
+    latents = clustered(N_SAMPLES, N_FEATURES)
     errors = np.random.default_rng(1).exponential(size=(N_SAMPLES, N_EPOCHS)).astype(np.float32)
     with dask.config.set({"distributed.admin.large-graph-warning-threshold": "1GB"}):
         estimator = LTAUEstimator(K, burn_in=0.0, distance_scaling=0.0).fit(latents, errors)
-        with threadpool_limits(1):
+        with one_thread():
             costs(estimator, latents, errors)
         throughput(estimator, latents, errors)
 

@@ -7,23 +7,27 @@ the disk, in this process alone, and prints what became of it.
 from __future__ import annotations
 
 import argparse
-import resource
 import tempfile
-import time
+from functools import partial
 from pathlib import Path
 
 import faiss
 import numpy as np
+from numpy.typing import NDArray
 
+from benchmarks.harness.timing import peak_bytes, processor_seconds, quartiles, wall_seconds
+from benchmarks.speed.bare import only_index
 from ltau import LTAUEstimator
 from ltau.log import ErrorLog
-from ltau.neighbors import make_index
+from ltau.neighbors import NeighborIndex, make_index
 
 N_EPOCHS, N_BINS, K, N_QUERIES = 20, 100, 10, 1000
 CHUNK = 1 << 14
 
+Floats = NDArray[np.float32]
 
-def latents(n, width, n_dimensions, rng):
+
+def latents(n: int, width: int, n_dimensions: int, rng: np.random.Generator) -> Floats:
     """Draw latents of 100 clusters, each along some directions, or without any structure.
 
     Networks map inputs of few degrees of freedom to wide latents; a little noise fills
@@ -45,54 +49,54 @@ def latents(n, width, n_dimensions, rng):
     return rows
 
 
-def fit(rows, memory_limit):
-    """Fit from a log, as at the end of a training."""
+def fit(rows: Floats, memory_limit: int | None) -> tuple[LTAUEstimator, float, float, int]:
+    """Fit from a log, as at the end of a training; give seconds, and the peak of memory before."""
     rng = np.random.default_rng(1)
     with tempfile.TemporaryDirectory() as folder, ErrorLog(Path(folder) / "log", len(rows)) as log:
         for _ in range(N_EPOCHS):
             log.record(np.arange(len(rows)), rng.random(len(rows), np.float32))
             log.end_epoch()
-        before, start, processor = peak(), time.perf_counter(), time.process_time()
+        before = peak_bytes()
         estimator = LTAUEstimator(
             K, n_bins=N_BINS, memory_limit=memory_limit, n_jobs=2, random_state=0
-        ).fit(rows, log)
-        seconds = time.perf_counter() - start, time.process_time() - processor
-        return estimator, *seconds, before
+        )
+        fits = partial(estimator.fit, rows, log)
+        (_, processor), wall = wall_seconds(lambda: processor_seconds(fits))
+        return estimator, wall, processor, before
 
 
-def peak():
-    """Give the most memory that the process has had, in bytes."""
-    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-
-def compare(estimator, queries):
+def compare(estimator: LTAUEstimator, queries: Floats) -> None:
     """Time the exact search and the index in turn, and measure the recall on new samples."""
-    index = estimator._index.strata[0].index
-    scaled = estimator._index.strata[0].scaler.transform(queries)
+    scaler, index = only_index(estimator)
+    scaled = scaler.transform(queries)
     flat = make_index("flat", index.vectors)
     exact, _ = flat.search(scaled, K)
     found, _ = index.search(scaled, K)
     print(f"index of {index.nbytes / 1e6:.0f} MB, {index.parameters}")
     print(f"recall on new samples {(found <= exact[:, -1:] * (1 + 1e-5)).mean():.4f}")
     for size, n_batches in ((16, 4), (N_QUERIES, 1)):
-        seconds = {flat: [], index: []}
+        seconds: dict[NeighborIndex, list[float]] = {flat: [], index: []}
+        batches = [scaled[i * size : (i + 1) * size] for i in range(n_batches)]
         for _ in range(5):
             for one, times in seconds.items():
-                start = time.perf_counter()
-                for i in range(n_batches):
-                    one.search(scaled[i * size : (i + 1) * size], K)
-                times.append(time.perf_counter() - start)
+                times.append(wall_seconds(partial(search, one, batches))[1])
         micro = {one: 1e6 * np.median(t) / (size * n_batches) for one, t in seconds.items()}
         ratios = np.divide(seconds[flat], seconds[index])
-        low, middle, high = np.quantile(ratios, [0.25, 0.5, 0.75])
+        low, middle, high = quartiles(ratios)
         print(
             f"batches of {size:,}: {micro[index]:.1f} us a query, flat {micro[flat]:,.1f} us, "
             f"{middle:.1f} [{low:.1f}, {high:.1f}] times as fast"
         )
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def search(index: NeighborIndex, batches: list[Floats]) -> None:
+    """Search for some queries at once, then for the next ones."""
+    for batch in batches:
+        index.search(batch, K)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--dimensions", type=int, default=8, help="of a cluster; 0 is pure noise")
@@ -111,8 +115,8 @@ def main():
         f"s: {estimator.index_}, recall {estimator.recall_:.4f}"
     )
     print(
-        f"peak {peak() / 1e6:,.0f} MB, {peak() / data:.2f} times latents and counts; before fit "
-        f"{before / 1e6:,.0f} MB"
+        f"peak {peak_bytes() / 1e6:,.0f} MB, {peak_bytes() / data:.2f} times latents and counts; "
+        f"before fit {before / 1e6:,.0f} MB"
     )
     for record in estimator.index_report_:
         print(record)

@@ -3,31 +3,42 @@
 Acetylacetone, on one thread.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import subprocess
 import sys
-import time
+from collections.abc import Callable
+from contextlib import chdir
+from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from benchmarks.harness.data import data_folder
+from benchmarks.harness.nequip_passes import latents_of
+from benchmarks.harness.parallel import one_thread
+from benchmarks.harness.timing import Quartiles, quartiles, wall_seconds
 from ltau import LTAUEstimator
 
 pytest.importorskip("nequip")
 
 import ase.io
 import torch
+from ase import Atoms
 from nequip.utils import torch_default_dtype
 
+from ltau.adapters.ase import Uncertainty
 from ltau.adapters.nequip import (
     UncertainNequIPCalculator,
     compile_model,
     latents,
     load_model,
 )
-from ltau.adapters.nequip._latents import latents_of
 
 # torch, of its own parts, when it compiles
 pytestmark = [
@@ -35,7 +46,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning"),
 ]
 
-DATA = Path(os.environ.get("LTAU_DATA", Path(__file__).parents[3] / "shared" / "data"))
+DATA = data_folder()
 N_ROUNDS = 20  # each over 50 structures
 N_WARM = 5  # structures before each round
 N_MEMBERS = 10  # of an ensemble
@@ -85,20 +96,36 @@ training_module:
 """
 
 
+class Case(NamedTuple):
+    """A model of acetylacetone, and what it was trained on."""
+
+    compiled: Path
+    checkpoint: Path
+    latents: NDArray[np.float32]  # of the training atoms
+    numbers: NDArray[np.int64]  # theirs
+    test: list[Atoms]
+    times: dict[str, list[float]]  # of the training
+
+    def estimator(self, elements: bool, **parameters: Any) -> LTAUEstimator:
+        """Fit to the errors that another such model made."""
+        errors = np.load(DATA / "acac_nequip" / "train.npz")["errors"]  # (6750, 150)
+        estimator = LTAUEstimator(random_state=0, **parameters)
+        return estimator.fit(self.latents, errors, self.numbers if elements else None)
+
+
 @pytest.fixture(scope="module")
-def case(tmp_path_factory):
+def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
     """Train for four epochs, which do for a timing; compile; find the training latents."""
     source = DATA / "acac" / "train_300K.xyz.xz"
     if not source.exists():
         pytest.skip(f"there is no {source}: set LTAU_DATA")
     folder = tmp_path_factory.mktemp("acac")
-    frames = ase.io.read(source, ":")
+    frames = list(ase.io.iread(source, ":"))
     train = [atoms for number, atoms in enumerate(frames) if number % 10 != 9]
-    test = frames[9::10]
     ase.io.write(folder / "train.extxyz", train)
-    ase.io.write(folder / "test.extxyz", test)
+    ase.io.write(folder / "test.extxyz", frames[9::10])
     (folder / "config.yaml").write_text(CONFIG)
-    command = [sys.executable, "-m", "nequip.scripts.train", "-cp", folder, "-cn", "config"]
+    command = [sys.executable, "-m", "nequip.scripts.train", "-cp", str(folder), "-cn", "config"]
     environment = os.environ | {
         "PYTHONPATH": str(Path(__file__).parents[2]),
         "OMP_NUM_THREADS": "1",
@@ -106,40 +133,42 @@ def case(tmp_path_factory):
     subprocess.run(  # noqa: S603
         [*command, "hydra.run.dir=."], cwd=folder, env=environment, check=True, capture_output=True
     )
-    model, here = folder / "model.nequip.pt2", Path.cwd()
-    os.chdir(folder)  # where the checkpoint's configuration has the training data
-    try:
+    model = folder / "model.nequip.pt2"
+    with chdir(folder):  # where the checkpoint's configuration has the training data
         compile_model("last.ckpt", model)
-    finally:
-        os.chdir(here)
-    numbers = np.concatenate([atoms.numbers for atoms in train])
-    checkpoint = folder / "last.ckpt"
-    times = json.loads((folder / "ltau" / "times.json").read_text())
-    return model, checkpoint, latents(model, train), numbers, test, times
+    return Case(
+        model,
+        folder / "last.ckpt",
+        latents(model, train),
+        np.concatenate([atoms.numbers for atoms in train]),
+        frames[9::10],
+        json.loads((folder / "ltau" / "times.json").read_text()),
+    )
 
 
-def paired(plain, uncertain, items):
+Item = tuple[Atoms, Any]  # a structure, and a model's input
+Call = Callable[[Item], None]
+
+
+def paired(plain: Call, uncertain: Call, items: list[Item]) -> tuple[Quartiles, float]:
     """Time both on each item; give the quartiles of the ratio, and the time before in ms.
 
     In turn, but each over all items at once: in dynamics nothing else runs between two
     steps, and code that does takes the other's place in the processor's caches.
     """
-    times = {plain: [], uncertain: []}
+    times: dict[Call, list[float]] = {plain: [], uncertain: []}
     for number in range(N_ROUNDS):  # which comes first alternates: machines drift
         for how in (plain, uncertain) if number % 2 else (uncertain, plain):
             for item in items[:N_WARM] + items:
-                start = time.perf_counter()
-                how(item)
-                times[how].append(time.perf_counter() - start)
+                times[how].append(wall_seconds(partial(how, item))[1])
     rounds = (np.reshape(times[how], (N_ROUNDS, -1))[1:, N_WARM:] for how in (plain, uncertain))
     before, after = rounds
-    return np.quantile(after / before, [0.25, 0.5, 0.75]), 1e3 * np.median(before)
+    return quartiles(after / before), float(1e3 * np.median(before))
 
 
-def test_recording(case):
+def test_recording(case: Case) -> None:
     """The share of an epoch that errors taken from the training steps cost."""
-    *_, times = case
-    recording, epochs = (np.array(times[name][1:]) for name in ("recording", "epochs"))
+    recording, epochs = (np.array(case.times[name][1:]) for name in ("recording", "epochs"))
     shares = 100 * recording / (epochs - recording)
     print(
         f"\nrecording in nequip-train: {np.median(shares):.2f} % [{shares.min():.2f}, "
@@ -149,35 +178,32 @@ def test_recording(case):
 
 @pytest.mark.parametrize("elements", [True, False], ids=["by element", "all elements"])
 @pytest.mark.parametrize("index", ["auto", "flat"])
-def test_one_pass(case, index, elements):
+def test_one_pass(case: Case, index: str, elements: bool) -> None:
     """Energy and forces of 15 atoms with their uncertainty, and the same without."""
-    path, _, features, numbers, test, _ = case
-    errors = np.load(DATA / "acac_nequip" / "train.npz")["errors"]  # (6750, 150)
-    estimator = LTAUEstimator(index=index, n_jobs=1, random_state=0)
-    estimator.fit(features, errors, numbers if elements else None)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        model = load_model(path)
+    estimator = case.estimator(elements, index=index, n_jobs=1)
+    with one_thread():
+        model = load_model(case.compiled)
         calculator = UncertainNequIPCalculator.from_model(model, estimator)
-        predict = calculator.uncertainty.predict
+        uncertainty = calculator.uncertainty
+        assert isinstance(uncertainty, Uncertainty)  # not compiled into the model
+        predict = uncertainty.predict
 
-        def forward(item):
+        def forward(item: Item) -> None:
             model.module(item[1])
 
-        def forward_with_uncertainty(item):
+        def forward_with_uncertainty(item: Item) -> None:
             predict(latents_of(model.module(item[1])), item[0])
 
-        def calculate(item):
-            calculator.uncertainty.enabled = False
+        def calculate(item: Item) -> None:
+            uncertainty.enabled = False
             calculator.calculate(item[0])
 
-        def calculate_with_uncertainty(item):
-            calculator.uncertainty.enabled = True
+        def calculate_with_uncertainty(item: Item) -> None:
+            uncertainty.enabled = True
             calculator.calculate(item[0])
 
         with torch_default_dtype(torch.float64):
-            items = [(atoms, calculator.atoms_to_data(atoms)) for atoms in test]
+            items = [(atoms, calculator.atoms_to_data(atoms)) for atoms in case.test]
         for what, plain, uncertain in (
             ("the model's pass", forward, forward_with_uncertainty),
             ("the ASE calculation", calculate, calculate_with_uncertainty),
@@ -187,52 +213,43 @@ def test_one_pass(case, index, elements):
                 f"\n{what} with uncertainty, {index} index{' by element' * elements}: "
                 f"{middle:.2f} [{low:.2f}, {high:.2f}] times that of {before:.2f} ms without"
             )
-    finally:
-        torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize("elements", [True, False], ids=["by element", "all elements"])
 @pytest.mark.parametrize(("k", "n_prototypes"), [(3, 100), (3, 200), (5, None), (10, None)])
-def test_compiled_together(case, k, n_prototypes, elements, tmp_path):
+def test_compiled_together(
+    case: Case, k: int, n_prototypes: int | None, elements: bool, tmp_path: Path
+) -> None:
     """A model compiled with its uncertainty, the same without, and ten of these."""
-    path, checkpoint, features, numbers, test, _ = case
-    errors = np.load(DATA / "acac_nequip" / "train.npz")["errors"]  # (6750, 150)
-    estimator = LTAUEstimator(k, n_prototypes=n_prototypes, random_state=0)
-    estimator.fit(features, errors, numbers if elements else None)
-    together, here = tmp_path / "model.nequip.pt2", Path.cwd()
-    os.chdir(checkpoint.parent)  # where the checkpoint's configuration has the training data
-    try:
-        compile_model(checkpoint, together, estimator=estimator)
-    finally:
-        os.chdir(here)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        calculators = {
-            "plain": UncertainNequIPCalculator.from_model(path, estimator, enabled=False),
-            "uncertain": UncertainNequIPCalculator.from_model(together),
-        }
-        plain, uncertain = (calculator.call_model for calculator in calculators.values())
-        read = calculators["uncertain"].uncertainty.read
+    estimator = case.estimator(elements, n_neighbors=k, n_prototypes=n_prototypes)
+    together = tmp_path / "model.nequip.pt2"
+    with chdir(case.checkpoint.parent):  # where its configuration has the training data
+        compile_model(case.checkpoint, together, estimator=estimator)
+    with one_thread():
+        bare = UncertainNequIPCalculator.from_model(case.compiled, estimator, enabled=False)
+        informed = UncertainNequIPCalculator.from_model(together)
+        plain, uncertain, uncertainty = bare.call_model, informed.call_model, informed.uncertainty
+        assert not isinstance(uncertainty, Uncertainty)  # compiled into the model
+        read = uncertainty.read
 
-        def forward(item):
+        def forward(item: Item) -> None:
             plain(item[1].copy())
 
-        def forward_with_uncertainty(item):
+        def forward_with_uncertainty(item: Item) -> None:
             read(uncertain(item[1].copy()))
 
-        def ensemble(item):
+        def ensemble(item: Item) -> None:
             for _ in range(N_MEMBERS):
                 plain(item[1].copy())
 
-        def calculate(item):
-            calculators["plain"].calculate(item[0])
+        def calculate(item: Item) -> None:
+            bare.calculate(item[0])
 
-        def calculate_with_uncertainty(item):
-            calculators["uncertain"].calculate(item[0])
+        def calculate_with_uncertainty(item: Item) -> None:
+            informed.calculate(item[0])
 
         with torch_default_dtype(torch.float64):
-            items = [(atoms, calculators["plain"].atoms_to_data(atoms)) for atoms in test]
+            items = [(atoms, bare.atoms_to_data(atoms)) for atoms in case.test]
         of = f"k = {k}, n_prototypes = {n_prototypes}{' by element' * elements}, compiled"
         (low, middle, high), before = paired(forward, forward_with_uncertainty, items)
         print(
@@ -249,5 +266,3 @@ def test_compiled_together(case, k, n_prototypes, elements, tmp_path):
             f"the ASE calculation with uncertainty, {of}: {middle:.3f} [{low:.3f}, {high:.3f}] "
             f"times that of {before:.2f} ms without"
         )
-    finally:
-        torch.set_num_threads(threads)

@@ -1,43 +1,52 @@
 """What recording errors costs while training, and fitting from a large log."""
 
+from __future__ import annotations
+
 import os
-import resource
 import time
+from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmarks.harness.timing import peak_bytes, quartiles, wall_seconds
 from ltau import LTAUEstimator
 from ltau.log import ErrorLog
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 
-from ltau.adapters.torch import ErrorRecorder  # noqa: E402
+import torch
+
+from ltau.adapters.torch import ErrorRecorder
 
 N_ROWS, WIDTH, N_PAIRS = 50_000, 256, 20
+
+Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 
 class TimedRecorder:
     """A recorder, and how long its calls took."""
 
-    def __init__(self, *args):
-        self._recorder = ErrorRecorder(*args)
+    def __init__(self, n_samples: int, log: ErrorLog) -> None:
+        self._recorder = ErrorRecorder(n_samples, log)
         self.seconds = 0.0
 
-    def record(self, ids, residuals):
+    def record(self, ids: torch.Tensor, residuals: torch.Tensor) -> None:
         """Record a batch."""
-        start = time.perf_counter()
-        self._recorder.record(ids, residuals)
-        self.seconds += time.perf_counter() - start
+        self.seconds += wall_seconds(lambda: self._recorder.record(ids, residuals))[1]
 
-    def end_epoch(self):
+    def end_epoch(self) -> None:
         """Finish an epoch."""
-        start = time.perf_counter()
-        self._recorder.end_epoch()
-        self.seconds += time.perf_counter() - start
+        self.seconds += wall_seconds(self._recorder.end_epoch)[1]
 
 
-def epoch(model, optimizer, batches, recorder=None):
+def epoch(
+    model: torch.nn.Module,
+    optimizer: torch.optim.Optimizer,
+    batches: Sequence[Batch],
+    recorder: TimedRecorder | None = None,
+) -> float:
     """Train for one epoch; give its time in seconds."""
     start = time.perf_counter()
     for ids, x, y in batches:
@@ -52,10 +61,10 @@ def epoch(model, optimizer, batches, recorder=None):
     return time.perf_counter() - start
 
 
-def test_recording(tmp_path):
+def test_recording(tmp_path: Path) -> None:
     """Alternate epochs with and without recording: a 4-layer, 256-wide network, 50,000 rows."""
     torch.manual_seed(0)
-    layers = [torch.nn.Linear(16, WIDTH), torch.nn.ReLU()]
+    layers: list[torch.nn.Module] = [torch.nn.Linear(16, WIDTH), torch.nn.ReLU()]
     for _ in range(2):
         layers += [torch.nn.Linear(WIDTH, WIDTH), torch.nn.ReLU()]
     model = torch.nn.Sequential(*layers, torch.nn.Linear(WIDTH, 1))
@@ -68,18 +77,19 @@ def test_recording(tmp_path):
         epoch(model, optimizer, batches, recorder)  # warm-up
         shares, ratios = [], []
         for pair in range(N_PAIRS):  # which comes first alternates: machines drift
-            recorder.seconds, times = 0.0, {}
+            recorder.seconds = 0.0
+            times: dict[TimedRecorder | None, float] = {}
             for how in (None, recorder) if pair % 2 else (recorder, None):
                 times[how] = epoch(model, optimizer, batches, how)
             shares.append(recorder.seconds / (times[recorder] - recorder.seconds))
             ratios.append(times[recorder] / times[None] - 1)
     for name, values in {"inside its calls": shares, "recorded over plain epochs": ratios}.items():
-        low, middle, high = 100 * np.quantile(values, [0.25, 0.5, 0.75])
+        low, middle, high = quartiles(100 * np.array(values))
         print(f"\nrecording, {name}: {middle:+.1f} % [{low:+.1f}, {high:+.1f}]")
     print(f"of an epoch of {times[None]:.2f} s")
 
 
-def test_fit_from_a_log(tmp_path):
+def test_fit_from_a_log(tmp_path: Path) -> None:
     """Bin a log of 1,000,000 samples and 100 epochs, against reading its files."""
     n_samples, n_epochs = 1_000_000, 100
     rng = np.random.default_rng(0)
@@ -91,29 +101,24 @@ def test_fit_from_a_log(tmp_path):
     latents = rng.normal(size=(n_samples, 2)).astype(np.float32)
     reading = {cached: read(tmp_path / "log", cached) for cached in (False, True)}
     forget(tmp_path / "log")
-    start = time.perf_counter()
-    LTAUEstimator(burn_in=0.0, scaling="none", distance_scaling=0.0, index="flat").fit(latents, log)
-    fitting = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    estimator = LTAUEstimator(burn_in=0.0, scaling="none", distance_scaling=0.0, index="flat")
+    _, fitting = wall_seconds(lambda: estimator.fit(latents, log))
     print(
         f"\nfit from a log of {n_samples:,} x {n_epochs}: {fitting:.2f} s, "
         f"{fitting / reading[False]:.1f} times reading it from the disk, "
         f"{fitting / reading[True]:.1f} times reading it from the cache; "
-        f"peak of the process {peak:.0f} MiB"
+        f"peak of the process {peak_bytes() / 2**20:.0f} MiB"
     )
 
 
-def read(folder, cached):
+def read(folder: Path, cached: bool) -> float:
     """Time reading every epoch of a log once, in seconds."""
     if not cached:
         forget(folder)
-    start = time.perf_counter()
-    for errors in ErrorLog(folder).epochs():
-        np.array(errors)
-    return time.perf_counter() - start
+    return wall_seconds(lambda: [np.array(errors) for errors in ErrorLog(folder).epochs()])[1]
 
 
-def forget(folder):
+def forget(folder: Path) -> None:
     """Ask the system to drop a log's files from its cache."""
     for file in folder.glob("*.npy"):
         with file.open() as opened:

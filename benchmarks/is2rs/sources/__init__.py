@@ -8,7 +8,7 @@ from benchmarks.is2rs.sources import lmdb, s2ef, trajectories
 from benchmarks.is2rs.sources.base import Source
 from benchmarks.is2rs.sources.collection import Collection
 from benchmarks.is2rs.sources.mapping import NAME, read_mapping
-from benchmarks.is2rs.systems import DataError
+from benchmarks.is2rs.sources.systems import DataError
 
 __all__ = ["Source", "open_source"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from benchmarks.is2rs.systems import System
+from benchmarks.is2rs.sources.systems import System
 
 __all__ = ["Source"]
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from benchmarks.is2rs.sources.base import Source
-from benchmarks.is2rs.sources.layout import choose
+from benchmarks.is2rs.sources.folders import choose
 from benchmarks.is2rs.sources.mapping import Entry
-from benchmarks.is2rs.systems import DataError, System
+from benchmarks.is2rs.sources.systems import DataError, System
 
 __all__ = ["Collection"]
 

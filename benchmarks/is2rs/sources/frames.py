@@ -6,14 +6,15 @@ import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import ase.io
 import numpy as np
 from ase import Atoms
 from ase.data import chemical_symbols
 
+from benchmarks.is2rs.sources.systems import ADSORBATE, DataError, fixed_atoms
 from benchmarks.is2rs.sources.text import read_text
-from benchmarks.is2rs.systems import ADSORBATE, DataError, fixed_atoms
 
 __all__ = ["blocks", "check", "formulas", "parse"]
 
@@ -59,7 +60,7 @@ def parse(block: str, where: str) -> Atoms:
         If it is not a frame in extended XYZ.
     """
     try:
-        return ase.io.read(io.StringIO(block), format="extxyz")
+        return cast(Atoms, ase.io.read(io.StringIO(block), format="extxyz"))
     except (*_DAMAGE, ValueError) as error:
         raise DataError(f"{where} is not extended XYZ: {error!r}") from error
 

@@ -20,10 +20,10 @@ from ase.constraints import FixAtoms
 from numpy.typing import NDArray
 
 from benchmarks.is2rs.sources.base import Source
+from benchmarks.is2rs.sources.folders import choose, files
 from benchmarks.is2rs.sources.frames import check, formulas
-from benchmarks.is2rs.sources.layout import choose, files
+from benchmarks.is2rs.sources.systems import DataError, System
 from benchmarks.is2rs.sources.unpickling import Tensor, read_builtins, read_record
-from benchmarks.is2rs.systems import DataError, System
 
 __all__ = ["Records", "find"]
 
@@ -119,7 +119,7 @@ def _length(file: lmdb.Transaction, path: Path) -> int:
     said = file.get(b"length")
     if said is None:
         return entries
-    length = read_builtins(said)
+    length = read_builtins(bytes(said))
     if not isinstance(length, int) or length != entries - 1:
         raise DataError(
             f"Expected {path} to say that it has {entries - 1} records, as it has, got "
@@ -135,7 +135,7 @@ def _record(file: lmdb.Transaction, path: Path, number: int) -> dict[str, Any]:
     if len(data) > _MAX_BYTES:
         raise DataError(f"{path}, record {number}: {len(data)} bytes are more than a system needs.")
     try:
-        return read_record(data)
+        return read_record(bytes(data))
     except DataError as error:
         raise DataError(f"{path}, record {number}: {error}") from error
 

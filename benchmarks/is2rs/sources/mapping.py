@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from benchmarks.harness.files import whole
+from benchmarks.is2rs.sources.systems import DataError, System
 from benchmarks.is2rs.sources.unpickling import read_builtins
-from benchmarks.is2rs.systems import DataError, System
-from ltau._files.whole import write_whole
 
 __all__ = ["NAME", "Entry", "read_mapping", "write_mapping"]
 
@@ -88,5 +88,5 @@ def write_mapping(systems: Iterable[System], path: Path) -> None:
         }
         for system in systems
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, lambda file: pickle.dump(mapping, file))
+    with whole(path) as partial, partial.open("wb") as file:
+        pickle.dump(mapping, file)

@@ -17,9 +17,9 @@ from ase import Atoms
 
 from benchmarks.is2rs.sources import frames as xyz
 from benchmarks.is2rs.sources.base import Source
-from benchmarks.is2rs.sources.layout import files, frames_name
+from benchmarks.is2rs.sources.folders import files, frames_name
+from benchmarks.is2rs.sources.systems import DataError, System
 from benchmarks.is2rs.sources.text import read_table
-from benchmarks.is2rs.systems import DataError, System
 
 __all__ = ["Frames", "find"]
 

@@ -6,7 +6,7 @@ import lzma
 import math
 from pathlib import Path
 
-from benchmarks.is2rs.systems import DataError
+from benchmarks.is2rs.sources.systems import DataError
 
 __all__ = ["read_table", "read_text"]
 

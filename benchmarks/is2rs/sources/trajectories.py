@@ -18,12 +18,12 @@ import ase.io
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 
+from benchmarks.harness.files import whole, write_text
 from benchmarks.is2rs.sources.base import Source
+from benchmarks.is2rs.sources.folders import files, frames_name
 from benchmarks.is2rs.sources.frames import blocks, check, formulas, parse
-from benchmarks.is2rs.sources.layout import files, frames_name
+from benchmarks.is2rs.sources.systems import DataError, System
 from benchmarks.is2rs.sources.text import read_table
-from benchmarks.is2rs.systems import DataError, System
-from ltau._files.whole import write_whole
 
 __all__ = ["Trajectories", "find", "write_trajectories", "write_trajectory"]
 
@@ -143,7 +143,8 @@ def write_trajectory(system: System, folder: Path) -> None:
     text = io.StringIO()
     ase.io.write(text, [_bare(atoms) for atoms in system.frames], "extxyz", columns=_COLUMNS)
     packed = lzma.compress(text.getvalue().encode("utf-8"))
-    write_whole(folder / f"{system.sid}.extxyz.xz", lambda file: file.write(packed))
+    with whole(folder / f"{system.sid}.extxyz.xz") as partial:
+        partial.write_bytes(packed)
 
 
 def _bare(atoms: Atoms) -> Atoms:
@@ -200,5 +201,4 @@ def write_trajectories(systems: Iterable[System], folder: Path) -> None:
 
 def _write_table(table: Path, references: Mapping[str, float | None]) -> None:
     lines = (f"{sid},{energy or 0.0!r}\n" for sid, energy in references.items())
-    text = "".join(lines).encode("utf-8")
-    write_whole(table, lambda file: file.write(text))
+    write_text(table, "".join(lines))

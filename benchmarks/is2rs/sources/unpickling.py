@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.is2rs.systems import DataError
+from benchmarks.is2rs.sources.systems import DataError
 
 __all__ = ["Tensor", "read_builtins", "read_record"]
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import tempfile
-import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
+from benchmarks.harness.timing import peak_bytes, processor_seconds, wall_seconds
+from benchmarks.speed.bare import bare_search, only_index
 from benchmarks.speed.scaling.samples import N_EPOCHS, Samples, draw
 from ltau import LTAUEstimator
 
@@ -55,12 +56,12 @@ def measure(n: int, width: int) -> dict[str, Any]:
     """
     warm_up(width)
     train, test = draw(n, width, N_EPOCHS, seed=1), draw(N_QUERIES, width, 1, seed=2)
-    clock, peaks = Clock(), {"data": peak()}
+    clock, peaks = Clock(), {"data": peak_bytes()}
     index = "auto" if n <= _MOST_FOR_AUTO else "ivf"
     estimator = clock.run("fit", lambda: fit(train, index))
-    peaks["fit"] = peak()
+    peaks["fit"] = peak_bytes()
     estimator.predict(test.latents)
-    peaks["predict"] = peak()
+    peaks["predict"] = peak_bytes()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "estimator.ltau"
         clock.run("save", lambda: estimator.save(path))
@@ -100,39 +101,26 @@ def searches(
     with_sklearn: bool,
 ) -> dict[str, Callable[[], Any]]:
     """Collect what is asked of the same queries, in turn."""
-    vectors = exact._index.strata[0].index.vectors
-    scaled = exact._index.strata[0].scaler.transform(queries)
+    scaler, flat = only_index(exact)
+    _, index = only_index(estimator)
+    vectors, scaled = flat.vectors, scaler.transform(queries)
     calls: dict[str, Callable[[], Any]] = {
         "predict": lambda: estimator.predict(queries),
         "predict_pdf": lambda: estimator.predict_pdf(queries),
-        "bare search": lambda: bare_search(estimator, scaled),
+        "bare search": lambda: bare_search(index, scaled, K),
         "exact search": lambda: faiss.knn(scaled, vectors, K),
     }
     if with_sklearn:
         for name in ("brute", "kd_tree"):
             others = NearestNeighbors(n_neighbors=K, algorithm=name).fit(vectors)
-            calls[f"scikit-learn {name}"] = lambda others=others: others.kneighbors(scaled)
+            calls[f"scikit-learn {name}"] = partial(others.kneighbors, scaled)
     return calls
-
-
-def bare_search(estimator: LTAUEstimator, scaled: NDArray[np.float32]) -> None:
-    """Search the estimator's index by faiss alone."""
-    index = estimator._index.strata[0].index
-    if index.kind == "flat":
-        faiss.knn(scaled, index.vectors, K)
-    else:
-        index.searcher.search(scaled, K)
 
 
 def recall(estimator: LTAUEstimator, exact: LTAUEstimator, queries: NDArray[np.float32]) -> float:
     """Share of the true neighbours found; by distance, so that of equally near ones any will do."""
     found, nearest = (one.kneighbors(queries)[0] for one in (estimator, exact))
     return float((found <= nearest[:, -1:] * (1 + 1e-5)).mean())
-
-
-def peak() -> int:
-    """Give the most memory that the process has had, in bytes."""
-    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 class Clock:
@@ -144,10 +132,9 @@ class Clock:
 
     def once(self, name: str, call: Callable[[], Any]) -> Any:
         """Time one call, and give what it gave."""
-        wall, processor = time.perf_counter(), time.process_time()
-        result = call()
-        self.processor.setdefault(name, []).append(time.process_time() - processor)
-        self.wall.setdefault(name, []).append(time.perf_counter() - wall)
+        (result, processor), wall = wall_seconds(lambda: processor_seconds(call))
+        self.processor.setdefault(name, []).append(processor)
+        self.wall.setdefault(name, []).append(wall)
         return result
 
     def run(self, name: str, call: Callable[[], Any]) -> Any:

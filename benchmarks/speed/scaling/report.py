@@ -6,6 +6,7 @@ import json
 import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from itertools import cycle
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,9 @@ from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from benchmarks.report import OKABE_ITO, markdown_table
+from benchmarks.harness.figures import COLORS, MARKERS, save, without_window
+from benchmarks.harness.files import write_text
+from benchmarks.harness.tables import markdown_table
 from benchmarks.speed.scaling.cell import N_QUERIES
 
 __all__ = ["PowerLaw", "fit_power_law", "markdown", "write"]
@@ -33,7 +36,6 @@ _QUERIES = {
     "scikit-learn kd_tree": "scikit-learn, k-d tree",
 }
 _WITHOUT_INDEX = ("exact search", "scikit-learn brute", "scikit-learn kd_tree")
-_MARKERS = "os^vDP"
 
 
 class PowerLaw(NamedTuple):
@@ -59,13 +61,12 @@ def fit_power_law(sizes: ArrayLike, times: ArrayLike) -> PowerLaw:
 
 def write(cells: Sequence[Cell], output: Path) -> str:
     """Write ``results.json``, ``results.md`` and ``scaling.png``; return the Markdown."""
-    output.mkdir(parents=True, exist_ok=True)
     packages = ("ltau", "faiss-cpu", "numpy", "scikit-learn")
     about = {"python": platform.python_version()} | {name: version(name) for name in packages}
     results = json.dumps({"versions": about, "cells": list(cells)}, indent=1)
-    (output / "results.json").write_text(results, "utf-8")
+    write_text(output / "results.json", results)
     text = markdown(cells)
-    (output / "results.md").write_text(text, "utf-8")
+    write_text(output / "results.md", text)
     draw(cells, output / "scaling.png")
     return text
 
@@ -164,7 +165,7 @@ def _number(value: float | None) -> str:
 
 def draw(cells: Sequence[Cell], path: Path) -> None:
     """Draw times against sizes, a row a width, with the fitted lines."""
-    plt.switch_backend("Agg")  # a file, no window
+    without_window()
     rows = widths(cells)
     figure, axes = plt.subplots(
         len(rows),
@@ -182,13 +183,14 @@ def draw(cells: Sequence[Cell], path: Path) -> None:
         each.set(ylabel="Processor time of a query (µs)", title=f"A query, {width} features")
     for ax in axes[-1]:
         ax.set_xlabel("Training samples, N")
-    figure.savefig(path, dpi=140)
-    plt.close(figure)
+    save(figure, path)
 
 
 def _lines(ax: Axes, cells: Sequence[Cell], names: Mapping[str, str], unit: float) -> None:
     """Draw the points of each operation, and its power law where it was fitted."""
-    for (name, label), color, marker in zip(names.items(), OKABE_ITO, _MARKERS, strict=False):
+    for (name, label), color, marker in zip(
+        names.items(), cycle(COLORS), cycle(MARKERS), strict=False
+    ):
         points = [(cell["n"], time) for cell in cells if (time := seconds(cell, name)) is not None]
         if not points:
             continue

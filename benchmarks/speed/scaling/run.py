@@ -8,10 +8,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.cells import cached
+from benchmarks.harness.cells import cached
 
 __all__ = ["FULL", "QUICK", "Profile", "run"]
 
@@ -57,7 +58,7 @@ def run(profile: Profile, output: Path) -> list[dict[str, Any]]:
     results = []
     for n, width in profile.cells():
         config = {"n": n, "width": width}
-        results.append(cached(output / "cells", config, lambda c=config: _in_a_process(**c)))
+        results.append(cached(output / "cells", config, partial(_in_a_process, n, width)))
         print(f"{n:,} x {width} done", file=sys.stderr, flush=True)
     return results
 

@@ -40,8 +40,8 @@ def relax():
 
 
 def _relaxed(sid, split, n_steps, rng, true_forces, ensemble):
-    from benchmarks.is2rs.judging import Relaxed
-    from benchmarks.is2rs.labels import judge
+    from benchmarks.is2rs.measuring.judging import Relaxed
+    from benchmarks.is2rs.measuring.labels import judge
 
     scale = rng.lognormal(-2, 0.8)
     system = _system(sid, split, rng)
@@ -65,7 +65,7 @@ def _system(sid, split, rng):
     from ase.calculators.singlepoint import SinglePointCalculator
     from ase.constraints import FixAtoms
 
-    from benchmarks.is2rs.systems import ADSORBATE, SUBSURFACE, SURFACE, System
+    from benchmarks.is2rs.sources.systems import ADSORBATE, SUBSURFACE, SURFACE, System
 
     metal, molecule = rng.choice(["Cu", "Pd", "Pt", "Au"]), rng.choice(["O", "N", "CO"])
     slab = fcc111(metal, (2, 2, 3), vacuum=6.0)
@@ -86,8 +86,8 @@ def _system(sid, split, rng):
 
 
 def _path(system, n_steps, scale, rng, ensemble):
-    from benchmarks.is2rs.paths import Path
-    from benchmarks.is2rs.systems import free_atoms
+    from benchmarks.is2rs.relaxing.paths import Path
+    from benchmarks.is2rs.sources.systems import free_atoms
 
     start, shape = system.initial, (n_steps, len(system.initial))
     free = free_atoms(start)

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.is2rs import __main__ as command
 from benchmarks.is2rs.profiles import QUICK
 from benchmarks.is2rs.run import STAGES, Benchmark, Given
-from benchmarks.is2rs.systems import SPLITS
+from benchmarks.is2rs.sources.systems import SPLITS
 
 pytestmark = [
     # what the libraries under nequip say of each other

@@ -17,7 +17,7 @@ from ase.build import add_adsorbate, fcc111  # noqa: E402
 from ase.calculators.singlepoint import SinglePointCalculator  # noqa: E402
 from ase.constraints import FixAtoms  # noqa: E402
 
-from benchmarks.is2rs.systems import System  # noqa: E402
+from benchmarks.is2rs.sources.systems import System  # noqa: E402
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from benchmarks.is2rs.sources.lmdb import find
-from benchmarks.is2rs.systems import DataError, fixed_atoms
+from benchmarks.is2rs.sources.systems import DataError, fixed_atoms
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from benchmarks.is2rs.sources.mapping import Entry, read_mapping, write_mapping
-from benchmarks.is2rs.systems import DataError
+from benchmarks.is2rs.sources.systems import DataError
 
 OFFICIAL = {
     "random2181546": {

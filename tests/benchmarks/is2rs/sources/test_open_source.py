@@ -6,10 +6,10 @@ import lmdb
 import pytest
 
 from benchmarks.is2rs.sources import open_source
-from benchmarks.is2rs.sources.layout import choose, files
+from benchmarks.is2rs.sources.folders import choose, files
 from benchmarks.is2rs.sources.mapping import write_mapping
+from benchmarks.is2rs.sources.systems import DataError
 from benchmarks.is2rs.sources.trajectories import write_trajectories
-from benchmarks.is2rs.systems import DataError
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.is2rs.sources.s2ef import find
-from benchmarks.is2rs.systems import DataError
+from benchmarks.is2rs.sources.systems import DataError
 
 
 @pytest.fixture

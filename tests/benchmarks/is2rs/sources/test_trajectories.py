@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks.is2rs.sources.systems import DataError, fixed_atoms, free_atoms
 from benchmarks.is2rs.sources.trajectories import find, write_trajectories, write_trajectory
-from benchmarks.is2rs.systems import DataError, fixed_atoms, free_atoms
 
 
 @pytest.fixture

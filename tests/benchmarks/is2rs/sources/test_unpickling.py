@@ -13,8 +13,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.is2rs.sources.systems import DataError
 from benchmarks.is2rs.sources.unpickling import Tensor, read_builtins, read_record
-from benchmarks.is2rs.systems import DataError
 
 
 class Calls:

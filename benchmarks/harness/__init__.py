@@ -1,0 +1,1 @@
+"""What two benchmarks share: data, networks, timing, processes, tables."""

@@ -1,0 +1,1 @@
+"""Which relaxations went wrong, what warned of it, and how well."""

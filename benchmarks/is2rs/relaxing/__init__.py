@@ -1,0 +1,1 @@
+"""Force fields that are trained here, and relaxations by them."""

@@ -1,0 +1,1 @@
+"""What the benchmark writes: measurements, tables and figures."""

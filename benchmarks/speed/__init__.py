@@ -1,0 +1,1 @@
+"""How fast things are: benchmarks for pytest, and scripts that print a table."""

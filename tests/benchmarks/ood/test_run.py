@@ -1,0 +1,128 @@
+"""The quick run of the benchmark beyond the domain, from end to end."""
+
+import json
+import sys
+
+import pytest
+
+for module in ("torch", "nequip", "ase", "pooch", "matplotlib"):
+    pytest.importorskip(module)
+
+from benchmarks.methods.domains import IN_DOMAIN  # noqa: E402
+from benchmarks.ood import __main__ as command  # noqa: E402
+from benchmarks.ood import explore, report  # noqa: E402
+from benchmarks.ood.run import QUICK, Cell, Profile, load, run  # noqa: E402
+from benchmarks.ood.settings import USED, one_at_a_time  # noqa: E402
+
+pytestmark = [
+    # what the libraries under nequip say of each other, and matplotlib of this machine's threads
+    pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def output(data_dir, tmp_path_factory):
+    """A finished quick run."""
+    folder = tmp_path_factory.mktemp("ood")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["ood", "--quick", "--output", str(folder)])
+        command.main()
+    return folder
+
+
+def test_everything_is_written(output):
+    text = (output / "results.md").read_text("utf-8")
+    for title in (
+        "emt: in domain",
+        "emt: composition",
+        "emt: temperature",
+        "airfoil, range: costs",
+        "Tabular, cluster held out: cluster, choosing sets",
+        "LTAU, distance-aware",
+        "Ensemble of 2",
+        "MC dropout",
+    ):
+        assert title in text
+    for name in ("emt", "airfoil-range", "airfoil-cluster"):
+        for figure in ("calibration", "scores", "errors"):
+            assert (output / f"{name}-{figure}.png").stat().st_size > 10_000
+
+
+def test_every_method_is_scored_on_every_test(output):
+    results = json.loads(
+        (output / "results.json").read_text("utf-8"),
+        parse_constant=lambda name: pytest.fail(name),
+    )
+    by_domain = {}
+    for cell in results["cells"]:
+        by_domain.setdefault(cell["domain"], set()).add(cell["method"])
+        for test, scores in cell["result"]["tests"].items():
+            assert ("auroc" in scores) == (test != IN_DOMAIN)
+            assert scores["crps"][1] <= scores["crps"][0] <= scores["crps"][2]
+    assert by_domain["emt"] - by_domain["airfoil, range"] == {"Class mean"}
+    assert by_domain["airfoil, range"] - by_domain["emt"] == {"MC dropout"}
+    costs = {c["method"]: c["result"] for c in results["cells"] if c["domain"] == "emt"}
+    assert costs["Ensemble of 2"]["training"] >= 2
+    assert 1 <= costs["Rigidity"]["prediction"] < 2
+
+
+def test_a_run_goes_on_where_it_was(output):
+    cells = output / "cells"
+    finished = {path: path.stat().st_mtime_ns for path in cells.iterdir()}
+    lost = next(path for path in finished if path.suffix == ".json")
+    lost.unlink()
+    run(QUICK, output)
+    for path, time in finished.items():
+        assert (path.stat().st_mtime_ns == time) == (path != lost)
+
+
+def test_the_models_of_an_ensemble_are_different_and_learn_the_same(output):
+    domain = load(QUICK.cases()[0], output / "cells")
+    assert domain.trajectories["step"].shape == (30 * 32, 6)
+    assert domain.validation.spreads["Ensemble of 2"].min() > 0
+    assert domain.trajectories["eval"][:, -1].mean() == pytest.approx(
+        domain.train.errors.mean(), rel=1e-3
+    )
+    assert domain.tests["temperature"].errors.mean() > domain.tests[IN_DOMAIN].errors.mean()
+
+
+def test_settings_are_tried_once(output, monkeypatch):
+    few = [USED, *(setting for _, setting in one_at_a_time(USED)[:2])]
+    monkeypatch.setattr(explore, "grid", lambda: few)
+    profile = Profile((), QUICK.tables, QUICK.n_seeds, QUICK.n_resamples)
+    trials = explore.explore(profile, output)
+    text = explore.write(trials, output)
+    assert "Chosen" in text
+    before = len(list((output / "cells").iterdir()))
+    assert explore.explore(profile, output) == trials
+    assert len(list((output / "cells").iterdir())) == before
+
+
+def test_what_is_not_there_is_left_out_and_named(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("LTAU_DATA", str(tmp_path))
+    assert run(Profile((), QUICK.tables, 1, 20), tmp_path / "out") == []
+    assert "Left out: Expected the data at" in capsys.readouterr().out
+
+
+def test_scores_are_averaged_over_seeds_and_undefined_ones_are_said():
+    def cell(seed, scores):
+        return Cell("a", seed, "m", {"tests": {IN_DOMAIN: scores}})
+
+    cells = [cell(0, {"crps": (1.0, 0.0, 2.0)}), cell(1, {"crps": (3.0, 2.0, 6.0)})]
+    assert report.average(cells, "m", IN_DOMAIN, "crps") == (2.0, 1.0, 4.0)
+    assert report.average(cells, "m", IN_DOMAIN, "spearman") is None
+    undefined = [cells[0], cell(1, {"crps": None})]
+    assert report.average(undefined, "m", IN_DOMAIN, "crps") is None
+
+
+def test_relative_scores_are_averaged_over_sets_in_logarithms():
+    def cell(data, method, crps):
+        tests = {"range": {"crps": (crps, crps, crps), "spearman": (crps, crps, crps)}}
+        return Cell(f"{data}, range", 0, method, {"unit": "", "tests": {IN_DOMAIN: {}} | tests})
+
+    cells = [cell("a", "m", 2.0), cell("b", "m", 16.0)]
+    cells += [cell("a", "Constant", 1.0), cell("b", "Constant", 2.0)]
+    row = report._over_sets(cells, "range").splitlines()[2].split(" | ")
+    assert row[0] == "| m"
+    assert row[1].startswith("9.000 ±")  # Spearman: the plain mean
+    assert row[2].startswith("4.000 ±")  # CRPS: the geometric mean of 2 and 8

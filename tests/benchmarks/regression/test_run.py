@@ -1,0 +1,50 @@
+"""The regression benchmark: a tiny run from end to end."""
+
+import json
+
+import pytest
+
+for module in ("torch", "mapie", "pooch", "matplotlib"):
+    pytest.importorskip(module)
+
+from benchmarks.methods.learning import METHODS, REFERENCE  # noqa: E402
+from benchmarks.regression import report  # noqa: E402
+from benchmarks.regression.run import REWEIGHTING, Cell, Profile, run  # noqa: E402
+
+TINY = Profile(sets=("yacht", "esol"), n_folds=2, n_epochs=3, max_train=300, max_test=40)
+
+
+def test_a_tiny_run_writes_all_and_goes_on_where_it_was(data_dir, tmp_path):
+    cells = run(TINY, tmp_path)
+    finished = {path: path.stat().st_mtime_ns for path in (tmp_path / "cells").iterdir()}
+    assert len(cells) == len(finished) == 2 * 2 * (len(METHODS) + 1)
+
+    lost = next(iter(finished))
+    lost.unlink()
+    again = run(TINY, tmp_path)
+    for path, time in finished.items():
+        assert (path.stat().st_mtime_ns == time) == (path != lost)
+    assert [(c.dataset, c.method, c.fold) for c in again] == [
+        (c.dataset, c.method, c.fold) for c in cells
+    ]
+
+    text = report.write(again, TINY, tmp_path)
+    for title in (*TINY.sets, "All sets", "Re-weighting", *METHODS):
+        assert title in text
+    assert (tmp_path / "results.md").read_text("utf-8") == text
+    assert (tmp_path / "regression.png").stat().st_size > 10_000
+    results = json.loads(
+        (tmp_path / "results.json").read_text("utf-8"),
+        parse_constant=lambda name: pytest.fail(name),
+    )
+    assert {cell["method"] for cell in results["cells"]} == {*METHODS, REWEIGHTING}
+
+
+def test_costs_are_those_of_one_network_on_the_same_fold():
+    costs = {REFERENCE: (2.0, 4.0), "LTAU": (4.0, 12.0)}
+    cells = [
+        Cell("a", method, fold, {"fit_seconds": seconds})
+        for method, by_fold in costs.items()
+        for fold, seconds in enumerate(by_fold)
+    ]
+    assert report.summarize(cells, ["a"], "LTAU", "training").value == 2.5
