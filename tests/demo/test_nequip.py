@@ -10,13 +10,15 @@ from ase import Atoms  # noqa: E402
 from ase.calculators.emt import EMT  # noqa: E402
 
 from ltau.cli import main  # noqa: E402
-from ltau.demo import nequip  # noqa: E402
+from ltau.demo import _nequip as nequip  # noqa: E402
 
 N_STEPS = 40
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:.*torch.jit:DeprecationWarning"  # nequip's own use of it
-)
+pytestmark = [
+    pytest.mark.xdist_group("demo"),
+    # nequip's own use of it
+    pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning"),
+]
 
 
 @pytest.fixture(scope="module")
