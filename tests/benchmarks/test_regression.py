@@ -262,6 +262,7 @@ class TestReport:
         assert table == "| Set | x |\n| :-- | --: |\n| a | 1 |"
 
 
+@pytest.mark.benchmark_run
 def test_a_tiny_run_writes_all_and_goes_on_where_it_was(data_dir, tmp_path):
     cells = run(TINY, tmp_path)
     finished = {path: path.stat().st_mtime_ns for path in (tmp_path / "cells").iterdir()}

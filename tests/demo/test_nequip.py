@@ -14,11 +14,9 @@ from ltau.demo import _nequip as nequip  # noqa: E402
 
 N_STEPS = 40
 
-pytestmark = [
-    pytest.mark.xdist_group("demo"),
-    # nequip's own use of it
-    pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning"),
-]
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:.*torch.jit:DeprecationWarning"  # nequip's own use of it
+)
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from benchmarks.nequip_passes import passes
 from ltau.adapters.nequip import latents, load_model
 
 pytestmark = [
+    pytest.mark.benchmark_run,
     # what the libraries under nequip say of each other
     pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning"),
 ]
