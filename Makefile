@@ -4,6 +4,9 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
+# Processes that share the tests between them; 0 runs them all in one.
+WORKERS ?= 2
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint docs bench clean
 
@@ -25,7 +28,7 @@ demo: $(VENV)/.demo
 	$(BIN)/ltau demo
 
 test: $(VENV)/.demo $(VENV)/.test $(VENV)/.bench
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS)
 
 lint: $(VENV)/.lint $(VENV)/.test
 	$(BIN)/ruff check .

@@ -3,10 +3,49 @@
 import os
 from pathlib import Path
 
+# Processes that share the tests share the cores, which is said before a library starts threads.
+if "PYTEST_XDIST_WORKER_COUNT" in os.environ:
+    n_threads = max(1, os.cpu_count() // int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
+    os.environ.setdefault("OMP_NUM_THREADS", str(n_threads))
+
+import hypothesis
 import numpy as np
 import pytest
 
+# The same examples in every run; how long one takes depends on what else the machine does.
+hypothesis.settings.register_profile("ltau", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("ltau")
+
 ROOT = Path(__file__).resolve().parents[1]
+
+# Tests that share what takes long to make, or take long themselves: one process has all of a
+# line, so that a training, a cluster or a run is made once. They are handed out first.
+TOGETHER = (
+    "tests/adapters/dask/",
+    "tests/adapters/nequip/",
+    "tests/benchmarks/is2rs/",
+    "tests/benchmarks/test_ood.py",
+    "tests/benchmarks/test_regression.py",
+    "tests/demo/test_diamonds.py",
+    "tests/demo/test_nequip.py",
+    "tests/examples/",
+    "tests/test_docs.py",
+)
+
+
+def pytest_xdist_make_scheduler(config, log):
+    """Hand out the tests of a line of `TOGETHER` as one, and all others one by one."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    missing = [part for part in TOGETHER if not (ROOT / part).exists()]
+    if missing:
+        raise pytest.UsageError(f"TOGETHER of tests/conftest.py names what is not there: {missing}")
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return next((part for part in TOGETHER if nodeid.startswith(part)), nodeid)
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,9 @@ energies and forces of density-functional theory.
 
 from __future__ import annotations
 
+import io
+import lzma
+
 import ase.io
 from ase import Atoms
 
@@ -39,4 +42,8 @@ def frames(n_train: int, n_test: int) -> dict[str, list[Atoms]]:
 
 
 def _read(name: str) -> list[Atoms]:
-    return list(ase.io.iread(find(f"acac/{name}.xyz"), ":", format="extxyz"))
+    path = find(f"acac/{name}.xyz")
+    content = path.read_bytes()
+    # ASE goes back for every structure, and would unpack a packed file anew each time.
+    text = (lzma.decompress(content) if path.suffix == ".xz" else content).decode()
+    return ase.io.read(io.StringIO(text), ":", format="extxyz")

@@ -13,6 +13,7 @@ from benchmarks.is2rs.run import STAGES, Benchmark, Given
 from benchmarks.is2rs.sources.systems import SPLITS
 
 pytestmark = [
+    pytest.mark.benchmark_run,
     # what the libraries under nequip say of each other
     pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning"),
 ]

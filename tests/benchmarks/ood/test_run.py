@@ -15,6 +15,7 @@ from benchmarks.ood.run import QUICK, Cell, Profile, load, run  # noqa: E402
 from benchmarks.ood.settings import USED, one_at_a_time  # noqa: E402
 
 pytestmark = [
+    pytest.mark.benchmark_run,
     # what the libraries under nequip say of each other, and matplotlib of this machine's threads
     pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning"),
 ]

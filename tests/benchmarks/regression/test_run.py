@@ -14,6 +14,7 @@ from benchmarks.regression.run import REWEIGHTING, Cell, Profile, run  # noqa: E
 TINY = Profile(sets=("yacht", "esol"), n_folds=2, n_epochs=3, max_train=300, max_test=40)
 
 
+@pytest.mark.benchmark_run
 def test_a_tiny_run_writes_all_and_goes_on_where_it_was(data_dir, tmp_path):
     cells = run(TINY, tmp_path)
     finished = {path: path.stat().st_mtime_ns for path in (tmp_path / "cells").iterdir()}

@@ -122,6 +122,7 @@ class TestSamples:
         assert errors.mean(axis=1).max() > 3 * errors.mean(axis=1).min()
 
 
+@pytest.mark.benchmark_run
 def test_a_quick_run_writes_all_and_goes_on_where_it_was(tmp_path, capsys):
     main(["--quick", "--output", str(tmp_path)])
     text = capsys.readouterr().out

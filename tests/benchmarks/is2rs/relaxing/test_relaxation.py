@@ -11,6 +11,7 @@ from benchmarks.is2rs.sources.emt import reference_forces
 from ltau.adapters.nequip import latents, load_model
 
 pytestmark = [
+    pytest.mark.benchmark_run,
     # what the libraries under nequip say of each other
     pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning"),
 ]
