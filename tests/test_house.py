@@ -44,24 +44,6 @@ FOREIGN = {
     "_GLOBAL_STATE_INITIALIZED": "nequip can set its global state, and cannot take it back",
 }
 
-# What does not hold yet, to be emptied: "file: what", line by line.
-NOT_YET = {
-    # The core, and what backends read of it.
-    "ltau/adapters/dask/_estimator.py: estimator._densities",
-    "ltau/adapters/dask/_estimator.py: estimator._training_distances",
-    "ltau/adapters/dask/_fit.py: estimator._describe",
-    "ltau/adapters/dask/_fit.py: estimator._validate_params",
-    "ltau/adapters/dask/_sharded.py: settings._validate_params",
-    "ltau/estimator/_estimator.py: estimator._remember_settings",
-    "ltau/estimator/_estimator.py: estimator._validate_params",
-    "ltau/estimator/_estimator.py: twin._remember_settings",
-    # Benchmarks.
-    "benchmarks/speed/dask_throughput.py: ltau.adapters.dask._found.predict_found",
-    "benchmarks/speed/dask_throughput.py: ltau.adapters.dask._shard.Queries",
-    "benchmarks/speed/dask_throughput.py: ltau.adapters.dask._shard.Shard",
-    "benchmarks/speed/dask_throughput.py: ltau.adapters.dask._shard.nearest",
-}
-
 
 @cache
 def sources():
@@ -161,7 +143,7 @@ def test_nobody_reaches_into_what_is_private():
         for path, tree in sources().items()
         for what in (*private_imports(path, tree), *private_reads(tree))
     }
-    assert found == NOT_YET
+    assert found == set()
 
 
 @pytest.mark.parametrize(

@@ -46,4 +46,4 @@ def _read(name: str) -> list[Atoms]:
     content = path.read_bytes()
     # ASE goes back for every structure, and would unpack a packed file anew each time.
     text = (lzma.decompress(content) if path.suffix == ".xz" else content).decode()
-    return ase.io.read(io.StringIO(text), ":", format="extxyz")
+    return list(ase.io.iread(io.StringIO(text), ":", format="extxyz"))

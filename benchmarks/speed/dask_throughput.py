@@ -21,9 +21,7 @@ from benchmarks.harness.parallel import one_thread
 from benchmarks.harness.timing import fastest, quartiles, wall_seconds
 from ltau import ErrorBins, ErrorHistogram, LTAUEstimator
 from ltau.adapters.dask import DaskEstimator, ShardedEstimator
-from ltau.adapters.dask._found import predict_found
-from ltau.adapters.dask._shard import Queries, Shard, nearest
-from ltau.neighbors import LatentScaler, scatter
+from ltau.neighbors import LatentScaler, make_index, scatter
 
 N_SAMPLES, N_FEATURES, N_EPOCHS, K = 100_000, 64, 100, 10
 N_QUERIES, BLOCK = 100_000, 5_000
@@ -90,46 +88,24 @@ def costs(estimator: LTAUEstimator, latents: Floats, errors: Floats) -> None:
     bins = ErrorBins(estimator.bin_edges_)
     mean = latents.mean(axis=0, dtype=np.float64)
     scaler = LatentScaler.fit(latents, "whiten")
-    queries = Queries.of(clustered(BLOCK, N_FEATURES), None, {None: scaler})
-    options = {"kind": "auto", "n_neighbors": K, "recall": 0.99, "random_state": 0}
-    training = Queries.of(latents, None, {None: scaler})
-    cumulative = estimator.fitted_.densities.cumulative
-    shard = Shard.build(0, cumulative, training, **options)
-    found = shard.search(queries, K)
-    near = shard.look_up(found[1], np.ones(len(latents)))
-    settings, edges = LTAUEstimator(K), bins.edges
+    vectors, queries = scaler.transform(latents), clustered(BLOCK, N_FEATURES)
+    scaled = scaler.transform(queries)
+    index = make_index("auto", vectors, n_neighbors=K)
     n_values, n = errors.size, len(latents)
+
+    def count() -> None:
+        ErrorHistogram(bins, n).update(errors, slice(None))
+
     for name, scale, unit, function in [
         ("range of errors", n_values, "ns a value", lambda: ErrorBins.from_errors(errors)),
-        (
-            "counting",
-            n_values,
-            "ns a value",
-            lambda: ErrorHistogram(bins, n).update(errors, slice(None)),
-        ),
+        ("counting", n_values, "ns a value", count),
         ("moments", n, "ns a sample", lambda: scatter(latents, mean)),
         ("scaling", n, "ns a sample", lambda: scaler.transform(latents)),
-        ("index", n, "ns a sample", lambda: Shard.build(0, cumulative, training, **options)),
-        (
-            f"search, {shard.strata[None][1]!r}",
-            BLOCK,
-            "ns a query",
-            lambda: shard.search(queries, K),
-        ),
-        ("merging 16 shards", BLOCK, "ns a query", lambda: nearest([found] * 16, K)),
-        ("look-up", BLOCK, "ns a query", lambda: shard.look_up(found[1], np.ones(n))),
-        (
-            "predict",
-            BLOCK,
-            "ns a query",
-            lambda: predict_found(settings, "predict", found, [near], edges, {}),
-        ),
+        ("index", n, "ns a sample", lambda: make_index("auto", vectors, n_neighbors=K)),
+        (f"search, {index!r}", BLOCK, "ns a query", lambda: index.search(scaled, K)),
+        ("predict, with its search", BLOCK, "ns a query", lambda: estimator.predict(queries)),
     ]:
         print(f"{name}: {1e9 * fastest(function, 3) / scale:,.1f} {unit}", flush=True)
-    held = shard.__sizeof__() + 8 * n
-    print(f"a shard holds {held / n:.0f} bytes a sample with its own distances")
-    sent = sum(part.nbytes for part in near if part is not None) / BLOCK
-    print(f"what a shard tells of a query: {sent:.0f} bytes at most, and {16 * K} of neighbours")
 
 
 def main() -> None:

@@ -331,9 +331,8 @@ class LTAUEstimator(HeldOutSamples):
             if header["estimator"] != cls.__name__:
                 raise ValueError(f"expected a {cls.__name__}, got a {header['estimator']}")
             estimator = cls(**header["params"])
-            estimator._validate_params()
+            estimator.settings()  # refuses parameters that are invalid
             restore(estimator, header, arrays)
-            estimator._remember_settings()
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise archive.LTAUFileError(
                 f"{path} does not hold a whole estimator: {error}"
@@ -347,9 +346,7 @@ class LTAUEstimator(HeldOutSamples):
 
         def crps(rest: TrainingSamples, tested: TrainingSamples, n: int | None) -> float:
             twin = clone(self)
-            twin.fitted_ = twin._learner().learn(rest, n)
-            twin.calibration_ = None
-            twin._remember_settings()
+            twin.fitted_ = self._learner().learn(rest, n)
             return -twin.score(tested.latents, tested.trajectories.read(), tested.strata)
 
         k, tolerance = int(self.n_neighbors), self.prototype_tolerance

@@ -8,6 +8,7 @@ import dask.array as da
 import numpy as np
 from distributed import Client, default_client
 from numpy.typing import ArrayLike
+from sklearn.base import clone
 
 from ltau.adapters.dask._checks import check_errors, check_latents
 from ltau.adapters.dask._counts import count, find_bins
@@ -79,7 +80,7 @@ def fit(
     True
     >>> client.close()
     """
-    estimator._validate_params()
+    clone(estimator).settings()  # refuses parameters before anything is counted
     client = default_client() if client is None else client
     rows = check_latents(X).chunks[0] if isinstance(X, da.Array) else _row_blocks(np.shape(X)[0], y)
     errors = check_errors(y, rows, estimator.burn_in)

@@ -141,7 +141,7 @@ class ShardedEstimator(LazyPredictions):
             If arrays are not as described; as `LTAUEstimator.fit`.
         """
         settings: LTAUEstimator = clone(self.estimator)
-        settings._validate_params()
+        settings.settings()  # refuses parameters that are invalid
         check_latents(X)
         errors = check_errors(y, X.chunks[0], settings.burn_in)
         firsts = np.cumsum((0, *X.chunks[0][:-1])).tolist()
