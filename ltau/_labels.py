@@ -17,6 +17,7 @@ __all__ = [
     "check_size",
     "check_strata",
     "check_strata_given",
+    "refuse_uncalibrated",
     "refuse_unseen",
 ]
 
@@ -97,13 +98,32 @@ def refuse_unseen(asked: Iterable[Any], seen: Iterable[Any]) -> NoReturn:
         Always.
     """
     asked, seen = list(asked), list(seen)
-    now, then = _kind(asked[0]), _kind(seen[0])
-    if now != then:
-        raise ValueError(f"Expected strata that are {then}, as at fit, got {now}.")
+    _refuse_another_kind(asked[0], seen[0], "strata", "fit")
     unknown = next(label for label in asked if label not in seen)
     raise ValueError(
         f"Stratum {unknown} was not seen at fit, which saw {', '.join(map(str, seen))}."
     )
+
+
+def refuse_uncalibrated(asked: object, calibrated: Iterable[Any]) -> NoReturn:
+    """Say that a group was not calibrated, or that groups are now of another kind.
+
+    Parameters
+    ----------
+    asked : label
+        The group asked for.
+    calibrated : iterable of label
+        Those that were calibrated.
+
+    Raises
+    ------
+    ValueError
+        Always.
+    """
+    known = list(calibrated)
+    _refuse_another_kind(asked, known[0], "groups", "calibration")
+    listed = ", ".join(map(str, known))
+    raise ValueError(f"Group {asked} was not calibrated; those that were: {listed}.")
 
 
 def check_size(
@@ -152,6 +172,12 @@ def _plain(kind: type) -> type:
         if issubclass(kind, base):
             return plain
     return kind
+
+
+def _refuse_another_kind(asked: object, seen: object, name: str, when: str) -> None:
+    now, then = _kind(asked), _kind(seen)
+    if now != then:
+        raise ValueError(f"Expected {name} that are {then}, as at {when}, got {now}.")
 
 
 def _kind(label: object) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ltau._files.arrays import Arrays
+from ltau._labels import refuse_uncalibrated
 
 __all__ = ["Calibration"]
 
@@ -78,8 +79,7 @@ class Calibration:
 
     def _level(self, q: float, label: Any) -> float:
         if label not in self.scores:
-            known = ", ".join(map(str, self.scores))
-            raise ValueError(f"Group {label} was not calibrated; those that were: {known}.")
+            refuse_uncalibrated(label, self.scores)
         scores = self.scores[label]
         rank = math.ceil(round((len(scores) + 1) * q, 9))  # 100 * 0.9 must not become 91
         if rank > len(scores):

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn import config_context
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
+from ltau._errors.bins import ErrorBins
+from ltau._missing import fill_masked
+from ltau._numbers import as_real
+
 __all__ = [
+    "as_latents",
+    "check_bins",
     "check_latents",
     "check_level",
     "check_n_neighbors",
@@ -34,11 +41,41 @@ def check_latents(estimator: BaseEstimator, X: ArrayLike, n_features: int) -> ND
         and np.isfinite(X).all()
     ):
         return X
-    # Takes what else can be turned into latents, and says what is wrong.
-    checked: NDArray[np.floating] = validate_data(
-        estimator, X, reset=False, dtype=[np.float64, np.float32], order="C"
-    )
+    return as_latents(estimator, X, reset=False)
+
+
+def as_latents(estimator: BaseEstimator, X: ArrayLike, *, reset: bool) -> NDArray[np.floating]:
+    """Take what can be turned into latents, and say what is wrong with anything else.
+
+    Parameters
+    ----------
+    estimator : LTAUEstimator
+        Remembers the width and the names of features, or has them.
+    X : array-like of shape (n_samples, n_features)
+        The latents; what a mask hides is missing, and missing ones are refused.
+    reset : bool
+        Whether these are the training samples.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_features), float32 or float64, C-contiguous
+        The latents.
+    """
+    with config_context(array_api_dispatch=False):  # a tensor would stay one
+        checked: NDArray[np.floating] = validate_data(
+            estimator, fill_masked(X), reset=reset, dtype=[np.float64, np.float32], order="C"
+        )
     return checked
+
+
+def check_bins(bins: str | ArrayLike) -> None:
+    """Refuse edges that are none."""
+    if isinstance(bins, str):
+        return
+    try:
+        ErrorBins(bins)
+    except ValueError as error:
+        raise ValueError(f"Expected bins that are edges, got {bins!r}: {error}") from error
 
 
 def check_n_neighbors(n_neighbors: int) -> int:
@@ -65,7 +102,7 @@ def check_tolerance(tolerance: ArrayLike) -> Floats:
 
 def check_predictions(y_pred: ArrayLike, n_samples: int) -> Floats:
     """Check that there is one prediction of the target for each sample."""
-    prediction = np.asarray(y_pred, dtype=np.float64)
+    prediction = as_real(y_pred, "y_pred").astype(np.float64, copy=False)
     if prediction.shape != (n_samples,) or np.isnan(prediction).any():
         raise ValueError(
             f"Expected y_pred of shape ({n_samples},) without NaN, "

@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from ltau._errors.histogram import ErrorHistogram
 from ltau._errors.sources import open_errors
@@ -20,7 +20,7 @@ from ltau._fitted.training_scores import training_scores
 from ltau._fitted.training_weights import training_weights
 from ltau._labels import check_strata
 from ltau._prototypes.number import choose_number
-from ltau.estimator._checks import check_latents
+from ltau.estimator._checks import as_latents, check_bins, check_latents
 from ltau.estimator._held_out import HeldOutSamples
 from ltau.estimator._learning import Learner
 from ltau.estimator._old_formats import upgraded
@@ -225,7 +225,7 @@ class LTAUEstimator(HeldOutSamples):
             raise ValueError(
                 f"{type(self).__name__} requires y to be passed, but the target y is None."
             )
-        latents = validate_data(self, X, dtype=[np.float64, np.float32], order="C")
+        latents = as_latents(self, X, reset=True)
         trajectories = open_errors(y, len(latents), self.burn_in)
         classes = check_strata(strata, len(latents))
         bins = trajectories.find_bins(self.bins, self.n_bins)
@@ -297,6 +297,7 @@ class LTAUEstimator(HeldOutSamples):
         """
         check_is_fitted(self)
         self._validate_params()  # they may have been set since fit, and must be loaded again
+        check_bins(self.bins)
         archive.write(path, *parts_of(self))
 
     @classmethod

@@ -78,6 +78,7 @@ class HeldOutSamples(Predictions):
         2005, doi:10.1007/b106715. Gneiting and Raftery, *J. Am. Stat. Assoc.* 102 (2007)
         359, doi:10.1198/016214506000001437.
         """
+        self._check_parameter("random_state")
         predictor = self._predictor(X, strata)
         observed = check_observed(y)
         check_consistent_length(X, observed)

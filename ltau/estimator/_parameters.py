@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval, StrOptions, validate_parameter_constraints
 
 from ltau._fitted.calibration import Calibration
 from ltau._fitted.settings import Settings
@@ -45,7 +45,11 @@ class Parameters(BaseEstimator):
         "n_prototypes": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"}), None],
         "prototype_tolerance": [Interval(Real, 0, None, closed="left")],
         "memory_limit": [Interval(Integral, 1, None, closed="left"), None],
-        "n_jobs": [Integral, None],
+        "n_jobs": [
+            Interval(Integral, None, -1, closed="right"),
+            Interval(Integral, 1, None, closed="left"),
+            None,
+        ],
         "random_state": [Interval(Integral, 0, 2**32 - 1, closed="both"), None],
     }
 
@@ -151,6 +155,13 @@ class Parameters(BaseEstimator):
         learnt: Calibration | None = getattr(self, "calibration_", None)
         calibration = learnt or Calibration(1.0, float(self.distance_scaling), {})
         return Settings(int(k), self.weights, calibration)
+
+    def _check_parameter(self, name: str) -> None:
+        """Refuse one parameter that was set to something invalid since `fit`."""
+        constraints = {name: self._parameter_constraints[name]}
+        validate_parameter_constraints(
+            constraints, {name: getattr(self, name)}, type(self).__name__
+        )
 
     def _remember_settings(self) -> None:
         """Remember the parameters that are known to be valid: each prediction asks for them."""

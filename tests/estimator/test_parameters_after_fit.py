@@ -58,30 +58,15 @@ PARAMETERS = {
     "random_state": (CALIBRATIONS, [-1, "a", 1.5, 2**40]),
 }
 
-NOT_YET = {
-    *((call, "random_state") for call in CALIBRATIONS),
-    ("save", "bins", "[1.0]"),
-    ("save", "bins", "['a', 'b']"),
-    ("save", "bins", "[0.0, -1.0]"),
-    ("save", "n_jobs", 0),
-}
-
 
 def cases(calls):
     return [
-        pytest.param(call, name, value, marks=marks(call, name, value), id=f"{call}-{name}={value}")
+        pytest.param(call, name, value, id=f"{call}-{name}={value}")
         for call in calls
         for name, (has_part, values) in PARAMETERS.items()
         for value in values
         if call == "save" or call in has_part
     ]
-
-
-def marks(call, name, value):
-    key = str(value) if isinstance(value, list) else value
-    if (call, name) in NOT_YET or (call, name, key) in NOT_YET:
-        return [pytest.mark.xfail(reason="passes, or fails without a name", strict=True)]
-    return []
 
 
 @pytest.fixture(scope="module")
