@@ -15,10 +15,10 @@ from tqdm.auto import tqdm
 import ltau
 from benchmarks.harness.files import whole_folder, write_text
 from benchmarks.harness.nequip_training import CHECKPOINT
-from benchmarks.harness.parallel import for_each, lost
 from benchmarks.is2rs.measuring.judging import Relaxed, along_reference, with_truth
 from benchmarks.is2rs.measuring.labels import judge
 from benchmarks.is2rs.profiles import Profile
+from benchmarks.is2rs.relaxing.each_system import for_each, lost
 from benchmarks.is2rs.relaxing.folds import Fold, folds, one_for_all
 from benchmarks.is2rs.relaxing.force_field import ForceField, Models
 from benchmarks.is2rs.relaxing.paths import Path as Steps
