@@ -16,9 +16,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # From the ground up. A room imports from the layers below its own, and from itself.
 LAYERS = [
-    {"_batches", "_maths", "_missing"},
-    {"_labels", "_numbers"},
-    {"_sorting"},
+    {"_batches", "_inputs"},
+    {"_maths"},
     {"_files"},
     {"metrics"},
     {"neighbors"},

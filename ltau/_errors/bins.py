@@ -24,7 +24,7 @@ from ltau._errors.range import (
     cell_starts,
     check_magnitudes,
 )
-from ltau._numbers import as_real
+from ltau._inputs.numbers import as_real
 
 __all__ = ["ErrorBins"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ltau._numbers import as_real
+from ltau._inputs.numbers import as_real
 from ltau.log import ErrorLog
 
 __all__ = [

@@ -12,7 +12,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ltau._numbers import as_real
+from ltau._inputs.numbers import as_real
 
 __all__ = [
     "CELL_BITS",

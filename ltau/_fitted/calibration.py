@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ltau._files.arrays import Arrays
-from ltau._labels import refuse_uncalibrated
+from ltau._inputs.labels import refuse_uncalibrated
 
 __all__ = ["Calibration"]
 

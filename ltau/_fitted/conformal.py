@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ltau._fitted.calibration import Calibration
-from ltau._labels import check_groups
+from ltau._inputs.labels import check_groups
 from ltau.distribution import ErrorDistribution
 
 __all__ = ["bound", "conformal_scores", "error_bars", "quantile_levels"]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ltau._fitted.members import Members
 from ltau._fitted.own_distances import OwnDistances
-from ltau._labels import check_size
+from ltau._inputs.labels import check_size
 from ltau._maths.domain import local_ratio
 from ltau._prototypes.clusters import centres, cluster, share
 from ltau.neighbors import LatentIndex, Neighbors, ScaledStratum, Vectors

@@ -9,8 +9,8 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
 from ltau._errors.bins import ErrorBins
-from ltau._missing import fill_masked
-from ltau._numbers import as_real
+from ltau._inputs.missing import fill_masked
+from ltau._inputs.numbers import as_real
 
 __all__ = [
     "as_latents",

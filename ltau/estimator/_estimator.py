@@ -18,7 +18,7 @@ from ltau._fitted.samples import TrainingSamples
 from ltau._fitted.search import LatentSearch
 from ltau._fitted.training_scores import training_scores
 from ltau._fitted.training_weights import training_weights
-from ltau._labels import check_strata
+from ltau._inputs.labels import check_strata
 from ltau._prototypes.number import choose_number
 from ltau.estimator._checks import as_latents, check_bins, check_latents
 from ltau.estimator._held_out import HeldOutSamples

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from ltau._errors.checks import check_observed
 from ltau._fitted.learning import learn
-from ltau._labels import check_groups
+from ltau._inputs.labels import check_groups
 from ltau.estimator._parameters import MOST_EXPONENT
 from ltau.estimator._predictions import Predictions
 

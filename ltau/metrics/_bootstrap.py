@@ -8,7 +8,7 @@ from typing import Any, Protocol, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ltau._labels import as_labels
+from ltau._inputs.labels import as_labels
 
 __all__ = ["Estimate", "UndefinedMetricError", "bootstrap_estimate"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltau._numbers import FloatArray, as_fractions, as_magnitudes
+from ltau._inputs.numbers import FloatArray, as_fractions, as_magnitudes
 from ltau.metrics._bootstrap import estimate
 from ltau.metrics._protocol import PredictiveDistribution, evaluate
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ltau._labels import as_labels
-from ltau._numbers import as_floats, as_magnitudes, check_same_length
+from ltau._inputs.labels import as_labels
+from ltau._inputs.numbers import as_floats, as_magnitudes, check_same_length
 from ltau.metrics._bootstrap import estimate
 
 __all__ = ["coverage", "coverage_by_group"]

@@ -7,8 +7,8 @@ from functools import partial
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltau._numbers import FloatArray, as_magnitudes, check_same_length
-from ltau._sorting import sort_averaging_ties
+from ltau._inputs.numbers import FloatArray, as_magnitudes, check_same_length
+from ltau._maths.sorting import sort_averaging_ties
 from ltau.metrics._bootstrap import UndefinedMetricError, estimate
 
 __all__ = ["expected_normalized_calibration_error"]

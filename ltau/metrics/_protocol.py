@@ -7,7 +7,7 @@ from typing import Protocol
 
 from numpy.typing import ArrayLike
 
-from ltau._numbers import FloatArray, as_floats, as_magnitudes, check_same_length
+from ltau._inputs.numbers import FloatArray, as_floats, as_magnitudes, check_same_length
 
 __all__ = ["PredictiveDistribution"]
 

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from ltau._numbers import (
+from ltau._inputs.numbers import (
     FloatArray,
     as_binary,
     as_errors_and_scores,

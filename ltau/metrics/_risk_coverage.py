@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltau._numbers import FloatArray, as_errors_and_scores
-from ltau._sorting import sort_averaging_ties
+from ltau._inputs.numbers import FloatArray, as_errors_and_scores
+from ltau._maths.sorting import sort_averaging_ties
 from ltau.metrics._bootstrap import estimate
 
 __all__ = ["risk_coverage_area", "risk_coverage_curve"]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ltau._files.arrays import Arrays, all_finite, prefixed, section
-from ltau._labels import check_size, check_strata_given, refuse_unseen
+from ltau._inputs.labels import check_size, check_strata_given, refuse_unseen
 from ltau.neighbors._base import Latents, NeighborIndex, Neighbors
 from ltau.neighbors._equally_near import search_equally_near
 from ltau.neighbors._factory import INDEX_CLASSES, make_index

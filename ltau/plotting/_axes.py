@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ltau._numbers import FloatArray
+from ltau._inputs.numbers import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

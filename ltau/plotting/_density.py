@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltau._numbers import FloatArray, as_magnitudes, check_same_length
+from ltau._inputs.numbers import FloatArray, as_magnitudes, check_same_length
 from ltau.distribution import ErrorDistribution
 from ltau.estimator import LTAUEstimator
 from ltau.plotting._axes import draw_reference, ensure_axes, label_log_axis, next_color, with_unit

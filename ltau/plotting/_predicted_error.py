@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltau._numbers import FloatArray, as_errors_and_scores, as_magnitudes
-from ltau._sorting import sort_averaging_ties
+from ltau._inputs.numbers import FloatArray, as_errors_and_scores, as_magnitudes
+from ltau._maths.sorting import sort_averaging_ties
 from ltau.estimator import LTAUEstimator
 from ltau.metrics import spearman
 from ltau.plotting._axes import OKABE_ITO, ensure_axes, label_log_axis, with_unit

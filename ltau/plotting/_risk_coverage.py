@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltau._numbers import FloatArray
+from ltau._inputs.numbers import FloatArray
 from ltau.estimator import LTAUEstimator
 from ltau.metrics import risk_coverage_area, risk_coverage_curve
 from ltau.plotting._axes import draw_reference, ensure_axes, next_color, with_unit

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ltau._errors.checks import n_burnt_in
-from ltau._labels import as_labels
-from ltau._missing import fill_masked
+from ltau._inputs.labels import as_labels
+from ltau._inputs.missing import fill_masked
 from ltau.log import ErrorLog
 
 __all__ = ["check_errors", "check_latents", "check_rows"]

@@ -11,7 +11,7 @@ from dask.delayed import Delayed
 from distributed import Client
 from numpy.typing import DTypeLike, NDArray
 
-from ltau._labels import check_size
+from ltau._inputs.labels import check_size
 from ltau.adapters.dask._cluster import gather
 from ltau.adapters.dask._shard import Labels, StratumScale, rows_by_stratum
 from ltau.neighbors import (

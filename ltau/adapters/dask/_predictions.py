@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ltau._fitted.predictor import ErrorSummary
-from ltau._labels import check_strata_given
+from ltau._inputs.labels import check_strata_given
 from ltau.adapters.dask._checks import check_latents, check_rows
 
 __all__ = ["LazyPredictions", "Output", "empty"]

@@ -13,7 +13,7 @@ from ltau._errors.bins import ErrorBins
 from ltau._errors.checks import check_seen
 from ltau._fitted.densities import TrainingDensities
 from ltau._fitted.own_distances import floor_of, log_sum, mean_of_others
-from ltau._labels import check_size, check_strata, refuse_unseen
+from ltau._inputs.labels import check_size, check_strata, refuse_unseen
 from ltau.adapters.dask._counts import count_block
 from ltau.adapters.dask._found import predict_found
 from ltau.adapters.dask._merging import NOBODY, Nearest

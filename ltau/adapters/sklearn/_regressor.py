@@ -15,7 +15,7 @@ from sklearn.utils import Tags, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ltau._missing import fill_masked
+from ltau._inputs.missing import fill_masked
 from ltau.adapters.sklearn._latents import latents
 from ltau.adapters.sklearn._learners import wrap
 from ltau.adapters.sklearn._stages import held_out_errors, train

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn import config_context
 from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted
 
-from ltau._missing import fill_masked
+from ltau._inputs.missing import fill_masked
 from ltau.adapters.sklearn._learners import BoostedTrees, PassLearner, wrap
 
 __all__ = ["error_trajectories", "fit_with_errors", "held_out_errors", "train"]

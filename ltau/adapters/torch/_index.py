@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from ltau._fitted.state import Fitted, Table
-from ltau._labels import check_size, check_strata_given, refuse_unseen
+from ltau._inputs.labels import check_size, check_strata_given, refuse_unseen
 from ltau._maths.weights import EQUALLY_NEAR
 from ltau.adapters.torch._search import BLOCK_VALUES, ExactSearch
 from ltau.neighbors import Stratum

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ltau._missing import fill_masked, find_missing
+from ltau._inputs.missing import fill_masked, find_missing
 
 __all__ = [
     "FloatArray",

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ltau._missing import fill_masked, find_missing
+from ltau._inputs.missing import fill_masked, find_missing
 
 __all__ = [
     "as_labels",

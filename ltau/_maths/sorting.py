@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ltau._numbers import FloatArray
+from ltau._inputs.numbers import FloatArray
 
 
 def sort_averaging_ties(values: FloatArray, *, by: FloatArray) -> FloatArray:

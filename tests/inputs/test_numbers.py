@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 import torch
 
-from ltau._missing import fill_masked, find_missing
-from ltau._numbers import as_real
+from ltau._inputs.missing import fill_masked, find_missing
+from ltau._inputs.numbers import as_real
 
 VALUES = [0.5, 2.0, 0.25]
 

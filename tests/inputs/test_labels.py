@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from ltau import LTAUEstimator
-from ltau._labels import (
+from ltau._inputs.labels import (
     as_labels,
     check_groups,
     check_size,

@@ -1,0 +1,1 @@
+"""Commands of ltau that need more than the core."""

@@ -1,0 +1,1 @@
+"""What comes in: numbers, labels, and what is missing among them."""
