@@ -15,6 +15,7 @@ from ltau.neighbors._strata import ScaledStratum
 __all__ = ["merge_coincident"]
 
 _N_LINES = 2
+_LONGEST = 2  # floors from the first sample of a place to any other
 _CHUNK_ROWS = 1 << 14
 
 
@@ -45,7 +46,8 @@ def merge_coincident(
     for stratum in strata:
         pairs = _coincident_pairs(stratum.vectors, stratum.floor)
         if len(pairs):
-            keepers[stratum.rows] = stratum.rows[_first_of_each(pairs, len(stratum.rows))]
+            first = _first_of_each(pairs, stratum.vectors, stratum.floor)
+            keepers[stratum.rows] = stratum.rows[first]
     kept = keepers == np.arange(n_samples)
     if kept.all():
         return strata, None
@@ -72,13 +74,27 @@ def _coincident_pairs(vectors: Vectors, floor: float) -> NDArray[np.intp]:
     return np.concatenate(pairs) if pairs else np.empty((0, 2), np.intp)
 
 
-def _first_of_each(pairs: NDArray[np.intp], n: int) -> NDArray[np.intp]:
-    """Find the first vector of all that each is paired with, directly or through others."""
-    ones = np.ones(len(pairs), bool)
-    graph = coo_array((ones, (pairs[:, 0], pairs[:, 1])), shape=(n, n))
-    _, labels = connected_components(graph, directed=False)
+def _first_of_each(pairs: NDArray[np.intp], vectors: Vectors, floor: float) -> NDArray[np.intp]:
+    """Find the first vector of all that each is paired with, directly or through others.
+
+    Where samples are so dense that pairs make long chains, these are cut into cells.
+    """
+    n = len(vectors)
+    graph = coo_array((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
+    n_chains, labels = connected_components(graph, directed=False)
     _, first = np.unique(labels, return_index=True)
-    return first[labels]
+    others = np.flatnonzero(first[labels] != np.arange(n))
+    apart = np.linalg.norm(vectors[others] - vectors[first[labels[others]]], axis=1)
+    is_long = np.zeros(n_chains, bool)
+    is_long[labels[others[apart > _LONGEST * floor]]] = True
+    if not is_long.any():
+        return first[labels]
+    rows = np.flatnonzero(is_long[labels])
+    cells = np.column_stack([labels[rows], np.rint(vectors[rows] / floor)])
+    _, first_of_cell, cell = np.unique(cells, axis=0, return_index=True, return_inverse=True)
+    kept = first[labels]
+    kept[rows] = rows[first_of_cell[cell.ravel()]]
+    return kept
 
 
 def _keep(

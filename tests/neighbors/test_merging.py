@@ -1,5 +1,7 @@
 """Samples that coincide, against comparisons of all pairs."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -58,3 +60,17 @@ def test_all_samples_may_coincide():
     (stratum,), owners = merged(np.zeros((7, 3)))
     assert len(stratum.vectors) == 1
     assert owners.tolist() == [0] * 7
+
+
+@pytest.mark.parametrize("width", [1, 2])
+def test_dense_samples_do_not_become_one_through_each_other(width):
+    """Each is near the next, and the last is far from the first."""
+    latents = np.zeros((100_000, width), np.float32)
+    latents[:, 0] = np.linspace(0, 1, 100_000)
+    (stratum,) = scale_strata(latents, None, "none")
+    dense = replace(stratum, floor=5e-5)  # as of fifty times as many samples
+    (kept,), owners = merge_coincident([dense])
+    assert 10_000 < len(kept.vectors) < 30_000
+    for start in range(0, len(owners), 1000):
+        here = latents[owners == owners[start], 0]
+        assert np.ptp(here) <= 1.01 * 5e-5
