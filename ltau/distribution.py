@@ -76,7 +76,7 @@ class ErrorDistribution:
         self.scale = s
 
     def __len__(self) -> int:
-        return len(self.probabilities)
+        return len(self.scale)
 
     def __getitem__(self, rows: int | slice | NDArray[np.generic]) -> ErrorDistribution:
         """Take some rows, by an integer, a slice, a mask or an array of integers."""
@@ -85,6 +85,12 @@ class ErrorDistribution:
 
     def __repr__(self) -> str:
         return f"ErrorDistribution(n_samples={len(self)}, n_bins={len(self._widths)})"
+
+    @cached_property
+    def probabilities(self) -> Floats:
+        """Probability of each bin, shape (n_samples, n_bins)."""
+        # Where nothing lies in a bin, rounding may leave a little less.
+        return np.maximum(np.diff(self._cdf_at_edges), 0.0)
 
     @cached_property
     def _widths(self) -> Floats:
@@ -174,7 +180,7 @@ class ErrorDistribution:
             )
         if not ((levels >= 0) & (levels <= 1)).all():
             raise ValueError(f"Expected probabilities from 0 to 1, got {q!r}.")
-        quantiles = self._invert(np.atleast_2d(levels))
+        quantiles = quantiles_of(self, np.atleast_2d(levels))
         return quantiles[:, 0] if np.ndim(q) == 0 else quantiles
 
     def mean(self) -> Floats:
@@ -239,7 +245,7 @@ class ErrorDistribution:
             Independent draws.
         """
         rng = np.random.default_rng(random_state)
-        return self._invert(rng.random((len(self), size)))
+        return quantiles_of(self, rng.random((len(self), size)))
 
     def crps(self, errors: ArrayLike) -> Floats:
         r"""Compute the continuous ranked probability scores, in closed form.
@@ -344,17 +350,6 @@ class ErrorDistribution:
     def _cdf_at(self, edge: NDArray[np.intp]) -> Floats:
         return np.take_along_axis(self._cdf_at_edges, edge, axis=1)
 
-    def _invert(self, levels: Floats) -> Floats:
-        """Quantiles, shape (n_samples, m), at levels of each row or common to all."""
-        cdf = self._cdf_at_edges
-        rows = np.arange(len(self))
-        quantiles = np.empty((len(self), levels.shape[1]))
-        for column, level in enumerate(levels.T):
-            bins = (cdf[:, 1:] < level_to_reach(np, level)[:, None]).sum(axis=1)
-            ends = cdf[rows, bins], cdf[rows, bins + 1], self.edges[bins], self.edges[bins + 1]
-            quantiles[:, column] = quantile_in_bin(np, level, *ends)
-        return self.scale[:, None] * quantiles
-
 
 def distribution_of(cdf: Floats, edges: Floats, scale: Floats | None = None) -> ErrorDistribution:
     """Make distributions of what is known to be such; nothing is checked.
@@ -374,12 +369,35 @@ def distribution_of(cdf: Floats, edges: Floats, scale: Floats | None = None) -> 
         The distributions.
     """
     distribution = ErrorDistribution.__new__(ErrorDistribution)
-    # Where nothing lies in a bin, rounding may leave a little less.
-    distribution.probabilities = np.maximum(cdf[:, 1:] - cdf[:, :-1], 0.0)
     distribution.edges = edges
     distribution.scale = np.ones(len(cdf)) if scale is None else scale
     distribution._cdf_at_edges = cdf
     return distribution
+
+
+def quantiles_of(distribution: ErrorDistribution, levels: Floats) -> Floats:
+    """Find quantiles at levels that are known to be such; nothing is checked.
+
+    Parameters
+    ----------
+    distribution : ErrorDistribution
+        The distributions.
+    levels : ndarray of shape (n_samples, m) or (1, m), float64
+        Levels from 0 to 1, of each row or common to all.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, m)
+        The quantiles, by the tie rule.
+    """
+    cdf, edges = distribution._cdf_at_edges, distribution.edges
+    rows = np.arange(len(cdf))
+    quantiles = np.empty((len(cdf), levels.shape[1]))
+    for column, level in enumerate(levels.T):
+        bins = (cdf[:, 1:] < level_to_reach(level)[:, None]).sum(axis=1)
+        ends = cdf[rows, bins], cdf[rows, bins + 1], edges[bins], edges[bins + 1]
+        quantiles[:, column] = quantile_in_bin(level, *ends)
+    return distribution.scale[:, None] * quantiles
 
 
 def _mean_square(start: Floats, end: Floats) -> Floats:

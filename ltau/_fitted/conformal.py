@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ltau._fitted.calibration import Calibration
 from ltau._inputs.labels import check_groups
-from ltau.distribution import ErrorDistribution
+from ltau.distribution import ErrorDistribution, quantiles_of
 
 __all__ = ["bound", "conformal_scores", "error_bars", "quantile_levels"]
 
@@ -58,8 +58,9 @@ def bound(distribution: ErrorDistribution, levels: Floats) -> Floats:
     ndarray of shape (n_samples, m)
         The errors.
     """
-    inside = np.minimum(levels, 1.0)
-    inside = distribution.quantile(inside if len(inside) > 1 else inside[0])
+    if (levels <= 1.0).all():
+        return quantiles_of(distribution, levels)
+    inside = quantiles_of(distribution, np.minimum(levels, 1.0))
     return np.where(levels > 1.0, inside * levels, inside)
 
 

@@ -61,7 +61,7 @@ def learn(
         scale, power = fit_stretch(plain[first], ood_score[first], errors[first], exponent)
     if not len(rest):
         return Calibration(scale, power, {})
-    stretched = plain[rest].scaled(stretch_factor(np, scale, power, ood_score[rest]))
+    stretched = plain[rest].scaled(stretch_factor(scale, power, ood_score[rest]))
     scores = conformal_scores(stretched, errors[rest])
     if groups is None:
         return Calibration(scale, power, {None: _ascending(scores)})
@@ -120,7 +120,7 @@ def fit_stretch(
 
     def crps(parameters: Floats) -> float:
         power = parameters[1] if exponent is None else exponent
-        factor = stretch_factor(np, math.exp(parameters[0]), power, ood_score)
+        factor = stretch_factor(math.exp(parameters[0]), power, ood_score)
         return float(np.nanmean(distribution.scaled(factor).crps(errors)))
 
     limits = [tuple(np.log(_SCALES)), _EXPONENTS]

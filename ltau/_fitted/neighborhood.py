@@ -78,7 +78,7 @@ def neighborhood(
     if exponent or ood_score:
         score = _score(found, known, settings.n_neighbors)
     if exponent and score is not None:
-        factor = stretch_factor(np, scale, exponent, score)
+        factor = stretch_factor(scale, exponent, score)
     elif scale != 1:
         factor = np.full(len(found.distances), scale)
     return Neighborhood(found.numbers, _weights(found, known, settings), factor, score)
@@ -87,11 +87,14 @@ def neighborhood(
 def _weights(found: Found, known: Known, settings: Settings) -> Floats:
     """Weigh the neighbours of each sample."""
     distances, k = found.distances, settings.n_neighbors
-    if _plain(found, known, k):
+    plain, uniform = _plain(found, known, k), settings.weights == "uniform"
+    if plain and uniform:
+        return np.full_like(distances, 1 / k)
+    if plain:
         places = np.ones_like(distances)
     else:
         places = neighbor_places(np, distances, _sizes(found, known), k)
-    if settings.weights == "uniform":
+    if uniform:
         return places / k
     floors = np.reshape(known.floors[found.strata], (-1, 1))
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -27,10 +27,10 @@ def local_ratio(xp: Any, distance: Any, reference: Any) -> Any:
     return xp.where(distance == reference, 1.0, distance / reference)
 
 
-def stretch_factor(xp: Any, scale: float, exponent: float, ood_score: Any) -> Any:
+def stretch_factor(scale: float, exponent: float, ood_score: Any) -> Any:
     """Give the factor of each sample's errors, ``scale * ood_score**exponent``.
 
     The score is taken to be at most 1,000, and at least the inverse: it may be infinite or
     0 where training samples coincide.
     """
-    return scale * xp.clip(ood_score, 1 / FARTHEST, FARTHEST) ** exponent
+    return scale * ood_score.clip(1 / FARTHEST, FARTHEST) ** exponent

@@ -16,13 +16,11 @@ __all__ = ["TIE", "between", "level_to_reach", "quantile_in_bin"]
 TIE = 1e-12  # of probabilities, by which rounding may make equal ones differ
 
 
-def level_to_reach(xp: Any, level: Any) -> Any:
+def level_to_reach(level: Any) -> Any:
     """Give the probability by which the bin of a quantile is found.
 
     Parameters
     ----------
-    xp : module
-        numpy or torch.
     level : array
         Levels from 0 to 1.
 
@@ -33,16 +31,14 @@ def level_to_reach(xp: Any, level: Any) -> Any:
         A little more than the level: a bin that only just reaches it is passed over. No
         more than what rounding leaves of 1, so that there is such a bin.
     """
-    return xp.clip(level + TIE, TIE, 1.0 - TIE)
+    return (level + TIE).clip(TIE, 1.0 - TIE)
 
 
-def quantile_in_bin(xp: Any, level: Any, before: Any, after: Any, left: Any, right: Any) -> Any:
+def quantile_in_bin(level: Any, before: Any, after: Any, left: Any, right: Any) -> Any:
     """Find a quantile in its bin.
 
     Parameters
     ----------
-    xp : module
-        numpy or torch.
     level : array
         Level from 0 to 1.
     before, after : array
@@ -55,7 +51,7 @@ def quantile_in_bin(xp: Any, level: Any, before: Any, after: Any, left: Any, rig
     array
         The error, from edge to edge.
     """
-    fraction = xp.clip((level - before) / (after - before), 0.0, 1.0)
+    fraction = ((level - before) / (after - before)).clip(0.0, 1.0)
     return between(fraction, left, right)
 
 

@@ -99,7 +99,7 @@ def test_the_stretch_that_made_the_errors_is_found(scale, exponent):
     n = 4000
     distribution = ErrorDistribution(np.full((n, 10), 0.1), np.linspace(0, 1, 11))
     ratio = np.exp(rng.normal(0, 0.7, n))
-    errors = (stretch_factor(np, scale, exponent, ratio) * rng.random(n))[:, None]
+    errors = (stretch_factor(scale, exponent, ratio) * rng.random(n))[:, None]
     found = learn(distribution, ratio, errors, None, exponent=None, stretch_fraction=1.0, rng=rng)
     assert found.scale == pytest.approx(scale, rel=0.05)
     assert found.exponent == pytest.approx(exponent, abs=0.1)
@@ -113,7 +113,7 @@ def test_the_stretch_that_made_the_errors_is_found(scale, exponent):
 
 def test_infinite_and_zero_scores_stretch_by_a_finite_factor():
     np.testing.assert_array_equal(
-        stretch_factor(np, 2.0, 1.0, np.array([0.0, 1.0, np.inf])), [2e-3, 2, 2e3]
+        stretch_factor(2.0, 1.0, np.array([0.0, 1.0, np.inf])), [2e-3, 2, 2e3]
     )
 
 

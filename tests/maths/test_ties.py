@@ -34,8 +34,8 @@ def test_a_quantile_has_the_probability_of_its_level(level):
 def test_tensors_are_treated_alike():
     torch = pytest.importorskip("torch")
     levels = np.linspace(0, 1, 11)
-    of_torch = level_to_reach(torch, torch.tensor(levels))
-    np.testing.assert_array_equal(of_torch, level_to_reach(np, levels))
+    of_torch = level_to_reach(torch.tensor(levels))
+    np.testing.assert_array_equal(of_torch, level_to_reach(levels))
     ends = [np.full(11, x) for x in (0.2, 0.8, 1.0, 3.0)]
-    of_torch = quantile_in_bin(torch, torch.tensor(levels), *map(torch.tensor, ends))
-    np.testing.assert_allclose(of_torch, quantile_in_bin(np, levels, *ends), rtol=1e-15)
+    of_torch = quantile_in_bin(torch.tensor(levels), *map(torch.tensor, ends))
+    np.testing.assert_allclose(of_torch, quantile_in_bin(levels, *ends), rtol=1e-15)

@@ -120,7 +120,7 @@ class ModelWithUncertainty(torch.nn.Module):
         distances, rows = self._nearest(self._scaled(out[LATENTS].detach(), strata), strata)
         ood_score = self._score(distances, rows, strata)
         calibration = self._settings.calibration
-        factor = stretch_factor(torch, calibration.scale, calibration.exponent, ood_score)
+        factor = stretch_factor(calibration.scale, calibration.exponent, ood_score)
         weights = self._weights(distances, rows, strata)
         expected = factor * (weights * self.expected[rows]).sum(dim=1)
         bar = factor * self._quantile(rows, weights) * max(self._level, 1.0)
@@ -184,7 +184,7 @@ class ModelWithUncertainty(torch.nn.Module):
         shares = weights / self.counts[rows, -1]
         n_bins = len(self.edges) - 1
         level = min(self._level, 1.0)
-        to_reach = float(level_to_reach(np, level))
+        to_reach = float(level_to_reach(np.float64(level)))
 
         def cdf(edge: torch.Tensor) -> torch.Tensor:
             return (shares * self.counts[rows, edge[:, None]]).sum(dim=1)
@@ -196,7 +196,7 @@ class ModelWithUncertainty(torch.nn.Module):
         left = left.clamp(max=n_bins - 1)
         right = left + 1
         ends = cdf(left), cdf(right), self.edges[left], self.edges[right]
-        return quantile_in_bin(torch, level, *ends)
+        return quantile_in_bin(level, *ends)
 
 
 def _scaling(tables: Sequence[Table]) -> Arrays:

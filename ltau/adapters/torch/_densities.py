@@ -94,9 +94,9 @@ class TorchDensities(torch.nn.Module):
 
     def _inverse(self, cdf: torch.Tensor, levels: torch.Tensor) -> torch.Tensor:
         asked = levels.expand(len(cdf), -1).contiguous()
-        right = torch.searchsorted(cdf[:, 1:].contiguous(), level_to_reach(torch, asked)) + 1
+        right = torch.searchsorted(cdf[:, 1:].contiguous(), level_to_reach(asked)) + 1
         ends = cdf.gather(1, right - 1), cdf.gather(1, right)
-        return quantile_in_bin(torch, asked, *ends, self.edges[right - 1], self.edges[right])
+        return quantile_in_bin(asked, *ends, self.edges[right - 1], self.edges[right])
 
 
 def _countable(counts: NDArray[np.unsignedinteger]) -> NDArray[np.integer]:

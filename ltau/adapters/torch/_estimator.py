@@ -368,7 +368,7 @@ class TorchEstimator(torch.nn.Module):
         distance = (shares * torch.where(there, distances, 0.0)).sum(dim=1)
         reference = (shares * self._own_distances[numbers]).sum(dim=1)
         score = local_ratio(torch, distance.maximum(self._own_floors[stratum]), reference)
-        factor = stretch_factor(torch, calibration.scale, calibration.exponent, score)
+        factor = stretch_factor(calibration.scale, calibration.exponent, score)
         places = neighbor_places(torch, distances, there * self._sizes[numbers], k)
         weights = places / k
         if self._settings.weights == "distance":
