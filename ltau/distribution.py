@@ -376,19 +376,9 @@ def distribution_of(cdf: Floats, edges: Floats, scale: Floats | None = None) -> 
 
 
 def quantiles_of(distribution: ErrorDistribution, levels: Floats) -> Floats:
-    """Find quantiles at levels that are known to be such; nothing is checked.
+    """Find quantiles, by the tie rule, at levels that are known to be such: nothing is checked.
 
-    Parameters
-    ----------
-    distribution : ErrorDistribution
-        The distributions.
-    levels : ndarray of shape (n_samples, m) or (1, m), float64
-        Levels from 0 to 1, of each row or common to all.
-
-    Returns
-    -------
-    ndarray of shape (n_samples, m)
-        The quantiles, by the tie rule.
+    They have the shape (n_samples, m), or (1, m) if they are common to all; quantiles the first.
     """
     cdf, edges = distribution._cdf_at_edges, distribution.edges
     rows = np.arange(len(cdf))
