@@ -36,7 +36,7 @@ def fit(latents, strata=None, **changes):
 def test_neighbours_stay_within_a_stratum(latents, strata, kind):
     index = fit(latents, strata, kind=kind, recall=1.0)
     queries, classes = latents[::7] + 0.1, strata[::7]
-    distances, indices, _ = index.search(queries, 5, classes)
+    distances, indices = index.search(queries, 5, classes)[:2]
     for label in "CHO":
         rows = np.flatnonzero(strata == label)
         oracle = NearestNeighbors(n_neighbors=5).fit(latents[rows])
@@ -49,7 +49,7 @@ def test_neighbours_stay_within_a_stratum(latents, strata, kind):
 def test_each_stratum_has_a_scaling_of_its_own(latents, strata):
     latents[strata == "H"] *= 100
     index = fit(latents, strata, scaling="standardize")
-    distances, _, _ = index.search(latents, 5, strata)
+    distances, _ = index.search(latents, 5, strata)[:2]
     nearest = {label: np.median(distances[strata == label, 1]) for label in "CH"}
     assert nearest["H"] == pytest.approx(nearest["C"], rel=0.3)
 
@@ -57,7 +57,7 @@ def test_each_stratum_has_a_scaling_of_its_own(latents, strata):
 @pytest.mark.parametrize("labels", [[1, 6, 8], ["H", "C", "O"], [False, True]])
 def test_labels_may_be_integers_strings_or_bools(latents, labels):
     strata = np.resize(np.array(labels), 400)
-    _, indices, _ = fit(latents, strata).search(latents[:10], 5, strata[:10])
+    _, indices = fit(latents, strata).search(latents[:10], 5, strata[:10])[:2]
     np.testing.assert_array_equal(strata[indices], np.repeat(strata[:10, None], 5, axis=1))
 
 
@@ -146,7 +146,7 @@ def test_lengths_are_in_the_unit_of_the_latents(latents, strata):
     sizes = np.select([strata == "C", strata == "H"], [1e-30, 1.0], 1e25)
     sized = latents * sizes[:, None].astype(np.float32)
     index = fit(sized, strata)
-    distances, rows, _ = index.search(sized, 5, strata)
+    distances, rows = index.search(sized, 5, strata)[:2]
     lengths = index.lengths(distances, rows)
     exact = sized.astype(np.float64)
     expected = np.linalg.norm(exact[rows] - exact[:, None], axis=2)
@@ -157,7 +157,7 @@ def test_lengths_are_in_the_unit_of_the_latents(latents, strata):
 
 def test_lengths_of_ordinary_latents_are_their_distances(latents):
     index = fit(latents)
-    distances, rows, _ = index.search(latents, 5)
+    distances, rows = index.search(latents, 5)[:2]
     assert index.lengths(distances, rows) is distances
 
 

@@ -10,7 +10,7 @@ from distributed import Client, LocalCluster
 
 from ltau.adapters.ase import Uncertainty
 from ltau.adapters.dask import DaskEstimator, predict_frames
-from ltau.adapters.dask import _frames as module
+from ltau.adapters.dask import _bags as module
 from ltau.adapters.nequip import fit_run, latents
 
 
