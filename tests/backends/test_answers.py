@@ -23,15 +23,6 @@ FIRST_OF_EQUALLY_NEAR = {"compiled": ("equally near", "equally near, weights by 
 NO_CALIBRATION = ("dask shards",)
 
 
-@pytest.fixture(scope="module")
-def client():
-    distributed = pytest.importorskip("distributed")
-    with distributed.Client(
-        processes=False, n_workers=1, threads_per_worker=1, dashboard_address=":0"
-    ) as client:
-        yield client
-
-
 def fit(case, settings):
     """Fit, and calibrate where the case says so: errors of the training set, but larger."""
     parameters = PARAMETERS | settings | case.settings
