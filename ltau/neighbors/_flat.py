@@ -85,8 +85,8 @@ def found_or_searched(
     """
     distances = np.sqrt(squared, dtype=np.float64)
     indices = indices.astype(np.intp, copy=False)
-    short = (indices < 0).any(axis=1)
-    if short.any():
+    if indices.size and indices.min() < 0:
+        short = (indices < 0).any(axis=1)
         distances[short], indices[short] = exact_search(vectors, queries[short], squared.shape[1])
     return distances, indices
 
