@@ -8,7 +8,13 @@ from ltau.neighbors._flat import FlatIndex
 from ltau.neighbors._latents import Found, LatentIndex, Stratum
 from ltau.neighbors._merging import merge_coincident
 from ltau.neighbors._scaling import LatentScaler, extremes, scatter, unit_of
-from ltau.neighbors._strata import ScaledStratum, rounding_floor, scale_strata
+from ltau.neighbors._strata import (
+    ScaledStratum,
+    log_lengths,
+    rounding_floor,
+    scale_strata,
+    usual_length,
+)
 from ltau.neighbors._threads import n_threads
 
 __all__ = [
@@ -24,6 +30,7 @@ __all__ = [
     "Stratum",
     "Vectors",
     "extremes",
+    "log_lengths",
     "make_index",
     "merge_coincident",
     "n_threads",
@@ -33,4 +40,5 @@ __all__ = [
     "scatter",
     "search_equally_near",
     "unit_of",
+    "usual_length",
 ]
