@@ -1,7 +1,7 @@
 """Nearest training samples: one search backend a file, one way in (`make_index`)."""
 
 from ltau.neighbors._base import Latents, NeighborIndex, Neighbors, Vectors
-from ltau.neighbors._equally_near import search_equally_near
+from ltau.neighbors._equally_near import TooManyEquallyNear, search_equally_near
 from ltau.neighbors._exploded import refuse_exploded
 from ltau.neighbors._factory import INDEX_CLASSES, make_index
 from ltau.neighbors._flat import FlatIndex
@@ -28,6 +28,7 @@ __all__ = [
     "Neighbors",
     "ScaledStratum",
     "Stratum",
+    "TooManyEquallyNear",
     "Vectors",
     "extremes",
     "log_lengths",

@@ -80,8 +80,10 @@ def nearest(found: list[Nearest], k: int) -> Nearest:
     *arrays, floors = zip(*found, strict=True)
     distances, rows, places = (np.concatenate(parts, axis=1) for parts in arrays)
     order = np.lexsort((rows, distances), axis=1)
-    ordered = (np.take_along_axis(a, order, axis=1) for a in (distances, rows, places))
-    merged = Nearest(*ordered, np.max(floors, axis=0))
+    merged = Nearest(
+        *(np.take_along_axis(a, order, axis=1) for a in (distances, rows, places)),
+        floors=np.max(floors, axis=0),
+    )
     there = merged.rows != NOBODY
     n_places = np.cumsum(there & ~merged.repeats(), axis=1)
     limits = np.where(n_places >= k, merged.distances, np.inf).min(axis=1, initial=np.inf)
