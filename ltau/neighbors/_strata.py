@@ -144,7 +144,20 @@ def rounding_floor(
 
 
 def log_lengths(vectors: Vectors) -> tuple[float, int]:
-    """Sum the logarithms of the lengths of vectors, of those that have one, and count these."""
+    """Sum the logarithms of the lengths of vectors, of those that have one, and count these.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n, n_features), float32
+        The vectors.
+
+    Returns
+    -------
+    total : float
+        The sum.
+    n : int
+        How many are not 0.
+    """
     total, n = 0.0, 0
     for start in range(0, len(vectors), _CHUNK_ROWS):
         block = vectors[start : start + _CHUNK_ROWS].astype(np.float64)
@@ -155,7 +168,20 @@ def log_lengths(vectors: Vectors) -> tuple[float, int]:
 
 
 def usual_length(log_total: float, n: int) -> float:
-    """Give the geometric mean of lengths: a few that are far too long change it little."""
+    """Give the geometric mean of lengths: a few that are far too long change it little.
+
+    Parameters
+    ----------
+    log_total : float
+        Sum of their logarithms.
+    n : int
+        Their number.
+
+    Returns
+    -------
+    float
+        The mean; 0 of none.
+    """
     return float(np.exp(log_total / n)) if n else 0.0
 
 

@@ -81,8 +81,10 @@ def nearest(found: list[Nearest], k: int) -> Nearest:
     distances, rows, places = (np.concatenate(parts, axis=1) for parts in arrays)
     order = np.lexsort((rows, distances), axis=1)
     merged = Nearest(
-        *(np.take_along_axis(a, order, axis=1) for a in (distances, rows, places)),
-        floors=np.max(floors, axis=0),
+        np.take_along_axis(distances, order, axis=1),
+        np.take_along_axis(rows, order, axis=1),
+        np.take_along_axis(places, order, axis=1),
+        np.max(floors, axis=0),
     )
     there = merged.rows != NOBODY
     n_places = np.cumsum(there & ~merged.repeats(), axis=1)
