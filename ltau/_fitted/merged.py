@@ -100,4 +100,7 @@ class Merged:
         )
         if len(own) != len(owners):
             raise ValueError("There are not as many samples as densities.")
+        together = np.bincount(owners, own.cumulative[:, -1])
+        if not np.array_equal(together, densities.cumulative[:, -1]):
+            raise ValueError("The training samples do not have the errors of the index.")
         return cls(owners, own)

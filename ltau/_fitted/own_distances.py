@@ -95,6 +95,9 @@ class OwnDistances:
                 raise ValueError("Expected a distance of each sample, and a floor of each stratum.")
         if int(n_neighbors) < 1 or not np.isfinite(floors).all():
             raise ValueError("Expected finite floors, and distances to at least one neighbour.")
+        for stratum, floor in zip(index.strata, floors, strict=True):
+            if not stratum.floor <= floor <= values[stratum.rows].min():
+                raise ValueError("Expected distances above their floors, and these above rounding.")
         return cls(int(n_neighbors), values, floors)
 
 

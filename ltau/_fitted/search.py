@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ltau.neighbors import Found, LatentIndex, n_threads
+from ltau.neighbors import Found, LatentIndex, TooManyEquallyNear, n_threads
 
 __all__ = ["LatentSearch"]
 
 _BATCH_VALUES = 1 << 23  # in the largest temporary of a prediction, whatever the number of rows
+_MOST_FOUND = 1 << 21  # distances in a batch, where many are equally near
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,23 @@ class LatentSearch:
 
     def __call__(self) -> Iterator[Found]:
         """Search batch by batch."""
-        latents, strata, k = self.latents, self.strata, self.n_neighbors
-        size = max(1, _BATCH_VALUES // (k * (latents.shape[1] + 8) + self.n_bins))
-        for start in range(0, len(latents), size):
-            part = slice(start, start + size)
+        width, k = self.latents.shape[1], self.n_neighbors
+        size = max(1, _BATCH_VALUES // (k * (width + 8) + self.n_bins))
+        for start in range(0, len(self.latents), size):
+            yield from self._found(start, min(start + size, len(self.latents)))
+
+    def _found(self, start: int, end: int) -> Iterator[Found]:
+        """Search some rows, in halves where so much is equally near that it takes much memory."""
+        part = slice(start, end)
+        strata = None if self.strata is None else self.strata[part]
+        try:
             with n_threads(self.n_jobs):
                 found = self.index.search(
-                    latents[part], k, None if strata is None else strata[part]
+                    self.latents[part], self.n_neighbors, strata, most=_MOST_FOUND
                 )
+        except TooManyEquallyNear:
+            middle = (start + end) // 2
+            yield from self._found(start, middle)
+            yield from self._found(middle, end)
+        else:
             yield found

@@ -188,7 +188,7 @@ class Fitted:
         )
         if members and (merged or not own or len(index) > fitted.n_samples):
             raise ValueError("The prototypes do not fit their members.")
-        n_samples = len(densities) if members else fitted.n_samples
-        if sum(stratum.n_samples for stratum in index.strata) != n_samples:
+        sizes = np.ones(len(densities)) if fitted.sizes is None else fitted.sizes
+        if any(sizes[stratum.rows].sum() != stratum.n_samples for stratum in index.strata):
             raise ValueError("The strata do not have as many samples as there are.")
         return fitted

@@ -18,7 +18,7 @@ from ltau._fitted.own_distances import OwnDistances
 from ltau._inputs.labels import check_size
 from ltau._maths.domain import local_ratio
 from ltau._prototypes.clusters import centres, cluster, share
-from ltau.neighbors import LatentIndex, Neighbors, ScaledStratum, Vectors
+from ltau.neighbors import LatentIndex, Neighbors, ScaledStratum, Vectors, merge_coincident
 
 __all__ = ["condense", "measure_members"]
 
@@ -65,12 +65,22 @@ def condense(
     for stratum, n in zip(strata, share(n_prototypes, sizes, n_neighbors), strict=True):
         labels = cluster(stratum.vectors, n, rng)
         vectors = centres(stratum.vectors, labels)
-        check_size(len(vectors), n_neighbors, stratum.label, "training samples that differ")
         owners[stratum.rows] = n_made + labels
         rows = np.arange(n_made, n_made + len(vectors))
-        prototypes.append(replace(stratum, rows=rows, vectors=vectors, n_samples=len(vectors)))
+        prototypes.append(replace(stratum, rows=rows, vectors=vectors))
         n_made += len(vectors)
-    return prototypes, owners
+    return _distinct(prototypes, owners, n_neighbors)
+
+
+def _distinct(
+    prototypes: list[ScaledStratum], owners: NDArray[np.intp], n_neighbors: int
+) -> tuple[list[ScaledStratum], NDArray[np.intp]]:
+    """Make prototypes that coincide one: where many are asked for, equal samples are many."""
+    distinct, kept = merge_coincident(prototypes)
+    for stratum in distinct:
+        check_size(len(stratum.rows), n_neighbors, stratum.label, "training samples that differ")
+    sized = [replace(stratum, n_samples=len(stratum.rows)) for stratum in distinct]
+    return sized, owners if kept is None else kept[owners]
 
 
 def _check_number(

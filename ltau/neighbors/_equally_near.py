@@ -8,12 +8,18 @@ from numpy.typing import NDArray
 from ltau._maths.weights import EQUALLY_NEAR
 from ltau.neighbors._base import NeighborIndex, Neighbors, Vectors
 
-__all__ = ["search_equally_near"]
+__all__ = ["TooManyEquallyNear", "search_equally_near"]
 
 _WIDE = 64  # neighbours: an approximate index that is asked for more finds more of the nearest
 
 
-def search_equally_near(index: NeighborIndex, queries: Vectors, k: int) -> Neighbors:
+class TooManyEquallyNear(Exception):
+    """So many vectors are equally near that what is found should be asked for in parts."""
+
+
+def search_equally_near(
+    index: NeighborIndex, queries: Vectors, k: int, most: int | None = None
+) -> Neighbors:
     """Find the `k` nearest vectors of each query, and those as near as the last.
 
     One more than asked for is searched. Where it is no farther than the last, more are
@@ -27,6 +33,8 @@ def search_equally_near(index: NeighborIndex, queries: Vectors, k: int) -> Neigh
         The queries.
     k : int
         Number of neighbours, at most that of the vectors.
+    most : int, optional
+        Number of distances that may be found; more are for a single query alone.
 
     Returns
     -------
@@ -35,6 +43,11 @@ def search_equally_near(index: NeighborIndex, queries: Vectors, k: int) -> Neigh
         are infinite.
     indices : ndarray of shape (n_queries, m), intp
         Rows of the vectors; any where the distance is infinite.
+
+    Raises
+    ------
+    TooManyEquallyNear
+        If there are several queries, and more to be found.
     """
     if k >= len(index):
         return index.search(queries, len(index))
@@ -42,17 +55,24 @@ def search_equally_near(index: NeighborIndex, queries: Vectors, k: int) -> Neigh
     tied = distances[:, k] <= distances[:, k - 1] * (1 + EQUALLY_NEAR)
     if not tied.any():
         return distances[:, :k], indices[:, :k]
-    return _widened(index, queries, k, (distances, indices), np.flatnonzero(tied))
+    return _widened(index, queries, k, (distances, indices), np.flatnonzero(tied), most)
 
 
 def _widened(
-    index: NeighborIndex, queries: Vectors, k: int, found: Neighbors, tied: NDArray[np.intp]
+    index: NeighborIndex,
+    queries: Vectors,
+    k: int,
+    found: Neighbors,
+    tied: NDArray[np.intp],
+    most: int | None,
 ) -> Neighbors:
     """Search again those queries whose neighbours may go on."""
     distances, indices = found
     width = k + 1
     while len(tied) and width < len(index):
         width = min(max(2 * width, _WIDE), len(index))
+        if most is not None and len(queries) > 1 and len(queries) * width > most:
+            raise TooManyEquallyNear
         wider = np.full((len(queries), width), np.inf), np.zeros((len(queries), width), np.intp)
         wider[0][:, : distances.shape[1]], wider[1][:, : indices.shape[1]] = distances, indices
         distances, indices = wider

@@ -72,11 +72,12 @@ class Stratum:
     floor: float
     n_samples: int
 
-    def search(self, latents: Latents, k: int) -> Neighbors:
+    def search(self, latents: Latents, k: int, most: int | None = None) -> Neighbors:
         """Find the `k` nearest, or all where there are fewer, and those equally near."""
         check_size(self.n_samples, k, self.label, "training samples or prototypes")
         k = min(k, len(self.rows))
-        distances, found = search_equally_near(self.index, self.scaler.transform(latents), k)
+        scaled = self.scaler.transform(latents)
+        distances, found = search_equally_near(self.index, scaled, k, most)
         return distances, found if self.label is None else self.rows[found]
 
     def to_arrays(self) -> Arrays:
@@ -212,7 +213,14 @@ class LatentIndex:
             for record in stratum.index.report
         ]
 
-    def search(self, latents: Latents, k: int, strata: NDArray[np.generic] | None = None) -> Found:
+    def search(
+        self,
+        latents: Latents,
+        k: int,
+        strata: NDArray[np.generic] | None = None,
+        *,
+        most: int | None = None,
+    ) -> Found:
         """Find the `k` nearest samples of each row within its stratum, and those equally near.
 
         Parameters
@@ -224,6 +232,8 @@ class LatentIndex:
             samples that coincide one is found for all: there may be fewer.
         strata : ndarray of shape (n,) or None
             Class of each query.
+        most : int, optional
+            Number of distances that may be found in a stratum, as in `search_equally_near`.
 
         Returns
         -------
@@ -234,17 +244,19 @@ class LatentIndex:
         ------
         ValueError
             If a stratum is unknown, or has fewer than `k` samples.
+        TooManyEquallyNear
+            If there is more to be found.
         """
         check_strata_given(strata is not None, self.classes is not None)
         if strata is None:
-            return Found(*self.strata[0].search(latents, k), 0)
+            return Found(*self.strata[0].search(latents, k, most), 0)
         if strata.shape != (len(latents),):
             raise ValueError(f"Expected strata of shape ({len(latents)},), got {strata.shape}.")
         found = []
         for number, stratum in enumerate(self.strata):
             queries = np.flatnonzero(strata == stratum.label)
             if queries.size:
-                found.append((number, queries, stratum.search(latents[queries], k)))
+                found.append((number, queries, stratum.search(latents[queries], k, most)))
         if sum(len(queries) for _, queries, _ in found) < len(strata):
             refuse_unseen(np.unique(strata), _labels(self.classes))
         return _together(len(latents), found)

@@ -12,7 +12,14 @@ from ltau.neighbors._exploded import refuse_exploded
 from ltau.neighbors._scaling import LatentScaler
 from ltau.neighbors._storage import Storage, plan
 
-__all__ = ["ScaledStratum", "rounding_floor", "scale_strata", "storage_of"]
+__all__ = [
+    "ScaledStratum",
+    "log_lengths",
+    "rounding_floor",
+    "scale_strata",
+    "storage_of",
+    "usual_length",
+]
 
 _CHUNK_ROWS = 1 << 14
 _SPREAD_SHARE = 2.0**-17
@@ -102,8 +109,8 @@ def scale_strata(
 
 def _rounding(latents: Latents, scaler: LatentScaler, vectors: Vectors) -> float:
     """Find the distance of scaled latents that is rounding."""
-    size, spread = np.sqrt(_mean_squares(latents)), np.sqrt(_mean_squares(vectors).sum())
-    return rounding_floor(scaler, size, float(spread), latents.dtype)
+    size, spread = np.sqrt(_mean_squares(latents)), usual_length(*log_lengths(vectors))
+    return rounding_floor(scaler, size, spread, latents.dtype)
 
 
 def rounding_floor(
@@ -122,7 +129,7 @@ def rounding_floor(
     size : ndarray of shape (n_features,), float64
         Root mean square of each feature of the latents.
     spread : float
-        Root mean square length of the scaled latents.
+        Length of the scaled latents, as `usual_length` gives it.
     dtype : dtype
         Type of the latents, in which they were rounded.
 
@@ -134,6 +141,48 @@ def rounding_floor(
     rounded = np.finfo(dtype).eps * size
     magnified = scaler.transform(scaler.mean + np.diag(rounded)).astype(np.float64)
     return float(max(2 * np.sqrt((magnified**2).sum()), _SPREAD_SHARE * spread))
+
+
+def log_lengths(vectors: Vectors) -> tuple[float, int]:
+    """Sum the logarithms of the lengths of vectors, of those that have one, and count these.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n, n_features), float32
+        The vectors.
+
+    Returns
+    -------
+    total : float
+        The sum.
+    n : int
+        How many are not 0.
+    """
+    total, n = 0.0, 0
+    for start in range(0, len(vectors), _CHUNK_ROWS):
+        block = vectors[start : start + _CHUNK_ROWS].astype(np.float64)
+        squares = np.einsum("nf,nf->n", block, block)
+        logs = 0.5 * np.log(squares[squares > 0])
+        total, n = total + float(logs.sum()), n + len(logs)
+    return total, n
+
+
+def usual_length(log_total: float, n: int) -> float:
+    """Give the geometric mean of lengths: a few that are far too long change it little.
+
+    Parameters
+    ----------
+    log_total : float
+        Sum of their logarithms.
+    n : int
+        Their number.
+
+    Returns
+    -------
+    float
+        The mean; 0 of none.
+    """
+    return float(np.exp(log_total / n)) if n else 0.0
 
 
 def _mean_squares(rows: NDArray[np.floating]) -> NDArray[np.float64]:

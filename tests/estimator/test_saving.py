@@ -355,6 +355,30 @@ def test_values_out_of_range_are_refused(path, kind, name, change):
         LTAUEstimator.load(path)
 
 
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("merged.owners", lambda a: np.where(a == 1, 0, a)),
+        ("merged.owners", lambda a: with_value(a, 0, -1)),
+        ("merged.owners", lambda a: with_value(a, 0, 2**62)),
+        ("merged.cumulative", lambda a: a + np.uint8(1)),
+        ("latents.0.n_samples", lambda a: a + 1),
+        ("latents.0.floor", lambda a: np.array(1e9)),
+        ("own.floors", lambda a: a * 0),
+        ("own.floors", lambda a: a * 1e9),
+        ("own.values", lambda a: a * 0),
+    ],
+)
+def test_what_does_not_fit_samples_of_one_place_is_refused(path, name, change):
+    strata = np.repeat([0, 1], [100, 200])
+    places = np.concatenate([np.arange(100) // 2, 50 + np.arange(200) // 4])
+    LTAUEstimator(5, n_bins=20).fit(LATENTS[places], ERRORS, strata).save(path)
+    header, arrays = archive.read(path)
+    forge(path, (header, arrays), {name: np.asarray(change(arrays[name]))})
+    with pytest.raises(LTAUFileError, match="does not hold a whole estimator"):
+        LTAUEstimator.load(path)
+
+
 def test_an_entry_below_the_highest_level_is_refused(path):
     # faiss would begin at its links on the highest level, where it has none.
     levels = saved("hnsw")[1]["latents.0.index.levels"]

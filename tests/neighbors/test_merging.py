@@ -74,3 +74,21 @@ def test_dense_samples_do_not_become_one_through_each_other(width):
     for start in range(0, len(owners), 1000):
         here = latents[owners == owners[start], 0]
         assert np.ptp(here) <= 1.01 * 5e-5
+
+
+@pytest.mark.parametrize("scaling", ["none", "standardize", "whiten"])
+@pytest.mark.parametrize("outlier", [1e4, 1e5, 1e6, 1e7])
+def test_an_outlier_does_not_make_the_others_one(scaling, outlier):
+    latents = np.random.default_rng(0).normal(size=(1000, 1))
+    latents[17] = outlier
+    (stratum,), owners = merged(latents, scaling=scaling)
+    assert len(stratum.vectors) > 50
+    spreads = [np.ptp(latents[owners == place]) for place in range(len(stratum.vectors))]
+    assert max(spreads) < 0.25
+
+
+def test_most_of_heavy_tailed_samples_stay():
+    latents = np.exp(3 * np.random.default_rng(0).normal(size=(5000, 1)))
+    (stratum,), owners = merged(latents, scaling="whiten")
+    assert len(stratum.vectors) > 3000
+    assert np.bincount(owners).max() < 50

@@ -370,3 +370,23 @@ def test_acac_chooses_few_prototypes_that_rank_as_well(acac):
     assert few.n_prototypes_ <= 640
     by_full, by_few = (spearman(test["errors"], e.predict(test["latents"])) for e in (full, few))
     assert by_few >= by_full - 0.01
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-7])
+@pytest.mark.parametrize("n_prototypes", [300, 299, 60])
+def test_prototypes_that_coincide_are_one(noise, n_prototypes):
+    rng = np.random.default_rng(0)
+    places = np.repeat(rng.normal(size=(60, 3)), 5, axis=0)
+    latents = places + noise * rng.normal(size=places.shape)
+    errors = rng.random((300, 20)) * np.exp(places[:, :1])
+    queries = rng.normal(size=(50, 3))
+    few = LTAUEstimator(5, n_prototypes=n_prototypes).fit(latents, errors)
+    assert 40 < few.n_prototypes_ <= 60
+    assert few.predict_ood(latents).mean() < 0.1
+    assert 0.5 < np.median(few.ood_score(queries)) < 2
+    if n_prototypes == 300:  # one for each place
+        places_alone = LTAUEstimator(5, distance_scaling=0).fit(
+            places[::5], errors.reshape(60, -1)[:, :100]
+        )
+        few.set_params(distance_scaling=0)
+        assert spearman(few.predict(queries), places_alone.predict(queries)) > 0.99

@@ -25,32 +25,38 @@ class Nearest(NamedTuple):
 
     distances: Floats  # (n, m), ascending; infinite where there are fewer
     rows: NDArray[np.intp]  # (n, m), of the training set; NOBODY where there are fewer
-    places: NDArray[np.uint64]  # (n, m), the same for samples of one place
+    places: NDArray[np.uint64]  # (n, m), the same for samples of one place, or near it
+    floors: Floats  # (n,), distance below which samples of the query's stratum coincide
 
     @classmethod
     def of(
         cls,
         n: int,
-        found: list[tuple[NDArray[np.intp], Floats, NDArray[np.intp], NDArray[np.uint64]]],
+        found: list[tuple[NDArray[np.intp], Floats, NDArray[np.intp], NDArray[np.uint64], float]],
     ) -> Self:
         """Put what was found for some of `n` queries at a time in their order."""
-        width = max((distances.shape[1] for _, distances, _, _ in found), default=0)
+        width = max((distances.shape[1] for _, distances, *_ in found), default=0)
         distances = np.full((n, width), np.inf)
         rows, places = np.full((n, width), NOBODY, np.intp), np.zeros((n, width), np.uint64)
-        for queries, near, which, where in found:
+        floors = np.zeros(n)
+        for queries, near, which, where, floor in found:
             there = np.isfinite(near)
             part = slice(near.shape[1])
             distances[queries, part] = near
             rows[queries, part] = np.where(there, which, NOBODY)
             places[queries, part] = where
-        return cls(distances, rows, places)
+            floors[queries] = floor
+        return cls(distances, rows, places, floors)
 
     def repeats(self) -> NDArray[np.bool_]:
-        """Tell where a place was found before, by another shard."""
-        order = np.argsort(self.places, axis=1, kind="stable")
+        """Tell where a place was found before, by another shard: at the same distance."""
+        order = np.lexsort((self.distances, self.places), axis=1)
         places = np.take_along_axis(self.places, order, axis=1)
+        distances = np.take_along_axis(self.distances, order, axis=1)
         again = np.zeros(places.shape, bool)
-        again[:, 1:] = places[:, 1:] == places[:, :-1]
+        with np.errstate(invalid="ignore"):  # where there are fewer, infinity less infinity
+            together = np.diff(distances, axis=1) <= self.floors[:, None]
+        again[:, 1:] = together & (places[:, 1:] == places[:, :-1])
         repeats = np.empty_like(again)
         np.put_along_axis(repeats, order, again, axis=1)
         return repeats & (self.rows != NOBODY)
@@ -71,11 +77,15 @@ def nearest(found: list[Nearest], k: int) -> Nearest:
     Nearest
         The nearest, of equals those of lower rows first.
     """
-    distances, rows, places = (
-        np.concatenate(arrays, axis=1) for arrays in zip(*found, strict=True)
-    )
+    *arrays, floors = zip(*found, strict=True)
+    distances, rows, places = (np.concatenate(parts, axis=1) for parts in arrays)
     order = np.lexsort((rows, distances), axis=1)
-    merged = Nearest(*(np.take_along_axis(a, order, axis=1) for a in (distances, rows, places)))
+    merged = Nearest(
+        np.take_along_axis(distances, order, axis=1),
+        np.take_along_axis(rows, order, axis=1),
+        np.take_along_axis(places, order, axis=1),
+        np.max(floors, axis=0),
+    )
     there = merged.rows != NOBODY
     n_places = np.cumsum(there & ~merged.repeats(), axis=1)
     limits = np.where(n_places >= k, merged.distances, np.inf).min(axis=1, initial=np.inf)
@@ -85,6 +95,7 @@ def nearest(found: list[Nearest], k: int) -> Nearest:
         np.where(kept, merged.distances, np.inf)[:, :width],
         np.where(kept, merged.rows, NOBODY)[:, :width],
         merged.places[:, :width],
+        merged.floors,
     )
 
 

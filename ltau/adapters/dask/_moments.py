@@ -18,9 +18,11 @@ from ltau.neighbors import (
     Latents,
     LatentScaler,
     extremes,
+    log_lengths,
     rounding_floor,
     scatter,
     unit_of,
+    usual_length,
 )
 
 __all__ = ["learn_scales"]
@@ -91,28 +93,21 @@ def learn_scales(
         mean = sum(part.total for part in parts) / sizes[label]
         centres[label] = _Centre(mean, unit_of(low, high))
     scatters = gather(client, [delayed(_scatters)(*block, centres) for block in blocks])
-    return {
-        label: _scale(
-            centres[label],
-            sum(part[label] for part in scatters if label in part) / sizes[label],
-            scaling,
-            sizes[label],
-            dtype,
+    scalers, magnitudes = {}, {}
+    for label, (mean, unit) in centres.items():
+        covariance = sum(part[label] for part in scatters if label in part) / sizes[label]
+        scalers[label] = LatentScaler.from_moments(
+            mean, covariance, scaling, unit=unit, dtype=dtype
         )
-        for label in labels
-    }
-
-
-def _scale(
-    centre: _Centre, covariance: Floats, scaling: str, n_samples: int, dtype: DTypeLike
-) -> StratumScale:
-    """Make a scaling, and find the distance that is rounding, as `scale_strata` does."""
-    mean, unit = centre
-    scaler = LatentScaler.from_moments(mean, covariance, scaling, unit=unit, dtype=dtype)
-    matrix = np.eye(len(mean)) if scaler.matrix is None else scaler.matrix * unit
-    spread = float(np.sqrt(np.einsum("fi,fg,gi->", matrix, covariance, matrix)))
-    size = np.sqrt(mean**2 + unit**2 * np.diag(covariance))
-    return StratumScale(scaler, rounding_floor(scaler, size, spread, dtype), n_samples)
+        magnitudes[label] = np.sqrt(mean**2 + unit**2 * np.diag(covariance))
+    lengths = gather(client, [delayed(_log_lengths)(*block, scalers) for block in blocks])
+    scales = {}
+    for label, scaler in scalers.items():
+        totals, counts = zip(*(part[label] for part in lengths if label in part), strict=True)
+        spread = usual_length(sum(totals), sum(counts))
+        floor = rounding_floor(scaler, magnitudes[label], spread, dtype)
+        scales[label] = StratumScale(scaler, floor, sizes[label])
+    return scales
 
 
 def _sums(latents: Latents, classes: Labels | None) -> dict[Any, _Sums]:
@@ -131,4 +126,13 @@ def _scatters(
     return {
         label: scatter(latents[rows], *centres[label])
         for label, rows in rows_by_stratum(classes, len(latents), centres).items()
+    }
+
+
+def _log_lengths(
+    latents: Latents, classes: Labels | None, scalers: Mapping[Any, LatentScaler]
+) -> dict[Any, tuple[float, int]]:
+    return {
+        label: log_lengths(scalers[label].transform(latents[rows]))
+        for label, rows in rows_by_stratum(classes, len(latents), scalers).items()
     }

@@ -82,7 +82,8 @@ class _Part:
 
     numbers: NDArray[np.intp]  # in the shard
     index: NeighborIndex
-    places: NDArray[np.uint64]  # a number that is the same for samples of one place
+    places: NDArray[np.uint64]  # a number that is the same for samples of one place, or near it
+    floor: float  # distance below which samples coincide, by rounding
 
 
 @dataclass(frozen=True)
@@ -129,6 +130,7 @@ class Shard:
                 stratum.rows,
                 make_index(vectors=stratum.vectors, **index),
                 places_of(stratum.vectors, stratum.floor),
+                stratum.floor,
             )
             for stratum in kept
         }
@@ -196,7 +198,8 @@ class Shard:
                     if own
                     else search_equally_near(index, vectors[part], n)
                 )
-                found.append((asked[part], near, rows[numbers[which]], places[which]))
+                where = places[which]
+                found.append((asked[part], near, rows[numbers[which]], where, stratum.floor))
         return Nearest.of(queries.n_samples, found)
 
     def look_up(self, rows: NDArray[np.intp], own_distances: Floats | None) -> Holdings:

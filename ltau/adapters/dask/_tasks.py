@@ -120,6 +120,7 @@ def own_means(shard: Shard, found: Nearest, scales: Scales, k: int) -> Floats:
             scales[label].n_samples - 1, 1, label, "training samples besides the sample itself"
         )
     own = found.places == shard.places()[:, None]
+    own &= found.distances <= found.floors[:, None]
     there = found.rows != NOBODY
     twins = (shard.merged.sizes > 1) | (own & there).any(axis=1)
     elsewhere = there & ~own & ~found.repeats()

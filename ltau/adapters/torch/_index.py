@@ -133,7 +133,8 @@ class _Stratum(torch.nn.Module):
             width = min(2 * width, self.search.n)
             distances, found = self.search(queries, width)
         distances = torch.where(distances <= last, distances, torch.inf)
-        used = k if width == k + 1 else int((distances < torch.inf).sum(dim=1).max())
+        none_tied = k + 1 == width < self.search.n
+        used = k if none_tied else int((distances < torch.inf).sum(dim=1).max())
         return distances[:, :used], found[:, :used]
 
     def _scaled(self, latents: torch.Tensor) -> torch.Tensor:

@@ -123,3 +123,23 @@ def test_dask_is_told_how_large_a_shard_is():
     latents = np.random.default_rng(0).normal(size=(1000, 2)).astype(np.float32)
     (shard,) = shards_of(latents, np.zeros(1000), [], {0: UNSCALED})
     assert sys.getsizeof(shard) >= latents.nbytes + shard.densities.cumulative.nbytes
+
+
+def test_near_samples_of_two_shards_are_places_of_their_own():
+    latents = np.array([[0, 0], [9, 0], [0.5, 0], [5, 0]], np.float32)
+    scales = {0: UNSCALED._replace(floor=0.1)}  # the first and the third share a cell of 1.6
+    shards = shards_of(latents, np.zeros(4), [2], scales)
+    query = Queries.of(np.zeros((1, 2), np.float32), np.zeros(1), scales)
+    found = nearest([shard.search(query, 2) for shard in shards], 2)
+    assert found.rows.tolist() == [[0, 2]]
+    assert not found.repeats().any()
+
+
+def test_a_sample_in_two_shards_is_one_place():
+    latents = np.array([[0, 0], [9, 0], [0.05, 0], [5, 0]], np.float32)
+    scales = {0: UNSCALED._replace(floor=0.1)}
+    shards = shards_of(latents, np.zeros(4), [2], scales)
+    query = Queries.of(np.zeros((1, 2), np.float32), np.zeros(1), scales)
+    found = nearest([shard.search(query, 2) for shard in shards], 2)
+    assert found.rows.tolist() == [[0, 2, 3]]
+    assert found.repeats().tolist() == [[False, True, False]]

@@ -339,3 +339,10 @@ def test_an_uncertain_module_refuses_strata():
     ours = TorchEstimator(make(np.random.default_rng(0), strata=[1, 6])[0])
     with pytest.raises(ValueError, match="without strata"):
         UncertainModule(torch.nn.Sequential(torch.nn.Linear(3, 4)), "0", ours)
+
+
+def test_the_last_of_all_samples_may_be_as_near_as_the_one_before():
+    latents = np.array([[0.0], [-1.0], [1.0]])
+    estimator = LTAUEstimator(2, index="flat", burn_in=0).fit(latents, [[1.0], [2.0], [5.0]])
+    predicted = TorchEstimator(estimator).predict(torch.zeros(1, 1)).numpy()
+    np.testing.assert_allclose(predicted, estimator.predict([[0.0]]), rtol=1e-6)
