@@ -36,9 +36,10 @@ def command(tiny):
 
 @pytest.fixture(scope="session")
 def quick(command, tmp_path_factory):
-    """Folder of a finished run."""
+    """Folder of a finished run: two trainings at once, and then a process for each stage."""
     folder = tmp_path_factory.mktemp("is2rs") / "quick"
-    command("--quick", "--jobs", 2, "--output", folder)
+    command("--quick", "--jobs", 2, "--until", "train", "--output", folder)
+    command("--quick", "--jobs", 1, "--output", folder)
     return folder
 
 
