@@ -242,7 +242,7 @@ def nequip_package(*arguments):
 
 @pytest.fixture(scope="session")
 def compiled(package, tmp_path_factory):
-    """The same compiled, with latents: the one compilation of the tests."""
+    """The same compiled, with latents: the one compilation without the uncertainty."""
     compiler = os.environ.get("CXX", "g++")
     if shutil.which(compiler) is None:
         pytest.skip(f"there is no C++ compiler {compiler}, which torch needs to compile a model")

@@ -3,6 +3,7 @@
 import shutil
 import warnings
 
+import lightning.pytorch as lightning
 import numpy as np
 import pytest
 import torch
@@ -10,6 +11,7 @@ from nequip.data import AtomicDataDict
 
 from ltau import LTAUEstimator
 from ltau.adapters.nequip import (
+    ErrorRecorderCallback,
     UncertainNequIPCalculator,
     compile_model,
     fit_run,
@@ -132,25 +134,38 @@ def test_an_element_without_a_stratum_is_refused(run, frames, model):
 
 
 @pytest.fixture(scope="module")
-def fused_file(package, run, tmp_path_factory):
-    """An estimator, and the model of `run` compiled with it."""
+def shallow(train, frames, tmp_path_factory):
+    """Folder of a training of a model of one layer, which takes half the time to compile.
+
+    How a deeper one is compiled is tested without the uncertainty.
+    """
+    folder = tmp_path_factory.mktemp("shallow")
+    checkpoints = lightning.callbacks.ModelCheckpoint(dirpath=folder, save_last=True)
+    recorder = ErrorRecorderCallback(folder / "evals", mode="eval")
+    train(folder, frames, [recorder, checkpoints], model={"num_layers": 1})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def fused_file(shallow, tmp_path_factory):
+    """An estimator, and the model of `shallow` compiled with it."""
     if shutil.which("g++") is None:
         pytest.skip("there is no C++ compiler, which torch needs to compile a model")
-    estimator = fit_run(
-        run.evals, checkpoint=run.checkpoint, estimator=LTAUEstimator(3, n_prototypes=24)
-    )
+    checkpoint = shallow / "last.ckpt"
+    prototypes = LTAUEstimator(3, n_prototypes=24)
+    estimator = fit_run(shallow / "evals", checkpoint=checkpoint, estimator=prototypes)
     path = tmp_path_factory.mktemp("fused") / "model.nequip.pt2"
     with warnings.catch_warnings():  # torch of its own parts
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", FutureWarning)
-        compile_model(package, path, estimator=estimator, level=0.8)
+        compile_model(checkpoint, path, estimator=estimator, level=0.8)
     return path, estimator
 
 
-def test_a_compiled_model_gives_the_same_results_by_itself(fused_file, run, frames):
+def test_a_compiled_model_gives_the_same_results_by_itself(fused_file, shallow, frames):
     path, estimator = fused_file
     alone = UncertainNequIPCalculator.from_model(path, keep_latents=True)
-    beside = UncertainNequIPCalculator.from_model(run.checkpoint, estimator, level=0.8)
+    beside = UncertainNequIPCalculator.from_model(shallow / "last.ckpt", estimator, level=0.8)
     assert alone.uncertainty.level == load_model(path).level == 0.8
     for atoms in frames[-4:]:
         one, other = atoms.copy(), atoms.copy()

@@ -1,4 +1,4 @@
-"""A finished quick run, and relaxations that were never run, whose errors are drawn at random."""
+"""A finished run, and relaxations that were never run, whose errors are drawn at random."""
 
 from dataclasses import replace
 
@@ -9,17 +9,51 @@ SPLIT = ("val_id", "val_ood_ads", "val_ood_cat")
 
 
 @pytest.fixture(scope="session")
-def quick(tmp_path_factory):
-    """Folder of a finished quick run."""
+def tiny():
+    """The profile of the quick run, on fewer systems."""
     for module in ("torch", "nequip", "lmdb", "matplotlib"):
         pytest.importorskip(module)
-    from benchmarks.is2rs.__main__ import main
+    from benchmarks.is2rs.profiles import QUICK
+    from benchmarks.is2rs.sources.emt import EMTSet
 
+    # These few hold every element that is met.
+    return replace(QUICK, emt=EMTSet(n_train=7, n_each=1, seed=1), n_resamples=20)
+
+
+@pytest.fixture(scope="session")
+def command(tiny):
+    """Run the command of the benchmark, whose quick run is tiny."""
+    from benchmarks.is2rs import __main__ as benchmark
+
+    def run(*arguments):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(benchmark, "QUICK", tiny)
+            patch.setattr("sys.argv", ["is2rs", *map(str, arguments)])
+            benchmark.main()
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def quick(command, tmp_path_factory):
+    """Folder of a finished run: two trainings at once, and then a process for each stage."""
     folder = tmp_path_factory.mktemp("is2rs") / "quick"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sys.argv", ["is2rs", "--quick", "--jobs", "2", "--output", str(folder)])
-        main()
+    command("--quick", "--jobs", 2, "--until", "train", "--output", folder)
+    command("--quick", "--jobs", 1, "--output", folder)
     return folder
+
+
+@pytest.fixture
+def workers():
+    """A cluster of one thread of this process, which need not import anew what is slow to."""
+    distributed = pytest.importorskip("distributed")
+    with (
+        distributed.LocalCluster(
+            1, processes=False, threads_per_worker=1, dashboard_address=":0"
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        yield client
 
 
 @pytest.fixture(scope="session")

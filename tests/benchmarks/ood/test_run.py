@@ -1,7 +1,8 @@
-"""The quick run of the benchmark beyond the domain, from end to end."""
+"""A run of the benchmark beyond the domain, from end to end: the quick one, on less data."""
 
 import json
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,7 @@ for module in ("torch", "nequip", "ase", "pooch", "matplotlib"):
 from benchmarks.methods.domains import IN_DOMAIN  # noqa: E402
 from benchmarks.ood import __main__ as command  # noqa: E402
 from benchmarks.ood import explore, report  # noqa: E402
-from benchmarks.ood.run import QUICK, Cell, Profile, load, run  # noqa: E402
+from benchmarks.ood.run import QUICK, Cell, load, run  # noqa: E402
 from benchmarks.ood.settings import USED, one_at_a_time  # noqa: E402
 
 pytestmark = [
@@ -21,11 +22,23 @@ pytestmark = [
 ]
 
 
+[FIELD] = QUICK.fields
+TINY = replace(
+    QUICK,
+    fields=(replace(FIELD, n_train=16, n_test=10),),
+    tables=tuple(
+        replace(table, n_epochs=10, max_train=200, max_test=100) for table in QUICK.tables
+    ),
+    n_resamples=20,
+)
+
+
 @pytest.fixture(scope="module")
 def output(data_dir, tmp_path_factory):
-    """A finished quick run."""
+    """A finished run."""
     folder = tmp_path_factory.mktemp("ood")
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(command, "QUICK", TINY)
         patch.setattr(sys, "argv", ["ood", "--quick", "--output", str(folder)])
         command.main()
     return folder
@@ -72,14 +85,14 @@ def test_a_run_goes_on_where_it_was(output):
     finished = {path: path.stat().st_mtime_ns for path in cells.iterdir()}
     lost = next(path for path in finished if path.suffix == ".json")
     lost.unlink()
-    run(QUICK, output)
+    run(TINY, output)
     for path, time in finished.items():
         assert (path.stat().st_mtime_ns == time) == (path != lost)
 
 
 def test_the_models_of_an_ensemble_are_different_and_learn_the_same(output):
-    domain = load(QUICK.cases()[0], output / "cells")
-    assert domain.trajectories["step"].shape == (30 * 32, 6)
+    domain = load(TINY.cases()[0], output / "cells")
+    assert domain.trajectories["step"].shape == (16 * 32, FIELD.n_epochs)
     assert domain.validation.spreads["Ensemble of 2"].min() > 0
     assert domain.trajectories["eval"][:, -1].mean() == pytest.approx(
         domain.train.errors.mean(), rel=1e-3
@@ -90,7 +103,7 @@ def test_the_models_of_an_ensemble_are_different_and_learn_the_same(output):
 def test_settings_are_tried_once(output, monkeypatch):
     few = [USED, *(setting for _, setting in one_at_a_time(USED)[:2])]
     monkeypatch.setattr(explore, "grid", lambda: few)
-    profile = Profile((), QUICK.tables, QUICK.n_seeds, QUICK.n_resamples)
+    profile = replace(TINY, fields=())
     trials = explore.explore(profile, output)
     text = explore.write(trials, output)
     assert "Chosen" in text
@@ -101,7 +114,7 @@ def test_settings_are_tried_once(output, monkeypatch):
 
 def test_what_is_not_there_is_left_out_and_named(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("LTAU_DATA", str(tmp_path))
-    assert run(Profile((), QUICK.tables, 1, 20), tmp_path / "out") == []
+    assert run(replace(TINY, fields=()), tmp_path / "out") == []
     assert "Left out: Expected the data at" in capsys.readouterr().out
 
 

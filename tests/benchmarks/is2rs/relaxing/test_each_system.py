@@ -59,20 +59,20 @@ def test_the_death_of_a_process_loses_one_system(tmp_path, n_jobs):
 
 
 def test_what_is_finished_is_not_done_again(tmp_path):
-    for_each(append, NAMES[:3], tmp_path, 2, "work")
-    for_each(append, NAMES, tmp_path, 2, "work")
+    for_each(append, NAMES[:3], tmp_path, 1, "work")
+    for_each(append, NAMES, tmp_path, 1, "work")
     assert {path.read_text() for path in tmp_path.glob("*.count")} == {"x"}
 
 
 def test_what_was_lost_is_not_tried_again(tmp_path):
-    for_each(partial(fail_on, "c"), NAMES, tmp_path, 2, "work")
-    for_each(append, NAMES, tmp_path, 2, "work")
+    for_each(partial(fail_on, "c"), NAMES, tmp_path, 1, "work")
+    for_each(append, NAMES, tmp_path, 1, "work")
     assert "c" not in results(tmp_path)
 
 
 def test_what_was_interrupted_is_done_again(tmp_path):
     (tmp_path / "a.started").touch()
-    for_each(write_name, NAMES, tmp_path, 2, "work")
+    for_each(write_name, NAMES, tmp_path, 1, "work")
     assert results(tmp_path) == set(NAMES)
     assert not list(tmp_path.glob("*.started"))
 
