@@ -11,12 +11,12 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from ltau._fitted.conformal import quantile_levels
-from ltau._maths.domain import local_ratio, stretch_factor
-from ltau._maths.weights import inverse_distance_weights, neighbor_places
 from ltau.adapters.torch._checks import check_labels, check_latents
 from ltau.adapters.torch._densities import TorchDensities
 from ltau.adapters.torch._index import TorchFound, TorchIndex
+from ltau.adapters.torch._neighborhood import Neighborhood, TorchKnown
 from ltau.estimator import LTAUEstimator
+from ltau.neighbors import TooManyEquallyNear
 
 __all__ = ["TorchErrorSummary", "TorchEstimator"]
 
@@ -45,15 +45,6 @@ class TorchErrorSummary(NamedTuple):
     expected_error: torch.Tensor
     error_bar: torch.Tensor
     ood_score: torch.Tensor
-
-
-class Neighborhood(NamedTuple):
-    """As `ltau._fitted.neighborhood.Neighborhood`, of tensors."""
-
-    rows: torch.Tensor  # (n, m), of the densities
-    weights: torch.Tensor  # (n, m), which sum to 1 in every row
-    factor: torch.Tensor  # (n,), by which errors are stretched
-    ood_score: torch.Tensor  # (n,)
 
 
 class TorchEstimator(torch.nn.Module):
@@ -129,11 +120,6 @@ class TorchEstimator(torch.nn.Module):
     tensor([0., 2.])
     """
 
-    _own_distances: torch.Tensor  # (n,), float64
-    _own_floors: torch.Tensor  # (n_strata,), float64: the least that counts
-    _floors: torch.Tensor  # (n_strata,), float64: below, samples coincide
-    _sizes: torch.Tensor  # (n,), float64: training samples that each stands for
-
     def __init__(self, estimator: LTAUEstimator) -> None:
         super().__init__()
         check_is_fitted(estimator)
@@ -147,17 +133,8 @@ class TorchEstimator(torch.nn.Module):
         self._settings = settings
         self._index = TorchIndex(fitted)
         self._densities = TorchDensities(fitted.densities)
-        own = fitted.own_distances(settings.n_neighbors)
-        sizes = np.ones(len(own.values)) if fitted.sizes is None else fitted.sizes
+        self._known = TorchKnown(fitted, settings.n_neighbors)
         self._rows_of = fitted.rows_of
-        arrays = {
-            "_own_distances": own.values,
-            "_own_floors": own.floors,
-            "_floors": fitted.floors,
-            "_sizes": sizes,
-        }
-        for name, array in arrays.items():
-            self.register_buffer(name, torch.tensor(array), persistent=False)
         self.eval()
 
     @property
@@ -189,7 +166,7 @@ class TorchEstimator(torch.nn.Module):
             If latents have another shape, are on another device, hold NaN or are too
             large to measure, or strata are missing or unknown.
         """
-        return self._expected(self._neighborhood(latents, strata)).float()
+        return self._predict(latents, strata, self._expected)
 
     def predict_cdf(
         self,
@@ -221,12 +198,13 @@ class TorchEstimator(torch.nn.Module):
         tolerances = np.atleast_1d(np.asarray(tolerance, dtype=np.float64))
         if tolerances.ndim != 1 or not tolerances.size or np.isnan(tolerances).any():
             raise ValueError(f"Expected a tolerance or a 1-D array of them, got {tolerance!r}.")
-        near = self._neighborhood(latents, strata)
-        columns = [
-            (near.weights * self._densities.cdf(near.rows, (t / near.factor)[:, None])).sum(dim=1)
-            for t in tolerances.tolist()
-        ]
-        cdf = torch.stack(columns, dim=1).float()
+
+        def within(near: Neighborhood) -> torch.Tensor:
+            limits = [(t / near.factor)[:, None] for t in tolerances.tolist()]
+            cdfs = [near.weights * self._densities.cdf(near.rows, limit) for limit in limits]
+            return torch.stack([cdf.sum(dim=1) for cdf in cdfs], dim=1)
+
+        cdf = self._predict(latents, strata, within)
         return cdf[:, 0] if np.ndim(tolerance) == 0 else cdf
 
     def predict_quantile(
@@ -256,7 +234,7 @@ class TorchEstimator(torch.nn.Module):
             As `predict`; and if a probability lies outside [0, 1].
         """
         levels = self._levels(q)
-        quantile = self._bound(self._neighborhood(latents, strata), levels).float()
+        quantile = self._predict(latents, strata, lambda near: self._bound(near, levels))
         return quantile[:, 0] if np.ndim(q) == 0 else quantile
 
     def predict_summary(
@@ -286,9 +264,12 @@ class TorchEstimator(torch.nn.Module):
         if np.ndim(level) != 0:
             raise ValueError(f"Expected one level from 0 to 1, got {level!r}.")
         levels = self._levels(level)
-        near = self._neighborhood(latents, strata)
-        bar = self._bound(near, levels)[:, 0]
-        return TorchErrorSummary(self._expected(near).float(), bar.float(), near.ood_score.float())
+
+        def columns(near: Neighborhood) -> torch.Tensor:
+            bar = self._bound(near, levels)[:, 0]
+            return torch.stack([self._expected(near), bar, near.ood_score], dim=1)
+
+        return TorchErrorSummary(*self._predict(latents, strata, columns).unbind(dim=1))
 
     def ood_score(self, latents: torch.Tensor, strata: torch.Tensor | None = None) -> torch.Tensor:
         """Measure how far each sample lies from the training domain.
@@ -308,7 +289,7 @@ class TorchEstimator(torch.nn.Module):
         TypeError, ValueError
             As `predict`.
         """
-        return self._neighborhood(latents, strata).ood_score.float()
+        return self._predict(latents, strata, lambda near: near.ood_score)
 
     def kneighbors(
         self,
@@ -349,7 +330,7 @@ class TorchEstimator(torch.nn.Module):
 
     def _search(self, latents: torch.Tensor, k: int, strata: torch.Tensor | None) -> TorchFound:
         """Check what comes in, and search."""
-        device = self._own_distances.device
+        device = self._densities.edges.device
         check_latents(latents, self._index.n_features, device)
         if strata is not None:
             check_labels(strata, len(latents), device)
@@ -358,23 +339,25 @@ class TorchEstimator(torch.nn.Module):
         found: TorchFound = self._index(queries, k, strata)
         return found
 
-    def _neighborhood(self, latents: torch.Tensor, strata: torch.Tensor | None) -> Neighborhood:
-        """Find the neighbours, their weights, and how errors are stretched."""
-        k, calibration = self.n_neighbors, self._settings.calibration
-        distances, numbers, stratum = self._search(latents, k, strata)
-        there = distances < torch.inf
-        n = there.sum(dim=1, keepdim=True).clamp(max=k)
-        shares = neighbor_places(torch, distances, there.double(), n) / n
-        distance = (shares * torch.where(there, distances, 0.0)).sum(dim=1)
-        reference = (shares * self._own_distances[numbers]).sum(dim=1)
-        score = local_ratio(torch, distance.maximum(self._own_floors[stratum]), reference)
-        factor = stretch_factor(calibration.scale, calibration.exponent, score)
-        places = neighbor_places(torch, distances, there * self._sizes[numbers], k)
-        weights = places / k
-        if self._settings.weights == "distance":
-            floors = self._floors[stratum][:, None]
-            weights = inverse_distance_weights(torch, distances, places, floors)
-        return Neighborhood(numbers, weights, factor, score)
+    def _predict(
+        self,
+        latents: torch.Tensor,
+        strata: torch.Tensor | None,
+        compute: Callable[[Neighborhood], torch.Tensor],
+    ) -> torch.Tensor:
+        """Compute something of the neighbours, in halves where a search finds too many."""
+        try:
+            found = self._search(latents, self.n_neighbors, strata)
+        except TooManyEquallyNear:
+            middle = len(latents) // 2
+            halves = (slice(middle), slice(middle, None))
+            return torch.cat(
+                [
+                    self._predict(latents[h], None if strata is None else strata[h], compute)
+                    for h in halves
+                ]
+            )
+        return compute(self._known(found, self._settings)).float()
 
     def _expected(self, near: Neighborhood) -> torch.Tensor:
         return near.factor * (near.weights * self._densities.means[near.rows]).sum(dim=1)
@@ -382,7 +365,7 @@ class TorchEstimator(torch.nn.Module):
     def _levels(self, q: ArrayLike) -> torch.Tensor:
         """Levels of the predicted quantiles, shape (m,)."""
         levels = quantile_levels(self._settings.calibration, q, 1, None)[0]
-        return torch.tensor(levels, device=self._own_distances.device)
+        return torch.tensor(levels, device=self._densities.edges.device)
 
     def _bound(self, near: Neighborhood, levels: torch.Tensor) -> torch.Tensor:
         """Find the errors at levels, which go on above 1: twice the largest error has 2."""

@@ -11,11 +11,14 @@ from ltau._fitted.state import Fitted, Table
 from ltau._inputs.labels import check_size, check_strata_given, refuse_unseen
 from ltau._maths.weights import EQUALLY_NEAR
 from ltau.adapters.torch._search import BLOCK_VALUES, ExactSearch
-from ltau.neighbors import Stratum
+from ltau.neighbors import Stratum, TooManyEquallyNear
 
 __all__ = ["TorchFound", "TorchIndex"]
 
 Neighbors = tuple[torch.Tensor, torch.Tensor]
+
+_WIDE = 64  # neighbours that are searched at least, where some are equally near
+_MOST_FOUND = 1 << 21  # distances at once, where many are
 
 
 class TorchFound(NamedTuple):
@@ -126,15 +129,23 @@ class _Stratum(torch.nn.Module):
 
     def _equally_near(self, queries: torch.Tensor, k: int) -> Neighbors:
         """Find the `k` nearest, and those as near as the last, as `search_equally_near` does."""
-        width = min(k + 1, self.search.n)
+        n, width = self.search.n, min(k + 1, self.search.n)
         distances, found = self.search(queries, width)
         last = distances[:, k - 1 : k] * (1 + EQUALLY_NEAR)
-        while width < self.search.n and bool((distances[:, -1:] <= last).any()):
-            width = min(2 * width, self.search.n)
-            distances, found = self.search(queries, width)
+        tied = (distances[:, -1:] <= last).any(dim=1).nonzero()[:, 0] if width < n else []
+        if k < width < n and not len(tied):
+            return distances[:, :k], found[:, :k]
+        while len(tied) and width < n:
+            more = min(max(2 * width, _WIDE), n) - width
+            width += more
+            if len(queries) > 1 and len(queries) * width > _MOST_FOUND:
+                raise TooManyEquallyNear
+            distances = torch.nn.functional.pad(distances, (0, more), value=torch.inf)
+            found = torch.nn.functional.pad(found, (0, more))
+            distances[tied], found[tied] = self.search(queries[tied], width)
+            tied = tied[(distances[tied, -1:] <= last[tied])[:, 0]]
         distances = torch.where(distances <= last, distances, torch.inf)
-        none_tied = k + 1 == width < self.search.n
-        used = k if none_tied else int((distances < torch.inf).sum(dim=1).max())
+        used = int((distances < torch.inf).sum(dim=1).max())
         return distances[:, :used], found[:, :used]
 
     def _scaled(self, latents: torch.Tensor) -> torch.Tensor:

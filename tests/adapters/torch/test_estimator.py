@@ -168,6 +168,22 @@ def test_duplicates_weigh_and_score_as_in_the_estimator():
         assert_allclose(ours.predict(torch.tensor(queries)), estimator.predict(queries), rtol=1e-6)
 
 
+def test_a_far_sample_does_not_widen_the_search_of_all(monkeypatch):
+    """From far away all training samples are equally near: they are searched in parts."""
+    monkeypatch.setattr("ltau.adapters.torch._index._MOST_FOUND", 2000)
+    rng = np.random.default_rng(0)
+    estimator = LTAUEstimator(5).fit(rng.normal(size=(900, 2)), rng.exponential(size=(900, 10)))
+    queries = rng.normal(size=(40, 2))
+    queries[17] = 1e8
+    ours, z = TorchEstimator(estimator), torch.tensor(queries)
+    assert_allclose(ours.predict(z), estimator.predict(queries), rtol=1e-5)
+    assert_allclose(ours.predict_quantile(z, 0.7), estimator.predict_quantile(queries, 0.7), 1e-5)
+    for found, expected in zip(
+        ours.predict_summary(z), estimator.predict_summary(queries), strict=True
+    ):
+        assert_allclose(found, expected, rtol=1e-5)
+
+
 def test_averages_are_taken_in_blocks(monkeypatch):
     estimator, queries, _ = make(np.random.default_rng(0))
     monkeypatch.setattr(_torch_densities, "BLOCK_VALUES", 3500)  # three rows at once
