@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
+from ltau._batches import batches
 from ltau._maths.weights import EQUALLY_NEAR
 from ltau.neighbors._base import NeighborIndex, Neighbors, Vectors
 
 __all__ = ["TooManyEquallyNear", "search_equally_near"]
 
 _WIDE = 64  # neighbours: an approximate index that is asked for more finds more of the nearest
+_WIDEST = 1024  # beyond, one pass over all vectors takes less time
+_BLOCK_VALUES = 1 << 20  # of vectors that are measured at once
 
 
 class TooManyEquallyNear(Exception):
@@ -68,16 +73,44 @@ def _widened(
 ) -> Neighbors:
     """Search again those queries whose neighbours may go on."""
     distances, indices = found
-    width = k + 1
-    while len(tied) and width < len(index):
-        width = min(max(2 * width, _WIDE), len(index))
-        if most is not None and len(queries) > 1 and len(queries) * width > most:
-            raise TooManyEquallyNear
-        wider = np.full((len(queries), width), np.inf), np.zeros((len(queries), width), np.intp)
-        wider[0][:, : distances.shape[1]], wider[1][:, : indices.shape[1]] = distances, indices
-        distances, indices = wider
+    limits = distances[:, k - 1] * (1 + EQUALLY_NEAR)
+    width, widest = k + 1, min(len(index), _WIDEST)
+    while len(tied) and width < widest:
+        width = min(max(2 * width, _WIDE), widest)
+        _refuse_more(len(queries), width, most)
+        distances, indices = _padded(distances, width, np.inf), _padded(indices, width, 0)
         distances[tied], indices[tied] = index.search(queries[tied], width)
-        tied = tied[distances[tied, -1] <= distances[tied, k - 1] * (1 + EQUALLY_NEAR)]
-    distances[distances > distances[:, k - 1 : k] * (1 + EQUALLY_NEAR)] = np.inf
+        tied = tied[distances[tied, -1] <= limits[tied]]
+    if len(tied) and width < len(index):
+        _refuse_more(len(queries), len(index), most)
+        every = [_all_within(index, queries[row], limits[row]) for row in tied]
+        width = max(width, *(len(near) for near, _ in every))
+        distances, indices = _padded(distances, width, np.inf), _padded(indices, width, 0)
+        for row, (near, which) in zip(tied, every, strict=True):
+            distances[row, : len(near)], indices[row, : len(near)] = near, which
+    distances[distances > limits[:, None]] = np.inf
     used = int(np.isfinite(distances).sum(axis=1).max())
     return distances[:, :used], indices[:, :used]
+
+
+def _refuse_more(n_queries: int, width: int, most: int | None) -> None:
+    if most is not None and n_queries > 1 and n_queries * width > most:
+        raise TooManyEquallyNear
+
+
+def _padded(array: NDArray[Any], width: int, value: float) -> NDArray[Any]:
+    """Widen an array to the right."""
+    wider = np.full((len(array), width), value, array.dtype)
+    wider[:, : array.shape[1]] = array
+    return wider
+
+
+def _all_within(index: NeighborIndex, query: Vectors, limit: float) -> Neighbors:
+    """Measure the distances of one query to all vectors, and keep those within a limit."""
+    distances = np.empty(len(index))
+    for part in batches(len(index), _BLOCK_VALUES // len(query)):
+        difference = index.vectors_of(np.arange(part.start, part.stop)) - query
+        distances[part] = np.sqrt(np.einsum("nf,nf->n", difference, difference), dtype=np.float64)
+    near = np.flatnonzero(distances <= limit)
+    order = np.argsort(distances[near], kind="stable")
+    return distances[near[order]], near[order]

@@ -29,3 +29,21 @@ def test_of_single_ones_there_are_as_many_as_asked_for(kind):
     index = make_index(kind, vectors.copy(), recall=0.9)
     distances, indices = search_equally_near(index, vectors[:20], 7)
     assert distances.shape == indices.shape == (20, 7)
+
+
+@pytest.mark.parametrize("kind", ["flat", "ivf", "hnsw", "ivf_sq8"])
+def test_where_nearly_all_are_equally_near_each_is_found(kind):
+    """Far away all vectors are as near as the last, and around a circle as near as the others."""
+    rng = np.random.default_rng(0)
+    angles = rng.uniform(0, 2 * np.pi, 3000)
+    vectors = np.stack([np.cos(angles), np.sin(angles)], axis=1).astype(np.float32)
+    index = make_index(kind, vectors.copy())
+    queries = np.array([[0, 0], [1e9, 0], [0.5, 0.2]], np.float32)
+    distances, indices = search_equally_near(index, queries, 10)
+    there = np.isfinite(distances)
+    assert there.sum(axis=1).tolist()[1] == 3000
+    assert 2900 < there[0].sum() <= 3000  # of the rounding of a circle
+    assert there[2].sum() == 10
+    assert sorted(indices[1][there[1]]) == list(range(3000))
+    exact = cdist(queries[:1], vectors)[0]
+    np.testing.assert_allclose(distances[0][there[0]], exact[indices[0][there[0]]], rtol=1e-6)
