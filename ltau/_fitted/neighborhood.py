@@ -126,6 +126,8 @@ def _score(found: Found, known: Known, k: int) -> Floats:
         shares = neighbor_places(np, distances, places * 1.0, n) / n
         distance = (shares * np.where(there, distances, 0.0)).sum(axis=1)
         reference = (shares * theirs).sum(axis=1)
+    distance = np.maximum(distance, floor)
+    if own.are_positive:
+        return local_ratio(np, distance, reference)
     with np.errstate(divide="ignore", invalid="ignore"):
-        score: Floats = local_ratio(np, np.maximum(distance, floor), reference)
-    return score
+        return local_ratio(np, distance, reference)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -38,6 +39,11 @@ class OwnDistances:
     n_neighbors: int
     values: Floats
     floors: Floats
+
+    @cached_property
+    def are_positive(self) -> bool:
+        """Whether none is 0: ratios to them have no exceptions then."""
+        return bool(self.values.min(initial=1.0) > 0)
 
     @classmethod
     def search(cls, index: LatentIndex, n_neighbors: int, sizes: Floats | None) -> Self:

@@ -16,7 +16,7 @@ _BATCH_VALUES = 1 << 23  # in the largest temporary of a prediction, whatever th
 _MOST_FOUND = 1 << 21  # distances in a batch, where many are equally near
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class LatentSearch:
     """Searches an index for some latents, whenever it is called.
 

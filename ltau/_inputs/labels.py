@@ -139,6 +139,8 @@ def check_size(
 
 
 def _check(labels: ArrayLike, n_samples: int, name: str) -> Labels:
+    if type(labels) is np.ndarray and labels.dtype.kind in "iu" and labels.shape == (n_samples,):
+        return labels  # those of a step in a simulation, which are what they should be
     array = as_labels(labels, name)
     if array.shape != (n_samples,):
         raise ValueError(f"Expected {name} of shape ({n_samples},), got {array.shape}.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal
 
@@ -153,7 +154,7 @@ class Parameters(BaseEstimator):
             self._remember_settings()
         k = self.n_neighbors if n_neighbors is None else check_n_neighbors(n_neighbors)
         learnt: Calibration | None = getattr(self, "calibration_", None)
-        calibration = learnt or Calibration(1.0, float(self.distance_scaling), {})
+        calibration = learnt or _uncalibrated(float(self.distance_scaling))
         return Settings(int(k), self.weights, calibration)
 
     def _check_parameter(self, name: str) -> None:
@@ -169,3 +170,9 @@ class Parameters(BaseEstimator):
 
     def _of_predictions(self) -> tuple[object, ...]:
         return self.n_neighbors, self.weights, self.distance_scaling, self.n_jobs
+
+
+@cache
+def _uncalibrated(exponent: float) -> Calibration:
+    """Make what stands for a calibration where there is none."""
+    return Calibration(1.0, exponent, {})

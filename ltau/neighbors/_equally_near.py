@@ -11,7 +11,7 @@ from ltau._batches import batches
 from ltau._maths.weights import EQUALLY_NEAR
 from ltau.neighbors._base import NeighborIndex, Neighbors, Vectors
 
-__all__ = ["TooManyEquallyNear", "search_equally_near"]
+__all__ = ["TooManyEquallyNear", "as_near_as_the_last", "search_equally_near"]
 
 _WIDE = 64  # neighbours: an approximate index that is asked for more finds more of the nearest
 _WIDEST = 1024  # beyond, one pass over all vectors takes less time
@@ -57,10 +57,16 @@ def search_equally_near(
     if k >= len(index):
         return index.search(queries, len(index))
     distances, indices = index.search(queries, k + 1)
-    tied = distances[:, k] <= distances[:, k - 1] * (1 + EQUALLY_NEAR)
+    tied = as_near_as_the_last(distances, k)
     if not tied.any():
         return distances[:, :k], indices[:, :k]
     return _widened(index, queries, k, (distances, indices), np.flatnonzero(tied), most)
+
+
+def as_near_as_the_last(distances: NDArray[np.float64], k: int) -> NDArray[np.bool_]:
+    """Tell for which queries one more than the `k` nearest is no farther than the last."""
+    tied: NDArray[np.bool_] = distances[:, k] <= distances[:, k - 1] * (1 + EQUALLY_NEAR)
+    return tied
 
 
 def _widened(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ltau._files.arrays import Arrays, all_finite, prefixed, section
 from ltau._inputs.labels import check_size, check_strata_given, refuse_unseen
 from ltau.neighbors._base import Latents, NeighborIndex, Neighbors
-from ltau.neighbors._equally_near import search_equally_near
+from ltau.neighbors._equally_near import as_near_as_the_last, search_equally_near
 from ltau.neighbors._factory import INDEX_CLASSES, make_index
 from ltau.neighbors._scaling import LatentScaler
 from ltau.neighbors._strata import ScaledStratum, storage_of
@@ -79,6 +79,11 @@ class Stratum:
         scaled = self.scaler.transform(latents)
         distances, found = search_equally_near(self.index, scaled, k, most)
         return distances, found if self.label is None else self.rows[found]
+
+    def nearest(self, latents: Latents, k: int) -> Neighbors:
+        """Find the `k` nearest, no more and no fewer."""
+        distances, found = self.index.search(self.scaler.transform(latents), k)
+        return distances, self.rows[found]
 
     def to_arrays(self) -> Arrays:
         """Give the arrays from which `from_arrays` makes this again, bit for bit."""
@@ -252,14 +257,16 @@ class LatentIndex:
             return Found(*self.strata[0].search(latents, k, most), 0)
         if strata.shape != (len(latents),):
             raise ValueError(f"Expected strata of shape ({len(latents)},), got {strata.shape}.")
-        found = []
-        for number, stratum in enumerate(self.strata):
-            queries = np.flatnonzero(strata == stratum.label)
-            if queries.size:
-                found.append((number, queries, stratum.search(latents[queries], k, most)))
-        if sum(len(queries) for _, queries, _ in found) < len(strata):
+        queries = [np.flatnonzero(strata == stratum.label) for stratum in self.strata]
+        asked = [(number, rows) for number, rows in enumerate(queries) if rows.size]
+        if sum(map(len, queries)) < len(strata):
             refuse_unseen(np.unique(strata), _labels(self.classes))
-        return _together(len(latents), found)
+        if all(k < len(self.strata[number].rows) for number, _ in asked):
+            # One more of each, and one look at all of them: seldom is any as near as the last.
+            more = _together(asked, [self.strata[n].nearest(latents[q], k + 1) for n, q in asked])
+            if not as_near_as_the_last(more.distances, k).any():
+                return Found(more.distances[:, :k], more.numbers[:, :k], more.strata)
+        return _together(asked, [self.strata[n].search(latents[q], k, most) for n, q in asked])
 
     def lengths(
         self, distances: NDArray[np.float64], numbers: NDArray[np.intp]
@@ -355,14 +362,19 @@ class LatentIndex:
         return cls(classes, strata)
 
 
-def _together(n: int, found: list[tuple[int, NDArray[np.intp], Neighbors]]) -> Found:
+def _together(asked: list[tuple[int, NDArray[np.intp]]], found: list[Neighbors]) -> Found:
     """Put what was found in each stratum in the order of the queries."""
-    width = max(distances.shape[1] for _, _, (distances, _) in found)
-    distances, strata = np.full((n, width), np.inf), np.empty(n, np.intp)
-    numbers = np.zeros((n, width), np.intp)
-    for stratum, queries, (near, which) in found:
-        distances[queries, : near.shape[1]], numbers[queries, : near.shape[1]] = near, which
+    n = sum(len(queries) for _, queries in asked)
+    widths = [distances.shape[1] for distances, _ in found]
+    distances, numbers = np.empty((n, max(widths))), np.zeros((n, max(widths)), np.intp)
+    strata = np.empty(n, np.intp)
+    for (stratum, queries), (near, which), width in zip(asked, found, widths, strict=True):
         strata[queries] = stratum
+        if width == max(widths):
+            distances[queries], numbers[queries] = near, which
+        else:
+            distances[queries, :width], numbers[queries, :width] = near, which
+            distances[queries, width:] = np.inf
     return Found(distances, numbers, strata)
 
 
