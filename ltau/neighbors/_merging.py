@@ -24,9 +24,9 @@ def merge_coincident(
 ) -> tuple[list[ScaledStratum], NDArray[np.intp] | None]:
     """Keep one of the samples that lie in one place, as far as rounding tells.
 
-    Samples of one place have nearly the same projection on any line: along two lines, drawn
-    at random, each is compared with the next. Of a million samples and more a few pairs may
-    not be found, because others lie between them on both lines; equal samples always are.
+    Samples of one place have nearly the same projection on any line: along a line, drawn at
+    random, each is compared with the next, and where some coincide along another one too. Of
+    a million samples and more a few pairs may not be found, because others lie between them.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def _coincident_pairs(vectors: Vectors, floor: float) -> NDArray[np.intp]:
     pairs = []
     for line in lines.astype(np.float32):
         projection = vectors @ line
-        order = np.argsort(projection, kind="stable")
+        order = np.argsort(projection)
         rounding = 4 * np.finfo(np.float32).eps * np.abs(projection[order[1:]])
         near = np.flatnonzero(np.diff(projection[order]) <= floor + rounding)
         for start in range(0, len(near), _CHUNK_ROWS):
@@ -71,6 +71,8 @@ def _coincident_pairs(vectors: Vectors, floor: float) -> NDArray[np.intp]:
             difference = vectors[one] - vectors[other]
             coincide = np.einsum("nf,nf->n", difference, difference) <= floor**2
             pairs.append(np.stack([one[coincide], other[coincide]], axis=1))
+        if not sum(map(len, pairs)):  # nor would another line show any
+            break
     return np.concatenate(pairs) if pairs else np.empty((0, 2), np.intp)
 
 
