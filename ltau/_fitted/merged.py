@@ -35,6 +35,29 @@ class Merged:
         """How many training samples each one in the index stands for."""
         return np.bincount(self.owners).astype(np.float64)
 
+    @cached_property
+    def _in_order(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """The training samples, place by place, and where each place begins, or the last ends."""
+        bounds = np.append(0, np.cumsum(self.sizes)).astype(np.intp)
+        return np.argsort(self.owners, kind="stable"), bounds
+
+    def samples_of(self, numbers: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+        """Give the training samples that some in the index stand for.
+
+        Parameters
+        ----------
+        numbers : ndarray of shape (n,), intp
+            Numbers in the index.
+
+        Returns
+        -------
+        list of ndarray, intp
+            The rows of each, ascending.
+        """
+        order, bounds = self._in_order
+        ends = zip(bounds[numbers], bounds[numbers + 1], strict=True)
+        return [order[start:end] for start, end in ends]
+
     def together(self) -> TrainingDensities:
         """Count the errors of those that coincide together.
 
@@ -43,8 +66,8 @@ class Merged:
         TrainingDensities
             The densities of those in the index.
         """
-        order = np.argsort(self.owners, kind="stable")
-        starts = np.append(0, np.cumsum(self.sizes[:-1])).astype(np.intp)
+        order, bounds = self._in_order
+        starts = bounds[:-1]
         counts = self.densities.cumulative
         largest = np.bincount(self.owners, counts[:, -1]).max()
         kind = np.min_scalar_type(int(largest))
@@ -72,13 +95,10 @@ class Merged:
         distances, rows : ndarray of shape (n, k)
             Of those that coincide the first ones, in the order of the training set.
         """
-        order = np.argsort(self.owners, kind="stable")
-        ends = np.cumsum(self.sizes).astype(np.intp)
         near, rows = np.empty((len(numbers), k)), np.empty((len(numbers), k), np.intp)
         for query, (far, which) in enumerate(zip(distances, numbers, strict=True)):
             which = which[np.isfinite(far)]
-            start = ends[which] - self.sizes[which].astype(np.intp)
-            several = [order[s : min(e, s + k)] for s, e in zip(start, ends[which], strict=True)]
+            several = self.samples_of(which)
             rows[query] = np.concatenate(several)[:k]
             near[query] = np.repeat(far[: len(which)], [len(s) for s in several])[:k]
         return near, rows

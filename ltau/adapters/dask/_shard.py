@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple, Self
 
 import numpy as np
@@ -136,7 +137,7 @@ class Shard:
         }
         return cls(first, merged, densities if owners is None else merged.together(), parts)
 
-    @property
+    @cached_property
     def rows(self) -> NDArray[np.intp]:
         """Row, in the training set, of the first sample of each place."""
         return self.first + np.unique(self.merged.owners, return_index=True)[1]
@@ -206,13 +207,8 @@ class Shard:
         """Tell what is held of those of some training samples that are its own."""
         here = np.intersect1d(rows, self.rows)
         numbers = np.searchsorted(self.rows, here)
-        order = np.argsort(self.merged.owners, kind="stable")
-        ends = np.cumsum(self.merged.sizes).astype(np.intp)
         sizes = self.merged.sizes[numbers]
-        starts = ends[numbers] - sizes.astype(np.intp)
-        twins = [
-            self.first + order[start:end] for start, end in zip(starts, ends[numbers], strict=True)
-        ]
+        twins = [self.first + rows for rows in self.merged.samples_of(numbers)]
         own = None if own_distances is None else own_distances[numbers]
         return Holdings(here, self.densities.cumulative[numbers], sizes, twins, own)
 
