@@ -101,7 +101,8 @@ def costs(estimator: LTAUEstimator, latents: Floats, errors: Floats) -> None:
         ("counting", n_values, "ns a value", count),
         ("moments", n, "ns a sample", lambda: scatter(latents, mean)),
         ("scaling", n, "ns a sample", lambda: scaler.transform(latents)),
-        ("index", n, "ns a sample", lambda: make_index("auto", vectors, n_neighbors=K)),
+        ("index, IVF", n, "ns a sample", lambda: make_index("ivf", vectors, n_neighbors=K)),
+        ("index, auto", n, "ns a sample", lambda: make_index("auto", vectors, n_neighbors=K)),
         (f"search, {index!r}", BLOCK, "ns a query", lambda: index.search(scaled, K)),
         ("predict, with its search", BLOCK, "ns a query", lambda: estimator.predict(queries)),
     ]:
