@@ -26,6 +26,8 @@ class Samples(NamedTuple):
     structures: Ints  # (n,)
     classes: Ints | None  # (n,), for atoms the elements
     spreads: Mapping[str, Floats]  # (n,) of further models, by the method that needs them
+    targets: Floats | None = None  # (n,), in the unit of the errors, where they are scalars
+    y_pred: Floats | None = None  # (n,), what the model predicts for them
 
 
 @dataclass(frozen=True)

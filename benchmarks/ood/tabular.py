@@ -110,6 +110,8 @@ def domain(table: Table, seed: int, cells: Path) -> Domain:
             structures=np.arange(len(errors)),
             classes=None,
             spreads={name: arrays[f"{part}/{name}"] for name in (*members, _MC_DROPOUT)},
+            targets=arrays[f"{part}/targets"],
+            y_pred=arrays[f"{part}/y_pred"],
         )
 
     return Domain(
@@ -166,6 +168,8 @@ def _train(table: Table, seed: int) -> Arrays:
         arrays |= {
             f"{part}/latents": networks[0].latents(data.X[chosen]),
             f"{part}/errors": np.abs(predictions[0] - data.y[chosen]) / unit,
+            f"{part}/targets": data.y[chosen] / unit,
+            f"{part}/y_pred": predictions[0] / unit,
             f"{part}/Ensemble of 2": predictions[:2].std(axis=0) / unit,
             f"{part}/Ensemble of {table.n_members}": predictions.std(axis=0) / unit,
             f"{part}/{_MC_DROPOUT}": draws.std(axis=0) / unit,
