@@ -158,6 +158,6 @@ def check_positive(value: object, name: str) -> float:
     ValueError
         If it is none.
     """
-    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < value < np.inf:
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < np.inf:
         raise ValueError(f"Expected a positive, finite {name}, got {value!r}.")
     return float(value)

@@ -16,6 +16,8 @@ from torch.utils.data import Dataset
 from tqdm.auto import tqdm
 
 from ltau._batches import batches
+from ltau._inputs.numbers import check_positive
+from ltau.adapters.nequip._environment import check_reach, environment_of
 from ltau.adapters.nequip._fields import Fields, check_atoms, fields_of
 from ltau.adapters.nequip._models import LATENTS, NequIPModel, as_model
 from ltau.adapters.nequip._state import nequip_state
@@ -27,6 +29,7 @@ def latents(
     model: str | os.PathLike[str] | torch.nn.Module | NequIPModel,
     frames: Iterable[Atoms] | Dataset[Any],
     *,
+    environment: float | None = None,
     batch_size: int = 32,
     device: str | torch.device = "cpu",
     progress: bool = False,
@@ -44,6 +47,10 @@ def latents(
     frames : iterable of ase.Atoms, or dataset of nequip
         The structures, each with at least two atoms that are neighbours. The latents of
         an atom without neighbours in a structure that has some are all zero.
+    environment : float, optional
+        Cutoff, no larger than the model's: each atom's latents are then followed by what
+        its neighbours are like, on the model's own edges, as
+        `ltau.structures.environment_latents` gives them.
     batch_size : int, default=32
         Structures that go through the model at once; a compiled one takes one at a time.
     device : str or torch.device, default="cpu"
@@ -54,14 +61,16 @@ def latents(
     Returns
     -------
     ndarray of shape (n_atoms, n_features), float32
-        A row for each atom, in the order of the structures.
+        A row for each atom, in the order of the structures; three times as wide with an
+        environment.
 
     Raises
     ------
     FileNotFoundError, TypeError, ValueError
         If the model cannot be loaded, as in `load_model`, or gives no latents; there
         are no structures, or one has no atoms, an element that the model does not know,
-        NaN positions, or no neighbours.
+        NaN positions, or no neighbours; or the environment is no cutoff, or larger than
+        the model's.
 
     Examples
     --------
@@ -73,6 +82,8 @@ def latents(
     if not isinstance(batch_size, int | np.integer) or batch_size < 1:
         raise ValueError(f"Expected a batch_size >= 1, got {batch_size!r}.")
     loaded = as_model(model, device)
+    if environment is not None:
+        check_reach(check_positive(environment, "environment"), loaded.transforms)
     frames = frames if isinstance(frames, Dataset) else list(_each(frames))
     if not len(frames):  # type: ignore[arg-type]
         raise ValueError("Expected at least one structure, got none.")
@@ -86,17 +97,35 @@ def latents(
         tqdm(total=len(frames), desc="latents", disable=not progress) as bar,  # type: ignore[arg-type]
     ):
         for batch in _inputs(frames, loaded, 1 if loaded.compiled else int(batch_size)):
-            rows.append(latents_of(loaded.module(_joined(batch, loaded))))
+            fields = _joined(batch, loaded)
+            rows.append(latents_of(loaded.module(fields.copy()), fields, environment))
             bar.update(len(batch))
     return np.concatenate(rows)
 
 
-def latents_of(output: Fields) -> NDArray[np.float32]:
-    """Take the latents out of what a model gave, shape (n_atoms, n_features)."""
+def latents_of(
+    output: Fields, fields: Fields, environment: float | None = None
+) -> NDArray[np.float32]:
+    """Take the latents out of what a model gave.
+
+    Parameters
+    ----------
+    output, fields : dict
+        What the model gave, and what it was given.
+    environment : float, optional
+        Cutoff of the environment.
+
+    Returns
+    -------
+    ndarray of shape (n_atoms, n_features), float32
+        Its own latents, or environment latents.
+    """
     if LATENTS not in output:
         raise ValueError(f"Expected a model that gives {LATENTS}, got {', '.join(output)}.")
-    features = output[LATENTS].detach().to("cpu", torch.float32).numpy()
-    return np.ascontiguousarray(features)
+    features = output[LATENTS]
+    if environment is not None:
+        features = environment_of(features, fields, environment)
+    return np.ascontiguousarray(features.detach().to("cpu", torch.float32).numpy())
 
 
 def _each(frames: Any) -> Iterable[Any]:
