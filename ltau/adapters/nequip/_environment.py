@@ -12,7 +12,7 @@ from nequip.data.transforms import NeighborListTransform
 from ltau._maths.environment import edge_weights, environment
 from ltau.adapters.nequip._fields import Fields
 
-__all__ = ["check_reach", "environment_of"]
+__all__ = ["check_reach", "environment_of", "reach_of"]
 
 
 def environment_of(latents: torch.Tensor, fields: Fields, cutoff: float) -> torch.Tensor:
@@ -60,11 +60,16 @@ def check_reach(cutoff: float, transforms: Iterable[torch.nn.Module]) -> None:
     ValueError
         If the edges, or those between some types of atoms, are shorter.
     """
-    reach = min((_reach(part) for part in transforms), default=torch.inf)
+    reach = reach_of(transforms)
     if cutoff > reach:
         raise ValueError(
             f"Expected an environment within the model's cutoff, {reach:g}, got one of {cutoff:g}."
         )
+
+
+def reach_of(transforms: Iterable[torch.nn.Module]) -> float:
+    """Find within which distance all atoms are joined by edges; infinite if nothing tells."""
+    return min((_reach(part) for part in transforms), default=torch.inf)
 
 
 def _lengths(fields: Fields, atoms: torch.Tensor, neighbors: torch.Tensor) -> torch.Tensor:

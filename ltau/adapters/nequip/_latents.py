@@ -10,15 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 from ase import Atoms
-from nequip.data import AtomicDataDict
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
-from tqdm.auto import tqdm
 
-from ltau._batches import batches
 from ltau._inputs.numbers import check_positive
 from ltau.adapters.nequip._environment import check_reach, environment_of
-from ltau.adapters.nequip._fields import Fields, check_atoms, fields_of
+from ltau.adapters.nequip._fields import Fields, batches_of_fields, check_atoms
 from ltau.adapters.nequip._models import LATENTS, NequIPModel, as_model
 from ltau.adapters.nequip._state import nequip_state
 
@@ -89,17 +86,11 @@ def latents(
         raise ValueError("Expected at least one structure, got none.")
     if isinstance(frames, list):  # a dataset may be too large to be read twice
         for number, atoms in enumerate(frames):
-            check_atoms(atoms, loaded.known, _name(number))
+            check_atoms(atoms, loaded.known, f"frame {number}")
     rows = []
-    with (
-        nequip_state(),
-        _without_forces(loaded),
-        tqdm(total=len(frames), desc="latents", disable=not progress) as bar,  # type: ignore[arg-type]
-    ):
-        for batch in _inputs(frames, loaded, 1 if loaded.compiled else int(batch_size)):
-            fields = _joined(batch, loaded)
+    with nequip_state(), _without_forces(loaded):
+        for fields in batches_of_fields(frames, loaded, int(batch_size), "latents", progress):
             rows.append(latents_of(loaded.module(fields.copy()), fields, environment))
-            bar.update(len(batch))
     return np.concatenate(rows)
 
 
@@ -135,21 +126,6 @@ def _each(frames: Any) -> Iterable[Any]:
             f"Expected a list of ase.Atoms or a dataset of nequip, got {type(frames).__name__}."
         )
     return frames
-
-
-def _inputs(frames: Any, model: NequIPModel, size: int) -> Iterator[list[Fields]]:
-    for part in batches(len(frames), size):
-        numbers = range(len(frames))[part]
-        yield [fields_of(frames[number], model, _name(number)) for number in numbers]
-
-
-def _joined(batch: list[Fields], model: NequIPModel) -> Fields:
-    joined = batch[0] if model.compiled else AtomicDataDict.batched_from_list(batch)
-    return AtomicDataDict.to_(joined, model.device)
-
-
-def _name(number: int) -> str:
-    return f"frame {number}"
 
 
 @contextmanager
