@@ -18,7 +18,7 @@ from benchmarks.harness import nequip_training
 from benchmarks.harness.cells import cached_arrays
 from benchmarks.harness.nequip_training import CHECKPOINT, Training
 from benchmarks.methods.domains import Domain, Samples
-from benchmarks.ood import acac, emt
+from benchmarks.ood import acac, emt, slabs
 
 __all__ = ["ForceField", "domain", "train"]
 
@@ -29,7 +29,7 @@ Arrays = dict[str, NDArray[Any]]
 class ForceField:
     """What is trained, and on how much."""
 
-    name: str  # "acac" or "emt"
+    name: str  # "acac", "emt" or "slabs"
     elements: tuple[str, ...]
     r_max: float  # Å
     n_features: int
@@ -42,6 +42,8 @@ class ForceField:
         """Give the structures of each part; those that are made are kept in `cells`."""
         if self.name == "emt":
             return emt.frames(self.n_train, self.n_test, cells)
+        if self.name == "slabs":
+            return slabs.frames(self.n_train, self.n_test, cells)
         return acac.frames(self.n_train, self.n_test)
 
 

@@ -18,7 +18,7 @@ from benchmarks.methods import costs
 from benchmarks.methods.domains import IN_DOMAIN, Domain, Samples
 from benchmarks.methods.judging import Judge, methods
 from benchmarks.methods.predictions import ErrorPrediction
-from benchmarks.ood import forcefields, tabular
+from benchmarks.ood import forcefields, slabs, tabular
 from benchmarks.ood.forcefields import ForceField
 from benchmarks.ood.scoring import detection, score
 from benchmarks.ood.tabular import Table
@@ -89,6 +89,16 @@ FULL = Profile(
             n_epochs=80,
             n_train=150,
             n_test=80,
+            n_members=4,
+        ),
+        ForceField(  # the models of benchmarks.is2rs
+            "slabs",
+            slabs.ELEMENTS,
+            r_max=4.5,
+            n_features=32,
+            n_epochs=50,
+            n_train=80,
+            n_test=24,
             n_members=4,
         ),
     ),

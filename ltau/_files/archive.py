@@ -29,7 +29,7 @@ from ltau._files.whole import write_whole
 
 __all__ = ["LTAUFileError", "read", "write"]
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 
 _ALIGNMENT = 64  # of the numbers of an array in the file, as numpy pads its header
 _LOCAL_HEADER = 30  # bytes before the name of a part

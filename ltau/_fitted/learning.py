@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +11,11 @@ from scipy.optimize import minimize
 
 from ltau._fitted.calibration import Calibration
 from ltau._fitted.conformal import conformal_scores
-from ltau._maths.domain import stretch_factor
+from ltau._fitted.settings import Settings
+from ltau._maths.domain import error_factor
 from ltau.distribution import ErrorDistribution
 
-__all__ = ["fit_stretch", "learn"]
+__all__ = ["HeldOut", "fit_stretch", "learn"]
 
 Floats = NDArray[np.float64]
 
@@ -21,32 +23,61 @@ _SCALES = (1e-3, 1e3)
 _EXPONENTS = (0.0, 4.0)
 
 
-def learn(
-    plain: ErrorDistribution,
-    ood_score: Floats,
-    errors: Floats,
-    groups: NDArray[np.generic] | None,
-    *,
-    exponent: float | None,
-    stretch_fraction: float,
-    rng: np.random.Generator,
-) -> Calibration:
-    """Learn a calibration from held-out samples.
+class HeldOut(NamedTuple):
+    """What is predicted of held-out samples, and what stretches it.
 
     Parameters
     ----------
     plain : ErrorDistribution
         Predicted for each sample, not stretched.
     ood_score : ndarray of shape (n_samples,)
-        Of each sample.
+        Ratios of distances.
+    excess : ndarray of shape (n_samples,) or None
+        Disagreement beyond the domain, where targets are known.
+    """
+
+    plain: ErrorDistribution
+    ood_score: Floats
+    excess: Floats | None
+
+    def take(self, rows: NDArray[np.intp]) -> HeldOut:
+        """Leave all but some samples out."""
+        excess = None if self.excess is None else self.excess[rows]
+        return HeldOut(self.plain[rows], self.ood_score[rows], excess)
+
+    def stretched(self, settings: Settings, scale: float, exponent: float) -> ErrorDistribution:
+        """Predict the distributions as they would be after a calibration."""
+        stretching = settings.calibrated(Calibration(scale, exponent, {}))
+        return self.plain.scaled(error_factor(stretching, self.ood_score, self.excess))
+
+
+def learn(
+    samples: HeldOut,
+    errors: Floats,
+    groups: NDArray[np.generic] | None,
+    settings: Settings,
+    *,
+    exponent: float | None,
+    stretch_fraction: float | None,
+    rng: np.random.Generator,
+) -> Calibration:
+    """Learn a calibration from held-out samples.
+
+    Parameters
+    ----------
+    samples : HeldOut
+        What is predicted of them.
     errors : ndarray of shape (n_samples, n_obs)
         Observed errors; NaN = not seen.
     groups : ndarray of shape (n_samples,) or None
         Group of each sample.
+    settings : Settings
+        How errors are stretched.
     exponent : float or None
-        The exponent, if it is given.
-    stretch_fraction : float
-        Share of the samples that teach the scale and the exponent.
+        The exponent; None to learn it.
+    stretch_fraction : float or None
+        Share of the samples that teach the scale and the exponent, and no levels; None where
+        all teach both.
     rng : numpy.random.Generator
         Draws them.
 
@@ -55,13 +86,15 @@ def learn(
     Calibration
         What was learnt.
     """
-    first, rest = _split(len(errors), groups, stretch_fraction, rng)
+    first = rest = np.arange(len(errors))
+    if stretch_fraction is not None:
+        first, rest = _split(len(errors), groups, stretch_fraction, rng)
     scale, power = 1.0, exponent or 0.0
     if len(first):
-        scale, power = fit_stretch(plain[first], ood_score[first], errors[first], exponent)
+        scale, power = fit_stretch(samples.take(first), errors[first], settings, exponent)
     if not len(rest):
         return Calibration(scale, power, {})
-    stretched = plain[rest].scaled(stretch_factor(scale, power, ood_score[rest]))
+    stretched = samples.take(rest).stretched(settings, scale, power)
     scores = conformal_scores(stretched, errors[rest])
     if groups is None:
         return Calibration(scale, power, {None: _ascending(scores)})
@@ -97,20 +130,20 @@ def _ascending(scores: Floats) -> Floats:
 
 
 def fit_stretch(
-    distribution: ErrorDistribution, ood_score: Floats, errors: Floats, exponent: float | None
+    samples: HeldOut, errors: Floats, settings: Settings, exponent: float | None
 ) -> tuple[float, float]:
     """Find the scale and the exponent with the least mean CRPS.
 
     Parameters
     ----------
-    distribution : ErrorDistribution
-        Predicted, not stretched.
-    ood_score : ndarray of shape (n_samples,)
-        Ratios of distances.
+    samples : HeldOut
+        What is predicted.
     errors : ndarray of shape (n_samples, n_obs)
         Observed errors; NaN = not seen.
+    settings : Settings
+        How errors are stretched.
     exponent : float or None
-        The exponent, if it is given.
+        The exponent; None to learn it.
 
     Returns
     -------
@@ -120,8 +153,8 @@ def fit_stretch(
 
     def crps(parameters: Floats) -> float:
         power = parameters[1] if exponent is None else exponent
-        factor = stretch_factor(math.exp(parameters[0]), power, ood_score)
-        return float(np.nanmean(distribution.scaled(factor).crps(errors)))
+        stretched = samples.stretched(settings, math.exp(parameters[0]), power)
+        return float(np.nanmean(stretched.crps(errors)))
 
     limits = [tuple(np.log(_SCALES)), _EXPONENTS]
     start, step = [0.0, 0.5], [0.3, 0.5]

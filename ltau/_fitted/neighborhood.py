@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from ltau._fitted.densities import TrainingDensities
 from ltau._fitted.own_distances import OwnDistances
 from ltau._fitted.settings import Settings
-from ltau._maths.domain import local_ratio, stretch_factor
+from ltau._maths.domain import error_factor, excess, local_ratio
 from ltau._maths.weights import inverse_distance_weights, neighbor_places
 from ltau.neighbors import Found
 
@@ -29,6 +29,10 @@ class Known(Protocol):
     @property
     def sizes(self) -> Floats | None:
         """How many training samples each stands for, shape (n,); None if each for itself."""
+
+    @property
+    def targets(self) -> Floats | None:
+        """Their targets, shape (n, n_outputs), if these are known."""
 
     @property
     def floors(self) -> Floats:
@@ -50,10 +54,16 @@ class Neighborhood(NamedTuple):
     weights: Floats  # (n, m), which sum to 1 in every row
     factor: Floats | None  # (n,), by which errors are stretched, if they are
     ood_score: Floats | None  # (n,), if it was needed
+    excess: Floats | None  # (n,), disagreement beyond the domain, if it was needed
 
 
 def neighborhood(
-    found: Found, known: Known, settings: Settings, *, ood_score: bool = False
+    found: Found,
+    known: Known,
+    settings: Settings,
+    y_pred: Floats | None = None,
+    *,
+    ood_score: bool = False,
 ) -> Neighborhood:
     """Weigh what was found, and find how far it lies.
 
@@ -65,6 +75,8 @@ def neighborhood(
         What is known.
     settings : Settings
         How it is weighed and stretched.
+    y_pred : ndarray of shape (n, n_outputs), float64, optional
+        The model's predictions, where they are to be compared with known targets.
     ood_score : bool, default=False
         Whether the score is wanted, even if nothing is stretched by it.
 
@@ -73,15 +85,18 @@ def neighborhood(
     Neighborhood
         The neighbours.
     """
+    weights = _weights(found, known, settings)
     scale, exponent = settings.calibration.scale, settings.calibration.exponent
-    score = factor = None
-    if exponent or ood_score:
+    score = factor = surplus = None
+    if exponent or ood_score or y_pred is not None:
         score = _score(found, known, settings.n_neighbors)
-    if exponent and score is not None:
-        factor = stretch_factor(scale, exponent, score)
+    if y_pred is not None and score is not None:
+        surplus = _excess(found.numbers, known, y_pred, weights, score, settings.n_neighbors)
+    if exponent or surplus is not None:
+        factor = error_factor(settings, score, surplus)
     elif scale != 1:
         factor = np.full(len(found.distances), scale)
-    return Neighborhood(found.numbers, _weights(found, known, settings), factor, score)
+    return Neighborhood(found.numbers, weights, factor, score, surplus)
 
 
 def _weights(found: Found, known: Known, settings: Settings) -> Floats:
@@ -105,6 +120,19 @@ def _weights(found: Found, known: Known, settings: Settings) -> Floats:
 def _plain(found: Found, known: Known, k: int) -> bool:
     """Tell whether just `k` samples were found for each, none of which stands for others."""
     return known.sizes is None and found.distances.shape[1] == k and found.repeats is None
+
+
+def _excess(
+    numbers: NDArray[np.intp], known: Known, y_pred: Floats, weights: Floats, score: Floats, k: int
+) -> Floats | None:
+    """Compare predictions with the targets of the nearest, if these are known."""
+    usual = known.own_distances(k).disagreements
+    if known.targets is None or usual is None:
+        return None
+    error = (weights * known.densities.means[numbers]).sum(axis=1)
+    targets = known.targets[numbers]
+    found: Floats = excess(np, y_pred, targets, usual[numbers], weights, error, score)
+    return found
 
 
 def _sizes(found: Found, known: Known) -> Floats:

@@ -1,4 +1,4 @@
-"""How far the training samples lie from each other: what distances are measured against."""
+"""How far training samples, and their targets, lie from each other: what is usual."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ltau._files.arrays import Arrays
-from ltau.neighbors import LatentIndex
+from ltau.neighbors import MIXED, LatentIndex
 
 __all__ = ["OwnDistances"]
 
@@ -34,11 +34,15 @@ class OwnDistances:
     floors : ndarray of shape (n_strata,), float64
         The least distance that counts in each stratum. Below, samples coincide: by the
         rounding of their latents, or beside what is usual among the samples.
+    disagreements : ndarray of shape (n,), float64, or None
+        The distance of each sample's target from the mean target of those neighbours, where
+        targets are known.
     """
 
     n_neighbors: int
     values: Floats
     floors: Floats
+    disagreements: Floats | None = None
 
     @cached_property
     def are_positive(self) -> bool:
@@ -46,7 +50,14 @@ class OwnDistances:
         return bool(self.values.min(initial=1.0) > 0)
 
     @classmethod
-    def search(cls, index: LatentIndex, n_neighbors: int, sizes: Floats | None) -> Self:
+    def search(
+        cls,
+        index: LatentIndex,
+        n_neighbors: int,
+        sizes: Floats | None,
+        groups: NDArray[np.intp] | None = None,
+        targets: Floats | None = None,
+    ) -> Self:
         """Search the samples' own neighbours.
 
         Parameters
@@ -57,6 +68,10 @@ class OwnDistances:
             Number of neighbours.
         sizes : ndarray of shape (n,) or None
             How many training samples each stands for; None if each for itself.
+        groups : ndarray of shape (n,), intp, optional
+            Group of each, where others are to be samples of other groups.
+        targets : ndarray of shape (n, n_outputs), float64, optional
+            Target of each.
 
         Returns
         -------
@@ -69,34 +84,56 @@ class OwnDistances:
             If a stratum has a single sample.
         """
         values = np.empty(len(index))
-        for rows, distances, _ in index.own_neighbors(n_neighbors):
-            twins = None if sizes is None else sizes[rows] > 1
-            values[rows] = mean_of_others(distances, n_neighbors, twins)
-        return cls.with_floors(index, n_neighbors, values)
+        disagreements = None if targets is None else np.empty(len(index))
+        twins = find_twins(sizes, groups)
+        for rows, distances, others in index.own_neighbors(n_neighbors, groups=groups):
+            here = None if twins is None else twins[rows]
+            values[rows] = mean_of_others(distances, n_neighbors, here)
+            if targets is not None and disagreements is not None:
+                own = targets[rows]
+                means = [
+                    mean_of_others(output[others], n_neighbors, here, output[rows])
+                    for output in targets.T
+                ]
+                disagreements[rows] = np.linalg.norm(own - np.stack(means, axis=1), axis=1)
+        return cls.with_floors(index, n_neighbors, values, disagreements)
 
     @classmethod
-    def with_floors(cls, index: LatentIndex, n_neighbors: int, values: Floats) -> Self:
+    def with_floors(
+        cls,
+        index: LatentIndex,
+        n_neighbors: int,
+        values: Floats,
+        disagreements: Floats | None = None,
+    ) -> Self:
         """Give distances that were found a floor; they are changed in place."""
         floors = np.empty(len(index.strata))
         for number, stratum in enumerate(index.strata):
             own = values[stratum.rows]
             floors[number] = floor_of(stratum.floor, *log_sum(own, stratum.floor))
             values[stratum.rows] = np.maximum(own, floors[number])
-        return cls(n_neighbors, values, floors)
+        return cls(n_neighbors, values, floors, disagreements)
 
     def to_arrays(self) -> Arrays:
         """Give the arrays from which `from_arrays` makes this again."""
-        return {
+        arrays = {
             "n_neighbors": np.array(self.n_neighbors),
             "values": self.values,
             "floors": self.floors,
         }
+        if self.disagreements is not None:
+            arrays["disagreements"] = self.disagreements
+        return arrays
 
     @classmethod
     def from_arrays(cls, arrays: Arrays, index: LatentIndex) -> Self:
         """Make it again; raises ValueError where the arrays do not fit the index."""
         n_neighbors, values, floors = (arrays[n] for n in ("n_neighbors", "values", "floors"))
-        for array, n in ((values, len(index)), (floors, len(index.strata))):
+        disagreements = arrays.get("disagreements")
+        sized = [(values, len(index)), (floors, len(index.strata))]
+        if disagreements is not None:
+            sized.append((disagreements, len(index)))
+        for array, n in sized:
             if array.dtype != np.float64 or array.shape != (n,) or not (array >= 0).all():
                 raise ValueError("Expected a distance of each sample, and a floor of each stratum.")
         if int(n_neighbors) < 1 or not np.isfinite(floors).all():
@@ -104,7 +141,27 @@ class OwnDistances:
         for stratum, floor in zip(index.strata, floors, strict=True):
             if not stratum.floor <= floor <= values[stratum.rows].min():
                 raise ValueError("Expected distances above their floors, and these above rounding.")
-        return cls(int(n_neighbors), values, floors)
+        return cls(int(n_neighbors), values, floors, disagreements)
+
+
+def find_twins(sizes: Floats | None, groups: NDArray[np.intp] | None) -> NDArray[np.bool_] | None:
+    """Tell where another training sample coincides, of another group where there are groups.
+
+    Parameters
+    ----------
+    sizes : ndarray of shape (n,) or None
+        How many training samples each stands for; None if each for itself.
+    groups : ndarray of shape (n,), intp, or None
+        Group of each, as `common_groups` gives them.
+
+    Returns
+    -------
+    ndarray of shape (n,), bool, or None
+        Where; None if nowhere.
+    """
+    if sizes is None:
+        return None
+    return sizes > 1 if groups is None else groups == MIXED
 
 
 def mean_of_others(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ltau._fitted.calibration import Calibration
 from ltau._fitted.conformal import bound, quantile_levels
 from ltau._fitted.densities import TrainingDensities
+from ltau._fitted.learning import HeldOut
 from ltau._fitted.neighborhood import Known, Neighborhood, neighborhood
 from ltau._fitted.settings import Settings
 from ltau.distribution import ErrorDistribution, distribution_of
@@ -65,6 +65,8 @@ class Predictor:
         What is known of the training samples, or of those that were found.
     settings : Settings
         By what neighbours become a prediction.
+    y_pred : ndarray of shape (n_samples, n_outputs), float64, optional
+        The model's predictions of the samples, where targets are known.
     """
 
     def __init__(
@@ -73,11 +75,13 @@ class Predictor:
         n_samples: int,
         known: Known,
         settings: Settings,
+        y_pred: Floats | None = None,
     ) -> None:
         self.search = search
         self.n_samples = n_samples
         self.known = known
         self.settings = settings
+        self.y_pred = y_pred
 
     def expected(self) -> Floats:
         """Predict expected errors, shape (n_samples,)."""
@@ -146,16 +150,23 @@ class Predictor:
         distances, rows = zip(*found, strict=True)
         return join(distances), join(rows)
 
-    def unstretched(self) -> tuple[ErrorDistribution, Floats]:
-        """Predict the distributions, not stretched by calibration or distance, and the scores."""
-        plain = self.settings._replace(calibration=Calibration(1.0, 0.0, {}))
-        twin = Predictor(self.search, self.n_samples, self.known, plain)
-        distribution, score = twin.scored_distribution(ood_score=True)
-        return distribution, cast(Floats, score)
+    def held_out(self) -> HeldOut:
+        """Predict the distributions, not stretched yet, and what stretches them."""
+        cdfs, scores, surplus = [], [], []
+        for near in self._batches(ood_score=True):
+            cdfs.append(self.known.densities.average_cdf(near.rows, near.weights))
+            scores.append(near.ood_score)
+            surplus.append(near.excess)
+        plain = distribution_of(join(cdfs), self.known.densities.edges, None)
+        return HeldOut(plain, join(scores), None if surplus[0] is None else join(surplus))
 
     def _batches(self, *, ood_score: bool = False) -> Iterator[Neighborhood]:
+        start = 0
         for found in self.search():
-            yield neighborhood(found, self.known, self.settings, ood_score=ood_score)
+            end = start + len(found.distances)
+            y_pred = None if self.y_pred is None else self.y_pred[start:end]
+            yield neighborhood(found, self.known, self.settings, y_pred, ood_score=ood_score)
+            start = end
 
     def _expected(self, near: Neighborhood) -> Floats:
         means = (near.weights * self.known.densities.means[near.rows]).sum(axis=1)

@@ -18,10 +18,20 @@ class Settings(NamedTuple):
         Number of neighbours.
     weights : {"uniform", "distance"}
         How they are weighed.
+    stretch : {"bounded", "power"}
+        How distance stretches errors, by the exponent of the calibration.
+    disagreement_scaling : float
+        How much of the disagreement with the neighbours' targets adds to errors.
     calibration : Calibration
         How errors are stretched, and which levels hold.
     """
 
     n_neighbors: int
     weights: str
+    stretch: str
+    disagreement_scaling: float
     calibration: Calibration
+
+    def calibrated(self, calibration: Calibration) -> Settings:
+        """Give the same settings with another calibration."""
+        return self._replace(calibration=calibration)

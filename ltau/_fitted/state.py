@@ -15,7 +15,7 @@ from ltau._fitted.densities import TrainingDensities
 from ltau._fitted.members import Members
 from ltau._fitted.merged import Merged
 from ltau._fitted.own_distances import OwnDistances
-from ltau.neighbors import LatentIndex, LatentScaler, Vectors
+from ltau.neighbors import MIXED, LatentIndex, LatentScaler, Vectors
 
 __all__ = ["Fitted", "Table"]
 
@@ -61,6 +61,11 @@ class Fitted:
         What is kept of the training samples, where there are prototypes.
     own : OwnDistances or None
         The distances to the samples' own neighbours, once they were needed.
+    targets : ndarray of shape (n, n_outputs), float64, or None
+        The targets of those in the index, means where they stand for several samples.
+    groups : ndarray of shape (n,), intp, or None
+        The groups of those in the index, where own neighbours are to be of other ones. Not kept
+        with prototypes, whose members are measured.
 
     Notes
     -----
@@ -72,6 +77,8 @@ class Fitted:
     merged: Merged | None = None
     members: Members | None = None
     own: OwnDistances | None = field(default=None, repr=False)
+    targets: Floats | None = field(default=None, repr=False)
+    groups: NDArray[np.intp] | None = field(default=None, repr=False)
 
     @property
     def n_samples(self) -> int:
@@ -121,7 +128,9 @@ class Fitted:
                     f"{n_neighbors}: the samples behind the prototypes were measured with it. "
                     "Fit again."
                 )
-            self.own = OwnDistances.search(self.index, n_neighbors, self.sizes)
+            self.own = OwnDistances.search(
+                self.index, n_neighbors, self.sizes, self.groups, self.targets
+            )
         return self.own
 
     def rows_of(
@@ -169,7 +178,8 @@ class Fitted:
             part = getattr(self, name)
             if part is not None:
                 arrays |= prefixed(f"{name}.", part.to_arrays())
-        return arrays
+        given = {"targets": self.targets, "groups": self.groups}
+        return arrays | {name: array for name, array in given.items() if array is not None}
 
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> Self:
@@ -185,10 +195,36 @@ class Fitted:
             Merged.from_arrays(merged, densities) if merged else None,
             Members.from_arrays(members) if members else None,
             OwnDistances.from_arrays(own, index) if own else None,
+            arrays.get("targets"),
+            arrays.get("groups"),
         )
+        _check_given(fitted.targets, fitted.groups, index)
+        if fitted.own and (fitted.own.disagreements is None) != (fitted.targets is None):
+            raise ValueError("Expected targets, and how they disagree, or neither.")
         if members and (merged or not own or len(index) > fitted.n_samples):
             raise ValueError("The prototypes do not fit their members.")
         sizes = np.ones(len(densities)) if fitted.sizes is None else fitted.sizes
         if any(sizes[stratum.rows].sum() != stratum.n_samples for stratum in index.strata):
             raise ValueError("The strata do not have as many samples as there are.")
         return fitted
+
+
+def _check_given(
+    targets: Floats | None, groups: NDArray[np.intp] | None, index: LatentIndex
+) -> None:
+    """Refuse targets and groups of a file that do not fit the index."""
+    if targets is not None and not (
+        targets.dtype == np.float64
+        and targets.ndim == 2
+        and len(targets) == len(index)
+        and targets.shape[1]
+        and np.isfinite(targets).all()
+    ):
+        raise ValueError("Expected finite targets of each sample.")
+    if groups is None:
+        return
+    if groups.dtype != np.intp or groups.shape != (len(index),) or groups.min() < MIXED:
+        raise ValueError("Expected a group of each sample.")
+    parts = (groups[stratum.rows] for stratum in index.strata)
+    if any(len(part) > 1 and len(np.unique(part)) == 1 and part[0] != MIXED for part in parts):
+        raise ValueError("Expected groups that are not a whole stratum.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ltau._fitted.own_distances import mean_of_others
+from ltau._fitted.own_distances import find_twins, mean_of_others
 from ltau._fitted.state import Fitted
 from ltau._maths.domain import local_ratio
 from ltau.neighbors import n_threads
@@ -55,11 +55,13 @@ def training_scores(fitted: Fitted, n_neighbors: int, n_jobs: int | None) -> NDA
     for stratum, floor in zip(fitted.index.strata, own.floors, strict=True):
         floors[stratum.rows] = floor
     scores = np.empty(len(fitted.index))
+    twins = find_twins(fitted.sizes, fitted.groups)
+    others = fitted.index.own_neighbors(n_neighbors, distinct, fitted.groups)
     with n_threads(n_jobs):
-        for rows, distances, neighbors in fitted.index.own_neighbors(n_neighbors, distinct):
-            twins = None if fitted.sizes is None else fitted.sizes[rows] > 1
-            distance = mean_of_others(distances, n_neighbors, twins)
-            theirs = mean_of_others(own.values[neighbors], n_neighbors, twins, own.values[rows])
+        for rows, distances, neighbors in others:
+            here = None if twins is None else twins[rows]
+            distance = mean_of_others(distances, n_neighbors, here)
+            theirs = mean_of_others(own.values[neighbors], n_neighbors, here, own.values[rows])
             with np.errstate(divide="ignore", invalid="ignore"):
                 scores[rows] = local_ratio(np, np.maximum(distance, floors[rows]), theirs)
     return np.repeat(scores[distinct], times)

@@ -13,6 +13,7 @@ from ltau._inputs.missing import fill_masked, find_missing
 
 __all__ = [
     "as_labels",
+    "check_group_numbers",
     "check_groups",
     "check_size",
     "check_strata",
@@ -73,6 +74,47 @@ def check_strata(strata: ArrayLike | None, n_samples: int) -> Labels | None:
 def check_groups(groups: ArrayLike | None, n_samples: int) -> Labels | None:
     """Check that there is one group, an integer or a string, for each sample."""
     return None if groups is None else _check(groups, n_samples, "groups")
+
+
+def check_group_numbers(
+    groups: ArrayLike | None, strata: Labels | None, n_samples: int
+) -> NDArray[np.intp] | None:
+    """Give the groups of training samples numbers, and see that every stratum has several.
+
+    Parameters
+    ----------
+    groups : array-like of shape (n_samples,) or None
+        Group of each sample.
+    strata : ndarray of shape (n_samples,) or None
+        Class of each sample.
+    n_samples : int
+        Number of samples.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,), intp, or None
+        Number of each sample's group, from 0.
+
+    Raises
+    ------
+    ValueError
+        If there is not a group for each sample; or all samples, or all of a stratum, are in
+        one group: no distance to another would be known.
+    """
+    labels = check_groups(groups, n_samples)
+    if labels is None:
+        return None
+    names, numbers = np.unique(labels, return_inverse=True)
+    for stratum in [None] if strata is None else np.unique(strata):
+        own = numbers if stratum is None else numbers[strata == stratum]
+        if (own == own[0]).all():
+            where = "" if stratum is None else f" in stratum {stratum}"
+            raise ValueError(
+                f"Expected samples of at least 2 groups{where}, got {len(own)} that are all of "
+                f"group {names[own[0]]}. Fit without groups, or with finer ones"
+                + ("." if stratum is None else "; or without strata.")
+            )
+    return numbers
 
 
 def check_strata_given(given: bool, at_fit: bool) -> None:

@@ -76,19 +76,47 @@ def _numbers(samples: TrainingSamples, n_neighbors: int) -> Iterator[int]:
 def _hold_out(
     samples: TrainingSamples, n_neighbors: int, random_state: int | None
 ) -> NDArray[np.bool_]:
-    """Draw samples at random, the same share of each stratum."""
+    """Draw samples at random, the same share of each stratum; or groups as a whole."""
     n_samples = len(samples.latents)
     rng = np.random.default_rng(random_state)
     fraction = min(_HELD_OUT_SHARE, _MOST_HELD_OUT / n_samples)
-    held_out = np.zeros(n_samples, bool)
-    classes = np.zeros(n_samples) if samples.strata is None else samples.strata
-    for label in np.unique(classes):
-        rows = np.flatnonzero(classes == label)
-        n = min(round(fraction * len(rows)), len(rows) - n_neighbors - 1)
-        held_out[rng.permutation(rows)[: max(0, n)]] = True
+    draw = _draw_samples if samples.groups is None else _draw_groups
+    held_out = draw(samples, fraction, n_neighbors, rng)
     if not held_out.any():
         raise ValueError(
             "Expected training samples to hold out for n_prototypes='auto', more than "
             f"n_neighbors = {n_neighbors} in a stratum, got n_samples = {n_samples}."
         )
     return held_out
+
+
+def _draw_samples(
+    samples: TrainingSamples, fraction: float, n_neighbors: int, rng: np.random.Generator
+) -> NDArray[np.bool_]:
+    held_out = np.zeros(len(samples.latents), bool)
+    classes = np.zeros(len(held_out)) if samples.strata is None else samples.strata
+    for label in np.unique(classes):
+        rows = np.flatnonzero(classes == label)
+        n = min(round(fraction * len(rows)), len(rows) - n_neighbors - 1)
+        held_out[rng.permutation(rows)[: max(0, n)]] = True
+    return held_out
+
+
+def _draw_groups(
+    samples: TrainingSamples, fraction: float, n_neighbors: int, rng: np.random.Generator
+) -> NDArray[np.bool_]:
+    """Draw groups, as long as every stratum keeps enough samples, and several groups."""
+    groups = np.asarray(samples.groups)
+    _, codes = np.unique(
+        np.zeros(len(groups)) if samples.strata is None else samples.strata, return_inverse=True
+    )
+    table = np.zeros((groups.max() + 1, codes.max() + 1), np.intp)  # samples, by group and stratum
+    np.add.at(table, (groups, codes), 1)
+    most, drawn, left = fraction * len(groups), np.zeros(len(table), bool), table.copy()
+    for group in rng.permutation(len(table)):
+        rest = left.copy()
+        rest[group] = 0
+        enough = (rest.sum(axis=0) > n_neighbors).all() and ((rest > 0).sum(axis=0) > 1).all()
+        if enough and len(groups) - rest.sum() <= most:
+            drawn[group], left = True, rest
+    return drawn[groups]

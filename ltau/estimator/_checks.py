@@ -19,6 +19,8 @@ __all__ = [
     "check_level",
     "check_n_neighbors",
     "check_predictions",
+    "check_scalar_predictions",
+    "check_targets",
     "check_tolerance",
 ]
 
@@ -100,12 +102,64 @@ def check_tolerance(tolerance: ArrayLike) -> Floats:
     return tolerances
 
 
-def check_predictions(y_pred: ArrayLike, n_samples: int) -> Floats:
-    """Check that there is one prediction of the target for each sample."""
-    prediction = as_real(y_pred, "y_pred").astype(np.float64, copy=False)
-    if prediction.shape != (n_samples,) or np.isnan(prediction).any():
+def check_targets(targets: ArrayLike | None, n_samples: int) -> Floats | None:
+    """Give the targets of the training samples the shape (n_samples, n_outputs)."""
+    return None if targets is None else _as_outputs(targets, n_samples, None, "targets")
+
+
+def check_predictions(
+    y_pred: ArrayLike | None, n_samples: int, targets: Floats | None
+) -> Floats | None:
+    """Give predictions the shape (n_samples, n_outputs) of the targets seen at fit.
+
+    Parameters
+    ----------
+    y_pred : array-like of shape (n_samples,) or (n_samples, n_outputs), or None
+        The model's predictions.
+    n_samples : int
+        Number of samples.
+    targets : ndarray of shape (n, n_outputs) or None
+        The targets seen at fit.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_outputs), float64, or None
+        The predictions; None where there are no targets to compare them with.
+
+    Raises
+    ------
+    ValueError
+        If they are missing, not asked for, of another shape, NaN or infinite.
+    """
+    if targets is None:
+        if y_pred is not None:
+            raise ValueError("The estimator was fitted without targets: predict without y_pred.")
+        return None
+    if y_pred is None:
         raise ValueError(
-            f"Expected y_pred of shape ({n_samples},) without NaN, "
-            f"got shape {prediction.shape}, {np.isnan(prediction).sum()} NaN."
+            "The estimator was fitted with targets: give y_pred, what the model predicts for "
+            "these samples."
         )
-    return prediction
+    return _as_outputs(y_pred, n_samples, targets.shape[1], "y_pred")
+
+
+def check_scalar_predictions(y_pred: ArrayLike, n_samples: int) -> Floats:
+    """Check that there is one prediction of the target for each sample, shape (n_samples,)."""
+    return _as_outputs(y_pred, n_samples, 1, "y_pred")[:, 0]
+
+
+def _as_outputs(values: ArrayLike, n_samples: int, n_outputs: int | None, name: str) -> Floats:
+    """Check what a model predicts, or should: a row for each sample."""
+    array = as_real(values, name).astype(np.float64, copy=False)
+    outputs = array[:, None] if array.ndim == 1 else array
+    fits = outputs.ndim == 2 and len(outputs) == n_samples and outputs.shape[1] > 0
+    if not fits or (n_outputs is not None and outputs.shape[1] != n_outputs):
+        shapes = [f"({n_samples},)"] if n_outputs in (None, 1) else []
+        shapes += [] if n_outputs == 1 else [f"({n_samples}, {n_outputs or 'n_outputs'})"]
+        raise ValueError(
+            f"Expected {name} of shape {' or '.join(shapes)}, got shape {array.shape}."
+        )
+    n_bad = np.count_nonzero(~np.isfinite(outputs))
+    if n_bad:
+        raise ValueError(f"Expected {name} without NaN or infinite values, got {n_bad}.")
+    return outputs

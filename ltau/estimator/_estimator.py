@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Self
 
 import numpy as np
@@ -12,19 +11,21 @@ from sklearn.utils.validation import check_is_fitted
 
 from ltau._errors.histogram import ErrorHistogram
 from ltau._errors.sources import open_errors
-from ltau._files import archive
 from ltau._fitted.predictor import Predictor
 from ltau._fitted.samples import TrainingSamples
 from ltau._fitted.search import LatentSearch
 from ltau._fitted.training_scores import training_scores
 from ltau._fitted.training_weights import training_weights
-from ltau._inputs.labels import check_strata
+from ltau._inputs.labels import check_group_numbers, check_strata
 from ltau._prototypes.number import choose_number
-from ltau.estimator._checks import as_latents, check_bins, check_latents
-from ltau.estimator._held_out import HeldOutSamples
+from ltau.estimator._checks import (
+    as_latents,
+    check_latents,
+    check_predictions,
+    check_targets,
+)
 from ltau.estimator._learning import Learner
-from ltau.estimator._old_formats import upgraded
-from ltau.estimator._saving import describe, parts_of, restore
+from ltau.estimator._saving import Saving, describe
 from ltau.log import ErrorLog
 from ltau.neighbors import n_threads
 
@@ -33,7 +34,7 @@ __all__ = ["LTAUEstimator"]
 Floats = NDArray[np.float64]
 
 
-class LTAUEstimator(HeldOutSamples):
+class LTAUEstimator(Saving):
     r"""Predict how wrong a regression model is, from the errors it made while training.
 
     Each training sample's errors over the epochs make a density :math:`p_i(e)`. The
@@ -57,14 +58,21 @@ class LTAUEstimator(HeldOutSamples):
     bins : {"log", "linear"} or array-like of shape (n_bins + 1,), default="log"
         Spacing of the bins, found from the errors; or their edges, which must reach the
         largest error. `n_bins` is not used then.
-    weights : {"uniform", "distance"}, default="uniform"
-        Weights of the neighbours: equal, as in the paper, or the inverse of their
-        distance.
-    distance_scaling : float, default=0.5
-        Exponent of the `ood_score` by which each predicted error is stretched: 0 does
-        not, 1 stretches errors in proportion to the distance. Above 0, `fit` searches the
-        training samples' own neighbours; with an exact index of many samples that takes
-        long.
+    weights : {"distance", "uniform"}, default="distance"
+        Weights of the neighbours: the inverse of their distance, or equal, as in the paper.
+    distance_scaling : float, default=2.5
+        How much distance stretches each predicted error: 0 does not, as in the paper. Above
+        0, `fit` searches the training samples' own neighbours; with an exact index of many
+        samples that takes long.
+    stretch : {"bounded", "power"}, default="bounded"
+        How errors are stretched, with the `ood_score` r and the `distance_scaling` a.
+        ``"bounded"``: not at all where r is at most 1, and by 1 + a (1 - 1/r) beyond, which is
+        never more than 1 + a. ``"power"``: by r^a, with r taken to be from 1/1,000 to 1,000.
+    disagreement_scaling : float, default=0.7
+        Where `fit` was given targets: how much predictions that lie far from the neighbours'
+        mean target add to expected errors beyond the domain. It is c max(0, w d - D), with
+        this c, the distance d of the prediction from that mean, w = max(0, 1 - 1/r), and D,
+        how far the neighbours' targets lie from the mean target of their own neighbours.
     index : {"auto", "flat", "ivf", "hnsw", "ivf_sq8", "ivf_pq"}, default="auto"
         How neighbours are searched: ``"flat"`` is exact, the others are approximate and
         tuned to `recall`. ``"auto"`` is flat below 2,000 samples, and above that the
@@ -133,7 +141,7 @@ class LTAUEstimator(HeldOutSamples):
     -----
     The defaults were chosen on four sets of data and confirmed on five others
     (``python -m benchmarks.ood --explore``). The method as the paper has it is
-    ``LTAUEstimator(burn_in=0, scaling="none", distance_scaling=0)``.
+    ``LTAUEstimator(burn_in=0, scaling="none", weights="uniform", distance_scaling=0)``.
 
     References
     ----------
@@ -190,6 +198,9 @@ class LTAUEstimator(HeldOutSamples):
         X: ArrayLike,
         y: ArrayLike | ErrorLog | ErrorHistogram,
         strata: ArrayLike | None = None,
+        *,
+        groups: ArrayLike | None = None,
+        targets: ArrayLike | None = None,
     ) -> Self:
         """Learn from the training samples' latents and error trajectories.
 
@@ -206,6 +217,15 @@ class LTAUEstimator(HeldOutSamples):
         strata : array-like of shape (n_samples,), optional
             Class of each sample, for atoms the element. Scaling, neighbours and
             distances then stay within a class, and every prediction needs `strata`.
+        groups : array-like of shape (n_samples,), optional
+            Group of each sample, an integer or a string, where samples are not independent:
+            atoms of one relaxation or trajectory, repeated measurements. What is usual
+            inside the domain, by which `ood_score` measures, is then how far samples lie
+            from those of other groups.
+        targets : array-like of shape (n_samples,) or (n_samples, n_outputs), optional
+            What the model should have predicted, in the unit of the errors. Every
+            prediction of errors needs `y_pred` then, and beyond the domain
+            `disagreement_scaling` counts.
 
         Returns
         -------
@@ -216,9 +236,9 @@ class LTAUEstimator(HeldOutSamples):
         ------
         ValueError
             If shapes or values are not as described, a sample was never seen, or a
-            stratum has fewer samples than neighbours; if a few latents are so large that all
-            others are one beside them; or if there are more prototypes than samples, or
-            fewer than neighbours in each stratum.
+            stratum has fewer samples than neighbours, or a single group; if a few latents
+            are so large that all others are one beside them; or if there are more prototypes
+            than samples, or fewer than neighbours in each stratum.
         """
         self._validate_params()
         if y is None:
@@ -228,8 +248,10 @@ class LTAUEstimator(HeldOutSamples):
         latents = as_latents(self, X, reset=True)
         trajectories = open_errors(y, len(latents), self.burn_in)
         classes = check_strata(strata, len(latents))
+        families = check_group_numbers(groups, classes, len(latents))
+        expected = check_targets(targets, len(latents))
         bins = trajectories.find_bins(self.bins, self.n_bins)
-        samples = TrainingSamples(latents, trajectories, classes, bins)
+        samples = TrainingSamples(latents, trajectories, classes, bins, families, expected)
         if self.n_prototypes is not None:
             trajectories.check(bins)  # or it would be the last to be known
         n_prototypes, self.prototype_losses_ = self._choose_number(samples)
@@ -237,7 +259,7 @@ class LTAUEstimator(HeldOutSamples):
         self.index_report_ = self.fitted_.index.report
         self.calibration_ = None
         self._remember_settings()
-        if self.distance_scaling:
+        if self.distance_scaling or families is not None or expected is not None:
             with n_threads(self.n_jobs):
                 self.fitted_.own_distances(int(self.n_neighbors))
         describe(self, *((y.target, y.unit, y.notes) if isinstance(y, ErrorLog) else ()))
@@ -276,70 +298,6 @@ class LTAUEstimator(HeldOutSamples):
         check_is_fitted(self)
         return training_weights(self.fitted_, tolerance, favor)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the fitted estimator to one file, without pickle.
-
-        Parameters
-        ----------
-        path : str or path-like
-            Where; an existing file is replaced once the new one is complete.
-
-        Raises
-        ------
-        NotFittedError
-            If `fit` was not called.
-        OSError
-            If the file cannot be written; what was there stays.
-        TypeError
-            If `notes_` has something that JSON cannot hold.
-        ValueError
-            If a parameter was set to something invalid since.
-        """
-        check_is_fitted(self)
-        self._validate_params()  # they may have been set since fit, and must be loaded again
-        check_bins(self.bins)
-        archive.write(path, *parts_of(self))
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str], *, mmap: bool = False) -> Self:
-        """Read an estimator that `save` wrote. The file is checked, and nothing in it is run.
-
-        Parameters
-        ----------
-        path : str or path-like
-            The file.
-        mmap : bool, default=False
-            Whether to leave latents and densities in the file, and to read of them what
-            a prediction needs: for sets that do not fit in memory, or are shared by
-            several processes. The whole file is still read once, to check it. It must not
-            be written to meanwhile; that `save` replaces it does no harm.
-
-        Returns
-        -------
-        LTAUEstimator
-            The estimator: it predicts the same bits.
-
-        Raises
-        ------
-        LTAUFileError
-            If the file is damaged, not ours, or newer than this version can read.
-        OSError
-            If the file cannot be opened.
-        """
-        header, arrays = archive.read(path, mmap=mmap)
-        try:
-            header, arrays = upgraded(header, arrays)
-            if header["estimator"] != cls.__name__:
-                raise ValueError(f"expected a {cls.__name__}, got a {header['estimator']}")
-            estimator = cls(**header["params"])
-            estimator.settings()  # refuses parameters that are invalid
-            restore(estimator, header, arrays)
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            raise archive.LTAUFileError(
-                f"{path} does not hold a whole estimator: {error}"
-            ) from error
-        return estimator
-
     def _choose_number(self, samples: TrainingSamples) -> tuple[int | None, dict[int, float]]:
         """Find the number of prototypes, and what each number that was tried loses."""
         if self.n_prototypes != "auto":
@@ -347,7 +305,8 @@ class LTAUEstimator(HeldOutSamples):
 
         def crps(rest: TrainingSamples, tested: TrainingSamples, n: int | None) -> float:
             twin = clone(self)
-            twin.fitted_ = self._learner().learn(rest, n)
+            # Samples from inside do not disagree, and what the model predicts is not known.
+            twin.fitted_ = self._learner().learn(rest.without_targets(), n)
             return -twin.score(tested.latents, tested.trajectories.read(), tested.strata)
 
         k, tolerance = int(self.n_neighbors), self.prototype_tolerance
@@ -369,6 +328,14 @@ class LTAUEstimator(HeldOutSamples):
         n_bins, k = fitted.densities.n_bins, settings.n_neighbors
         search = LatentSearch(fitted.index, latents, classes, k, n_bins, self.n_jobs)
         return Predictor(search, len(latents), fitted, settings)
+
+    def _error_predictor(
+        self, X: ArrayLike, strata: ArrayLike | None, y_pred: ArrayLike | None
+    ) -> Predictor:
+        predictor = self._predictor(X, strata)
+        n_samples, targets = predictor.n_samples, self.fitted_.targets
+        predictor.y_pred = check_predictions(y_pred, n_samples, targets)
+        return predictor
 
     def _training_scores(self) -> NDArray[np.floating]:
         check_is_fitted(self)

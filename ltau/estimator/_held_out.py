@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -27,19 +27,21 @@ class HeldOutSamples(Predictions):
         strata: ArrayLike | None = None,
         *,
         groups: ArrayLike | None = None,
-        exponent: float | None = None,
-        stretch_fraction: float = 0.5,
+        y_pred: ArrayLike | None = None,
+        exponent: float | Literal["learn"] | None = None,
+        stretch_fraction: float | None = None,
     ) -> Self:
         r"""Learn from held-out samples how far predicted errors are off, and correct them.
 
-        One part of the samples teaches a common scale, and the exponent of the `ood_score`,
-        by the least mean CRPS. The others teach conformal levels: `predict_quantile` and
-        `predict_interval` then keep
+        The samples teach a common scale, by the least mean CRPS, and conformal levels:
+        `predict_quantile` and `predict_interval` then keep
 
         .. math:: P(e \le \text{predict\_quantile}(z, q)) \ge q
 
         for samples that are exchangeable with those: drawn alike, and independent of the
-        training. Nothing is guaranteed of samples from elsewhere. A former calibration is
+        training. That is exact if other samples teach the scale, see `stretch_fraction`, and
+        differs by about one sample if the same ones do, which makes the best of few.
+        Nothing is guaranteed of samples from elsewhere. A former calibration is
         replaced; `reset_calibration` takes it away.
 
         Parameters
@@ -53,13 +55,16 @@ class HeldOutSamples(Predictions):
         groups : array-like of shape (n_samples,), optional
             Group of each sample, an integer or a string: levels are learnt, and kept,
             within each group (Mondrian).
-        exponent : float, optional
-            The exponent of the `ood_score`; by default it is learnt with the scale.
-            Samples from inside the domain say little about what is right outside.
-        stretch_fraction : float, default=0.5
-            Share of the samples, drawn at random, that teach the scale and the exponent.
-            0: neither is learnt, the scale is 1 and the exponent `distance_scaling`,
-            unless it is given. 1: no levels are learnt.
+        y_pred : array-like of shape (n_samples,) or (n_samples, n_outputs), optional
+            As in `predict`.
+        exponent : float, "learn" or None, default=None
+            Takes the place of `distance_scaling`, which stays by default. ``"learn"`` finds
+            it with the scale: for samples that reach beyond the domain, as those from inside
+            say nothing about what is right outside.
+        stretch_fraction : float, optional
+            Share of the samples, drawn at random, that teach the scale, and the exponent if
+            it is learnt; the others teach the levels. By default all teach both. 0: the scale
+            is 1. 1: no levels are learnt.
 
         Returns
         -------
@@ -79,26 +84,38 @@ class HeldOutSamples(Predictions):
         359, doi:10.1198/016214506000001437.
         """
         self._check_parameter("random_state")
-        predictor = self._predictor(X, strata)
+        predictor = self._error_predictor(X, strata, y_pred)
         observed = check_observed(y)
         check_consistent_length(X, observed)
         labels = check_groups(groups, len(observed))
-        if exponent is not None and not 0 <= exponent <= MOST_EXPONENT:
-            raise ValueError(f"Expected an exponent from 0 to {MOST_EXPONENT:g}, got {exponent!r}.")
-        if not 0 <= stretch_fraction <= 1:
+        if stretch_fraction is not None and not 0 <= stretch_fraction <= 1:
             raise ValueError(f"Expected a stretch_fraction from 0 to 1, got {stretch_fraction!r}.")
-        plain, score = predictor.unstretched()
-        given = self.distance_scaling if stretch_fraction == 0 and exponent is None else exponent
         self.calibration_ = learn(
-            plain,
-            score,
+            predictor.held_out(),
             observed,
             labels,
-            exponent=given,
+            self.settings(),
+            exponent=self._exponent(exponent, stretch_fraction),
             stretch_fraction=stretch_fraction,
             rng=np.random.default_rng(self.random_state),
         )
         return self
+
+    def _exponent(
+        self, exponent: float | Literal["learn"] | None, stretch_fraction: float | None
+    ) -> float | None:
+        """Find the exponent of a calibration; None if it is to be learnt."""
+        if exponent is None:
+            return float(self.distance_scaling)
+        if isinstance(exponent, str):
+            if exponent != "learn":
+                raise ValueError(f"Expected an exponent, 'learn' or None, got {exponent!r}.")
+            if stretch_fraction == 0:
+                raise ValueError("Expected a stretch_fraction above 0 to learn from, got 0.")
+            return None
+        if not 0 <= exponent <= MOST_EXPONENT:
+            raise ValueError(f"Expected an exponent from 0 to {MOST_EXPONENT:g}, got {exponent!r}.")
+        return float(exponent)
 
     def reset_calibration(self) -> Self:
         """Take the calibration away: predictions are again those before `calibrate`.
@@ -112,7 +129,14 @@ class HeldOutSamples(Predictions):
         self.calibration_ = None
         return self
 
-    def score(self, X: ArrayLike, y: ArrayLike, strata: ArrayLike | None = None) -> float:
+    def score(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        strata: ArrayLike | None = None,
+        *,
+        y_pred: ArrayLike | None = None,
+    ) -> float:
         """Score the predicted distributions against observed errors.
 
         Parameters
@@ -121,7 +145,7 @@ class HeldOutSamples(Predictions):
             As in `predict`.
         y : array-like of shape (n_samples,) or (n_samples, n_obs)
             Observed errors, non-negative; NaN among several observations = not seen.
-        strata : array-like of shape (n_samples,), optional
+        strata, y_pred
             As in `predict`.
 
         Returns
@@ -139,7 +163,7 @@ class HeldOutSamples(Predictions):
         errors = check_observed(y)
         check_consistent_length(X, errors)
         total, start = 0.0, 0
-        for distribution in self._predictor(X, strata).distributions():
+        for distribution in self._error_predictor(X, strata, y_pred).distributions():
             observed = errors[start : start + len(distribution)]
             total += np.nanmean(distribution.crps(observed), axis=1).sum()
             start += len(distribution)

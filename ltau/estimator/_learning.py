@@ -8,9 +8,18 @@ from ltau._fitted.densities import TrainingDensities
 from ltau._fitted.merged import Merged
 from ltau._fitted.samples import TrainingSamples
 from ltau._fitted.state import Fitted
+from ltau._fitted.targets import mean_targets
 from ltau._fitted.training_scores import rows_to_rank
-from ltau._prototypes.condense import condense, measure_members
-from ltau.neighbors import LatentIndex, ScaledStratum, merge_coincident, n_threads, scale_strata
+from ltau._prototypes.condense import condense
+from ltau._prototypes.measure import measure_members
+from ltau.neighbors import (
+    LatentIndex,
+    ScaledStratum,
+    common_groups,
+    merge_coincident,
+    n_threads,
+    scale_strata,
+)
 
 __all__ = ["Learner"]
 
@@ -70,10 +79,11 @@ class Learner:
         distinct, owners = merge_coincident(strata)
         index = self._make_index(distinct)
         densities = TrainingDensities.from_histogram(histogram)
-        if owners is None:
-            return Fitted(index, densities)
-        merged = Merged(owners, densities)
-        return Fitted(index, merged.together(), merged)
+        targets = None if samples.targets is None else mean_targets(samples.targets, owners)
+        groups = None if samples.groups is None else common_groups(samples.groups, owners)
+        merged = None if owners is None else Merged(owners, densities)
+        together = densities if merged is None else merged.together()
+        return Fitted(index, together, merged, targets=targets, groups=groups)
 
     def _condense(
         self, samples: TrainingSamples, strata: list[ScaledStratum], n_prototypes: int
@@ -81,15 +91,11 @@ class Learner:
         prototypes, owners = condense(strata, n_prototypes, self.n_neighbors, self.random_state)
         index = self._make_index(prototypes)
         histogram = samples.trajectories.count_together(samples.bins, owners, len(index))
-        own, members = measure_members(
-            index,
-            samples.latents,
-            samples.strata,
-            owners,
-            self.n_neighbors,
-            rows_to_rank(len(owners)),
-        )
-        return Fitted(index, TrainingDensities.from_histogram(histogram), None, members, own)
+        targets = None if samples.targets is None else mean_targets(samples.targets, owners)
+        ranked = rows_to_rank(len(owners))
+        own, members = measure_members(index, samples, owners, self.n_neighbors, ranked, targets)
+        densities = TrainingDensities.from_histogram(histogram)
+        return Fitted(index, densities, None, members, own, targets)
 
     def _make_index(self, strata: list[ScaledStratum]) -> LatentIndex:
         return LatentIndex.build(

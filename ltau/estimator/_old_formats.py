@@ -14,7 +14,8 @@ __all__ = ["upgraded"]
 def upgraded(header: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Arrays]:
     """Give a file's parts as they would be written today; they predict the same bits.
 
-    Format 3 counts samples that coincide together, and has floors of distances: older ones
+    Format 4 says how errors are stretched; before, it was by a power of the distance. Format 3
+    counts samples that coincide together, and has floors of distances: older ones
     have none. Format 2 has its cells in order, prototypes, and a report on the index.
 
     Parameters
@@ -29,7 +30,10 @@ def upgraded(header: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Ar
     header, arrays : dict
         The same in the newest format.
     """
-    if header["version"] >= 3:
+    if header["version"] >= 4:
+        return header, arrays
+    header = header | {"params": {"stretch": "power"} | header["params"]}
+    if header["version"] == 3:
         return header, arrays
     n_strata = len(arrays["latents.classes"]) if "latents.classes" in arrays else 1
     kept = {name: array for name, array in arrays.items() if not name.startswith("own_")}

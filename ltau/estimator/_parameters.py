@@ -41,6 +41,8 @@ class Parameters(BaseEstimator):
         "bins": [StrOptions({"log", "linear"}), "array-like"],
         "weights": [StrOptions({"uniform", "distance"})],
         "distance_scaling": [Interval(Real, 0, MOST_EXPONENT, closed="both")],
+        "stretch": [StrOptions({"bounded", "power"})],
+        "disagreement_scaling": [Interval(Real, 0, MOST_EXPONENT, closed="both")],
         "index": [StrOptions({"auto", *INDEX_CLASSES})],
         "recall": [Interval(Real, 0, 1, closed="right")],
         "n_prototypes": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"}), None],
@@ -62,8 +64,10 @@ class Parameters(BaseEstimator):
         scaling: str = "whiten",
         n_bins: int = 100,
         bins: str | ArrayLike = "log",
-        weights: str = "uniform",
-        distance_scaling: float = 0.5,
+        weights: str = "distance",
+        distance_scaling: float = 2.5,
+        stretch: str = "bounded",
+        disagreement_scaling: float = 0.7,
         index: str = "auto",
         recall: float = 0.99,
         n_prototypes: int | Literal["auto"] | None = None,
@@ -79,6 +83,8 @@ class Parameters(BaseEstimator):
         self.bins = bins
         self.weights = weights
         self.distance_scaling = distance_scaling
+        self.stretch = stretch
+        self.disagreement_scaling = disagreement_scaling
         self.index = index
         self.recall = recall
         self.n_prototypes = n_prototypes
@@ -141,8 +147,8 @@ class Parameters(BaseEstimator):
         Returns
         -------
         Settings
-            The number of neighbours, their weights, and the calibration: without one, that
-            errors are stretched by `distance_scaling`.
+            The number of neighbours, their weights, how errors are stretched, and the
+            calibration: without one, that they are stretched by `distance_scaling`.
 
         Raises
         ------
@@ -155,7 +161,8 @@ class Parameters(BaseEstimator):
         k = self.n_neighbors if n_neighbors is None else check_n_neighbors(n_neighbors)
         learnt: Calibration | None = getattr(self, "calibration_", None)
         calibration = learnt or _uncalibrated(float(self.distance_scaling))
-        return Settings(int(k), self.weights, calibration)
+        c = float(self.disagreement_scaling)
+        return Settings(int(k), self.weights, self.stretch, c, calibration)
 
     def _check_parameter(self, name: str) -> None:
         """Refuse one parameter that was set to something invalid since `fit`."""
@@ -169,7 +176,8 @@ class Parameters(BaseEstimator):
         self._remembered = self._of_predictions()
 
     def _of_predictions(self) -> tuple[object, ...]:
-        return self.n_neighbors, self.weights, self.distance_scaling, self.n_jobs
+        stretching = self.distance_scaling, self.stretch, self.disagreement_scaling
+        return self.n_neighbors, self.weights, *stretching, self.n_jobs
 
 
 @cache

@@ -1,4 +1,4 @@
-"""What an estimator predicts of new samples."""
+"""What an estimator predicts of new samples: their errors."""
 
 from __future__ import annotations
 
@@ -7,31 +7,34 @@ from typing import Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.utils.validation import check_is_fitted
 
 from ltau._fitted.predictor import ErrorSummary, Predictor
 from ltau.distribution import ErrorDistribution
-from ltau.estimator._checks import check_level, check_predictions, check_tolerance
-from ltau.estimator._parameters import Parameters
+from ltau.estimator._checks import check_level, check_scalar_predictions, check_tolerance
+from ltau.estimator._distances import Distances
 
 __all__ = ["Predictions"]
 
 Floats = NDArray[np.float64]
 
 
-class Predictions(Parameters):
-    """The predictions of a fitted estimator: each asks its predictor."""
+class Predictions(Distances):
+    """The errors that a fitted estimator predicts: each method asks its predictor."""
 
     @abstractmethod
-    def _predictor(
-        self, X: ArrayLike, strata: ArrayLike | None, n_neighbors: int | None = None
+    def _error_predictor(
+        self, X: ArrayLike, strata: ArrayLike | None, y_pred: ArrayLike | None
     ) -> Predictor:
-        """Check the queries, and make what predicts of their neighbours."""
+        """Check the queries, with their predictions, and make what predicts their errors."""
 
-    @abstractmethod
-    def _training_scores(self) -> NDArray[np.floating]:
-        """Scores of the training samples, or of some of them, each without itself."""
-
-    def predict(self, X: ArrayLike, strata: ArrayLike | None = None) -> Floats:
+    def predict(
+        self,
+        X: ArrayLike,
+        strata: ArrayLike | None = None,
+        *,
+        y_pred: ArrayLike | None = None,
+    ) -> Floats:
         """Predict the expected error of each sample.
 
         Parameters
@@ -40,6 +43,9 @@ class Predictions(Parameters):
             Latents from the model that the estimator was fitted on.
         strata : array-like of shape (n_samples,), optional
             Class of each sample, if the estimator was fitted with classes.
+        y_pred : array-like of shape (n_samples,) or (n_samples, n_outputs), optional
+            The model's predictions, in the unit of the errors, if the estimator was fitted
+            with targets.
 
         Returns
         -------
@@ -51,17 +57,24 @@ class Predictions(Parameters):
         NotFittedError
             If `fit` was not called.
         ValueError
-            If latents have another width, hold NaN or are too large to measure, or strata
-            are missing or unknown.
+            If latents have another width, hold NaN or are too large to measure; strata are
+            missing or unknown; or predictions are missing, not asked for, of another
+            shape, NaN or infinite.
         """
-        return self._predictor(X, strata).expected()
+        return self._error_predictor(X, strata, y_pred).expected()
 
-    def predict_pdf(self, X: ArrayLike, strata: ArrayLike | None = None) -> Floats:
+    def predict_pdf(
+        self,
+        X: ArrayLike,
+        strata: ArrayLike | None = None,
+        *,
+        y_pred: ArrayLike | None = None,
+    ) -> Floats:
         """Predict the density of each sample's error over `bin_edges_`.
 
         Parameters
         ----------
-        X, strata
+        X, strata, y_pred
             As in `predict`.
 
         Returns
@@ -76,10 +89,15 @@ class Predictions(Parameters):
         NotFittedError, ValueError
             As `predict`.
         """
-        return self._predictor(X, strata).pdf()
+        return self._error_predictor(X, strata, y_pred).pdf()
 
     def predict_cdf(
-        self, X: ArrayLike, tolerance: ArrayLike, strata: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        tolerance: ArrayLike,
+        strata: ArrayLike | None = None,
+        *,
+        y_pred: ArrayLike | None = None,
     ) -> Floats:
         """Predict the probability that each sample's error stays within a tolerance.
 
@@ -89,7 +107,7 @@ class Predictions(Parameters):
             As in `predict`.
         tolerance : float or array-like of shape (m,)
             Errors, in their unit.
-        strata : array-like of shape (n_samples,), optional
+        strata, y_pred
             As in `predict`.
 
         Returns
@@ -103,7 +121,7 @@ class Predictions(Parameters):
             As `predict`; and if there is no tolerance, or one is NaN.
         """
         tolerances = check_tolerance(tolerance)
-        cdf = self._predictor(X, strata).cdf(tolerances)
+        cdf = self._error_predictor(X, strata, y_pred).cdf(tolerances)
         return cdf[:, 0] if np.ndim(tolerance) == 0 else cdf
 
     def predict_quantile(
@@ -113,6 +131,7 @@ class Predictions(Parameters):
         strata: ArrayLike | None = None,
         *,
         groups: ArrayLike | None = None,
+        y_pred: ArrayLike | None = None,
     ) -> Floats:
         """Predict the error that each sample does not exceed with probability `q`.
 
@@ -127,6 +146,8 @@ class Predictions(Parameters):
             As in `predict`.
         groups : array-like of shape (n_samples,), optional
             Group of each sample, if the estimator was calibrated with groups.
+        y_pred : array-like of shape (n_samples,) or (n_samples, n_outputs), optional
+            As in `predict`.
 
         Returns
         -------
@@ -139,7 +160,7 @@ class Predictions(Parameters):
             As `predict`; if a probability lies outside [0, 1]; and if groups are missing
             or unknown.
         """
-        quantile = self._predictor(X, strata).quantile(q, groups)
+        quantile = self._error_predictor(X, strata, y_pred).quantile(q, groups)
         return quantile[:, 0] if np.ndim(q) == 0 else quantile
 
     def predict_interval(
@@ -175,11 +196,15 @@ class Predictions(Parameters):
         Raises
         ------
         NotFittedError, ValueError
-            As `predict_quantile`; and if `y_pred` has another length or NaN, or the level
-            lies outside [0, 1].
+            As `predict_quantile`; and if `y_pred` has another length, is NaN or infinite, or
+            the level lies outside [0, 1].
         """
-        half_width = self.predict_quantile(X, check_level(level), strata, groups=groups)
-        prediction = check_predictions(y_pred, len(half_width))
+        check_is_fitted(self)
+        compared = None if self.fitted_.targets is None else y_pred
+        half_width = self.predict_quantile(
+            X, check_level(level), strata, groups=groups, y_pred=compared
+        )
+        prediction = check_scalar_predictions(y_pred, len(half_width))
         return np.stack([prediction - half_width, prediction + half_width], axis=1)
 
     def predict_summary(
@@ -189,6 +214,7 @@ class Predictions(Parameters):
         strata: ArrayLike | None = None,
         *,
         groups: ArrayLike | None = None,
+        y_pred: ArrayLike | None = None,
     ) -> ErrorSummary:
         """Predict the expected error, an error bar and the `ood_score`, by one search.
 
@@ -198,7 +224,7 @@ class Predictions(Parameters):
             As in `predict`.
         level : float, default=0.9
             Probability, from 0 to 1, that the error stays within the error bar.
-        strata, groups
+        strata, groups, y_pred
             As in `predict_quantile`.
 
         Returns
@@ -211,7 +237,7 @@ class Predictions(Parameters):
         NotFittedError, ValueError
             As these.
         """
-        return self._predictor(X, strata).summary(check_level(level), groups)
+        return self._error_predictor(X, strata, y_pred).summary(check_level(level), groups)
 
     @overload
     def predict_distribution(
@@ -219,20 +245,31 @@ class Predictions(Parameters):
         X: ArrayLike,
         strata: ArrayLike | None = None,
         *,
+        y_pred: ArrayLike | None = None,
         return_ood_score: Literal[False] = False,
     ) -> ErrorDistribution: ...
     @overload
     def predict_distribution(
-        self, X: ArrayLike, strata: ArrayLike | None = None, *, return_ood_score: Literal[True]
+        self,
+        X: ArrayLike,
+        strata: ArrayLike | None = None,
+        *,
+        y_pred: ArrayLike | None = None,
+        return_ood_score: Literal[True],
     ) -> tuple[ErrorDistribution, Floats]: ...
     def predict_distribution(
-        self, X: ArrayLike, strata: ArrayLike | None = None, *, return_ood_score: bool = False
+        self,
+        X: ArrayLike,
+        strata: ArrayLike | None = None,
+        *,
+        y_pred: ArrayLike | None = None,
+        return_ood_score: bool = False,
     ) -> ErrorDistribution | tuple[ErrorDistribution, Floats]:
         """Predict the whole distribution of each sample's error.
 
         Parameters
         ----------
-        X, strata
+        X, strata, y_pred
             As in `predict`.
         return_ood_score : bool, default=False
             Whether to give `ood_score` as well, from the same search.
@@ -249,126 +286,6 @@ class Predictions(Parameters):
         NotFittedError, ValueError
             As `predict`; and as `ood_score`, if that is asked for.
         """
-        predictor = self._predictor(X, strata)
+        predictor = self._error_predictor(X, strata, y_pred)
         distribution, score = predictor.scored_distribution(ood_score=return_ood_score)
         return distribution if score is None else (distribution, score)
-
-    def kneighbors(
-        self, X: ArrayLike, n_neighbors: int | None = None, strata: ArrayLike | None = None
-    ) -> tuple[Floats, NDArray[np.intp]]:
-        """Find the nearest training samples, or prototypes of them.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            As in `predict`.
-        n_neighbors : int, optional
-            How many; by default as many as the estimator was fitted with.
-        strata : array-like of shape (n_samples,), optional
-            As in `predict`.
-
-        Returns
-        -------
-        distances : ndarray of shape (n_samples, n_neighbors)
-            Euclidean distances in the scaled latent space, ascending; in the unit of the
-            latents if these are not scaled.
-        indices : ndarray of shape (n_samples, n_neighbors)
-            Rows of the training set; with ``n_prototypes``, numbers of prototypes.
-
-        Raises
-        ------
-        NotFittedError, ValueError
-            As `predict`; and if there are fewer training samples than neighbours asked for.
-        """
-        return self._predictor(X, strata, n_neighbors).nearest()
-
-    def ood_score(self, X: ArrayLike, strata: ArrayLike | None = None) -> Floats:
-        """Measure how far each sample lies from the training domain.
-
-        The mean distance to the nearest training samples, over the mean distance of
-        those to their own nearest: about 1 inside the domain. The training samples' own
-        distances are searched when first needed, and kept. With prototypes these take the
-        place of the training samples, and the distance of a prototype's own is the mean
-        over its members.
-
-        Parameters
-        ----------
-        X, strata
-            As in `predict`.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,)
-            Ratios of distances. Where all neighbours are duplicates of each other the
-            score is 1 for another duplicate, and infinite for anything else.
-
-        Raises
-        ------
-        NotFittedError, ValueError
-            As `predict`; if there is a single training sample, in all or in a stratum; and
-            if there are prototypes, and `n_neighbors` was changed since `fit`.
-        """
-        return self._predictor(X, strata).ood_score()
-
-    def predict_ood(
-        self,
-        X: ArrayLike,
-        strata: ArrayLike | None = None,
-        *,
-        false_positive_rate: float = 0.05,
-    ) -> NDArray[np.bool_]:
-        """Tell which samples lie outside the training domain.
-
-        Those whose `ood_score` is above the threshold that a share of
-        `false_positive_rate` of the training samples pass, each with itself left out of
-        its neighbours.
-
-        Parameters
-        ----------
-        X, strata
-            As in `predict`.
-        false_positive_rate : float, default=0.05
-            Share of samples like the training ones that may be called outside, between
-            0 and 1.
-
-        Returns
-        -------
-        ndarray of shape (n_samples,), bool
-            Whether each sample lies outside.
-
-        Raises
-        ------
-        NotFittedError, ValueError
-            As `ood_score`; and if the rate lies outside (0, 1).
-        """
-        scores = self.ood_score(X, strata)
-        return scores > self.ood_threshold(false_positive_rate)
-
-    def ood_threshold(self, false_positive_rate: float = 0.05) -> float:
-        """Find the `ood_score` that a share of the training samples pass.
-
-        Parameters
-        ----------
-        false_positive_rate : float, default=0.05
-            The share, between 0 and 1.
-
-        Returns
-        -------
-        float
-            The threshold: a quantile of the scores of the training samples, of 20,000
-            of them where there are more.
-
-        Raises
-        ------
-        NotFittedError
-            If `fit` was not called.
-        ValueError
-            If the rate lies outside (0, 1); there is a single training sample, in all or in
-            a stratum; or there are prototypes, and `n_neighbors` was changed since `fit`.
-        """
-        if not 0 < false_positive_rate < 1:
-            raise ValueError(
-                f"Expected a false_positive_rate between 0 and 1, got {false_positive_rate!r}."
-            )
-        scores = self._training_scores()
-        return float(np.quantile(scores, 1 - false_positive_rate, method="higher"))

@@ -1,16 +1,90 @@
-"""A fitted estimator as the parts of a file, and back."""
+"""A fitted estimator as a file, and back."""
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from typing import Any, Self
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
+from ltau._files import archive
 from ltau._files.arrays import Arrays, prefixed, section
 from ltau._fitted.calibration import Calibration
 from ltau._fitted.state import Fitted
+from ltau.estimator._checks import check_bins
+from ltau.estimator._held_out import HeldOutSamples
+from ltau.estimator._old_formats import upgraded
 
-__all__ = ["describe", "parts_of", "restore"]
+__all__ = ["Saving", "describe"]
+
+
+class Saving(HeldOutSamples):
+    """An estimator that is saved in a file, and loaded from it."""
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted estimator to one file, without pickle.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Where; an existing file is replaced once the new one is complete.
+
+        Raises
+        ------
+        NotFittedError
+            If `fit` was not called.
+        OSError
+            If the file cannot be written; what was there stays.
+        TypeError
+            If `notes_` has something that JSON cannot hold.
+        ValueError
+            If a parameter was set to something invalid since.
+        """
+        check_is_fitted(self)
+        self._validate_params()  # they may have been set since fit, and must be loaded again
+        check_bins(self.bins)
+        archive.write(path, *_parts_of(self))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], *, mmap: bool = False) -> Self:
+        """Read an estimator that `save` wrote. The file is checked, and nothing in it is run.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file.
+        mmap : bool, default=False
+            Whether to leave latents and densities in the file, and to read of them what
+            a prediction needs: for sets that do not fit in memory, or are shared by
+            several processes. The whole file is still read once, to check it. It must not
+            be written to meanwhile; that `save` replaces it does no harm.
+
+        Returns
+        -------
+        LTAUEstimator
+            The estimator: it predicts the same bits.
+
+        Raises
+        ------
+        LTAUFileError
+            If the file is damaged, not ours, or newer than this version can read.
+        OSError
+            If the file cannot be opened.
+        """
+        header, arrays = archive.read(path, mmap=mmap)
+        try:
+            header, arrays = upgraded(header, arrays)
+            if header["estimator"] != cls.__name__:
+                raise ValueError(f"expected a {cls.__name__}, got a {header['estimator']}")
+            estimator = cls(**header["params"])
+            estimator.settings()  # refuses parameters that are invalid
+            _restore(estimator, header, arrays)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise archive.LTAUFileError(
+                f"{path} does not hold a whole estimator: {error}"
+            ) from error
+        return estimator
 
 
 def describe(
@@ -27,7 +101,7 @@ def describe(
     estimator.target_, estimator.unit_, estimator.notes_ = target, unit, notes or {}
 
 
-def parts_of(estimator: Any) -> tuple[dict[str, Any], Arrays]:
+def _parts_of(estimator: Any) -> tuple[dict[str, Any], Arrays]:
     """Give the header and the arrays that an estimator is saved as."""
     header = {
         "estimator": type(estimator).__name__,
@@ -50,7 +124,7 @@ def parts_of(estimator: Any) -> tuple[dict[str, Any], Arrays]:
     return header, arrays
 
 
-def restore(estimator: Any, header: dict[str, Any], arrays: Arrays) -> None:
+def _restore(estimator: Any, header: dict[str, Any], arrays: Arrays) -> None:
     """Take over the parts of a file; raises ValueError where they do not fit each other."""
     estimator.fitted_ = Fitted.from_arrays(arrays)
     learnt = section(arrays, "calibration.")

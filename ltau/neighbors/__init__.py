@@ -7,6 +7,7 @@ from ltau.neighbors._factory import INDEX_CLASSES, make_index
 from ltau.neighbors._flat import FlatIndex
 from ltau.neighbors._latents import Found, LatentIndex, Stratum
 from ltau.neighbors._merging import merge_coincident
+from ltau.neighbors._other_groups import MIXED, common_groups
 from ltau.neighbors._scaling import LatentScaler, extremes, scatter, unit_of
 from ltau.neighbors._strata import (
     ScaledStratum,
@@ -19,6 +20,7 @@ from ltau.neighbors._threads import n_threads
 
 __all__ = [
     "INDEX_CLASSES",
+    "MIXED",
     "FlatIndex",
     "Found",
     "LatentIndex",
@@ -30,6 +32,7 @@ __all__ = [
     "Stratum",
     "TooManyEquallyNear",
     "Vectors",
+    "common_groups",
     "extremes",
     "log_lengths",
     "make_index",

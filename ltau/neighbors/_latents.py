@@ -15,6 +15,7 @@ from ltau._inputs.labels import check_size, check_strata_given, refuse_unseen
 from ltau.neighbors._base import Latents, NeighborIndex, Neighbors
 from ltau.neighbors._equally_near import as_near_as_the_last, search_equally_near
 from ltau.neighbors._factory import INDEX_CLASSES, make_index
+from ltau.neighbors._other_groups import others_of_other_groups
 from ltau.neighbors._scaling import LatentScaler
 from ltau.neighbors._strata import ScaledStratum, storage_of
 
@@ -294,7 +295,10 @@ class LatentIndex:
         return distances * units[numbers]
 
     def own_neighbors(
-        self, k: int, rows: NDArray[np.intp] | None = None
+        self,
+        k: int,
+        rows: NDArray[np.intp] | None = None,
+        groups: NDArray[np.intp] | None = None,
     ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.intp]]]:
         """Find the `k` nearest others of training samples, in batches.
 
@@ -304,6 +308,9 @@ class LatentIndex:
             Number of neighbours; in a stratum without so many others, all of them.
         rows : ndarray of shape (n,), intp, optional
             The training samples; by default all.
+        groups : ndarray of shape (n_samples,), intp, optional
+            Group of each, as `common_groups` gives them: others are then samples of other
+            groups.
 
         Yields
         ------
@@ -329,6 +336,13 @@ class LatentIndex:
                 yield stratum.rows, np.zeros((1, 1)), stratum.rows[None, :]
                 continue
             members = np.flatnonzero(asked[stratum.rows])
+            if groups is not None:
+                own = groups[stratum.rows]
+                for part, (distances, found) in others_of_other_groups(
+                    stratum.index, members, k, own
+                ):
+                    yield stratum.rows[part], distances, stratum.rows[found]
+                continue
             batch = max(1, _BATCH_VALUES // (stratum.index.vectors.shape[1] * (k + 1)))
             for start in range(0, len(members), batch):
                 part = members[start : start + batch]

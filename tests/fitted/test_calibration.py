@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from ltau import Calibration, ErrorDistribution, LTAUEstimator, LTAUFileError
 from ltau._files import archive
 from ltau._fitted.conformal import bound, conformal_scores
-from ltau._fitted.learning import learn
-from ltau._maths.domain import stretch_factor
+from ltau._fitted.learning import HeldOut, learn
+from ltau._fitted.settings import Settings
+from ltau._maths.domain import error_factor
 
 RNG = np.random.default_rng(0)
 LATENTS = RNG.normal(size=(600, 3))
@@ -93,28 +94,26 @@ def test_too_few_samples_for_a_level_say_how_many_it_needs():
 # --- scale and exponent ---------------------------------------------------------------
 
 
+@pytest.mark.parametrize("form", ["bounded", "power"])
 @pytest.mark.parametrize(("scale", "exponent"), [(0.5, 0.0), (2.0, 1.0), (1.0, 2.0)])
-def test_the_stretch_that_made_the_errors_is_found(scale, exponent):
+def test_the_stretch_that_made_the_errors_is_found(scale, exponent, form):
     rng = np.random.default_rng(0)
     n = 4000
     distribution = ErrorDistribution(np.full((n, 10), 0.1), np.linspace(0, 1, 11))
     ratio = np.exp(rng.normal(0, 0.7, n))
-    errors = (stretch_factor(scale, exponent, ratio) * rng.random(n))[:, None]
-    found = learn(distribution, ratio, errors, None, exponent=None, stretch_fraction=1.0, rng=rng)
+    settings = Settings(10, "uniform", form, 0.5, Calibration(scale, exponent, {}))
+    samples = HeldOut(distribution, ratio, rng.random(n))
+    factor = error_factor(settings, samples.ood_score, samples.excess)
+    errors = (factor * rng.random(n))[:, None]
+    found = learn(samples, errors, None, settings, exponent=None, stretch_fraction=1.0, rng=rng)
     assert found.scale == pytest.approx(scale, rel=0.05)
     assert found.exponent == pytest.approx(exponent, abs=0.1)
     assert found.scores == {}
     given_power = learn(
-        distribution, ratio, errors, None, exponent=exponent, stretch_fraction=1.0, rng=rng
+        samples, errors, None, settings, exponent=exponent, stretch_fraction=1.0, rng=rng
     )
     assert given_power.exponent == exponent
     assert given_power.scale == pytest.approx(scale, rel=0.05)
-
-
-def test_infinite_and_zero_scores_stretch_by_a_finite_factor():
-    np.testing.assert_array_equal(
-        stretch_factor(2.0, 1.0, np.array([0.0, 1.0, np.inf])), [2e-3, 2, 2e3]
-    )
 
 
 # --- the estimator --------------------------------------------------------------------
@@ -123,7 +122,7 @@ def test_infinite_and_zero_scores_stretch_by_a_finite_factor():
 def test_every_prediction_is_stretched_alike(estimator):
     queries = np.concatenate([LATENTS[:20] + 0.1, LATENTS[:20] + 5])
     plain, score = estimator.predict_distribution(queries, return_ood_score=True)
-    estimator.set_params(distance_scaling=1.5)
+    estimator.set_params(distance_scaling=1.5, stretch="power")
     expected = plain.scaled(score**1.5)
     np.testing.assert_allclose(estimator.predict(queries), expected.mean())
     np.testing.assert_allclose(

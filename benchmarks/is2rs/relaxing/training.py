@@ -17,9 +17,11 @@ from benchmarks.harness.nequip_training import Training
 from benchmarks.is2rs.sources.systems import DataError, System
 from ltau import LTAUEstimator
 
-__all__ = ["fit", "frames_to_train_on", "train"]
+__all__ = ["SYSTEM", "fit", "frames_to_train_on", "hold_out", "train"]
 
-_HELD_OUT_SHARE = 0.05  # of the systems, at least one: nequip wants structures to validate with
+SYSTEM = "system"  # in the `info` of a frame: the name of its system
+
+_HELD_OUT_SHARE = 0.1  # of the systems, at least one: what predicted errors are calibrated on
 
 
 def train(
@@ -51,18 +53,22 @@ def train(
         return
     if len(systems) < 2:
         raise DataError(f"Expected at least 2 systems to learn from, got {len(systems)}.")
-    n_held_out = max(1, round(_HELD_OUT_SHARE * len(systems)))
-    parts = systems[n_held_out:], systems[:n_held_out]
-    learnt, held_out = (
+    held_out, learnt = (
         [frame for system in part for frame in frames_to_train_on(system, n_frames)]
-        for part in parts
+        for part in hold_out(systems)
     )
     with whole_folder(folder) as partial:
         nequip_training.train(training, seed, learnt, held_out, partial)
 
 
+def hold_out(systems: Sequence[System]) -> tuple[Sequence[System], Sequence[System]]:
+    """Divide systems into those that are held out, and those that a model learns from."""
+    n_held_out = max(1, round(_HELD_OUT_SHARE * len(systems)))
+    return systems[:n_held_out], systems[n_held_out:]
+
+
 def frames_to_train_on(system: System, n_frames: int) -> list[Atoms]:
-    """Take frames of a system, with their raw forces and their adsorption energies.
+    """Take frames of a system, with its name, their raw forces and their adsorption energies.
 
     Where the reference energy is unknown, energies are counted from the first frame. A DataError
     says that there are no forces.
@@ -75,7 +81,7 @@ def frames_to_train_on(system: System, n_frames: int) -> list[Atoms]:
     first = system.initial.get_potential_energy()
     zero = first if system.reference_energy is None else system.reference_energy
     rows = np.unique(np.linspace(0, len(system.frames) - 1, n_frames).round().astype(int))
-    return [_labelled(system.frames[row], zero) for row in rows]
+    return [_labelled(system.frames[row], zero, system.sid) for row in rows]
 
 
 def fit(run: Path, elements: Set[str], path: Path) -> None:
@@ -103,9 +109,9 @@ def fit(run: Path, elements: Set[str], path: Path) -> None:
     fit_run(run, strata="elements" if enough else None).save(path)
 
 
-def _labelled(atoms: Atoms, zero: float) -> Atoms:
+def _labelled(atoms: Atoms, zero: float, sid: str) -> Atoms:
     """Copy a frame without its constraints, which would hide forces."""
-    bare = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True)
+    bare = Atoms(atoms.numbers, atoms.positions, cell=atoms.cell, pbc=True, info={SYSTEM: sid})
     bare.calc = SinglePointCalculator(
         bare,
         energy=atoms.get_potential_energy() - zero,

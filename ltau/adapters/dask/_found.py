@@ -31,6 +31,7 @@ class _Excerpt:
     twins: list[NDArray[np.intp]]
     geometry: Geometry
     strata: NDArray[np.intp] | int
+    targets: Floats | None = None
 
     @property
     def floors(self) -> Floats:
@@ -68,6 +69,11 @@ class _FoundPredictions(Predictions):
 
     def _predictor(
         self, X: ArrayLike, strata: ArrayLike | None, n_neighbors: int | None = None
+    ) -> Predictor:
+        return self._known_predictor
+
+    def _error_predictor(
+        self, X: ArrayLike, strata: ArrayLike | None, y_pred: ArrayLike | None
     ) -> Predictor:
         return self._known_predictor
 

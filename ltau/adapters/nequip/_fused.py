@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from ltau._fitted.conformal import quantile_levels
 from ltau._fitted.own_distances import OwnDistances
 from ltau._fitted.state import Fitted, Table
-from ltau._maths.domain import local_ratio, stretch_factor
+from ltau._maths.domain import error_factor, local_ratio
 from ltau._maths.ties import level_to_reach, quantile_in_bin
 from ltau._maths.weights import inverse_distance_weights, neighbor_places
 from ltau.adapters._forces.environment import cutoff_of
@@ -62,8 +62,8 @@ class ModelWithUncertainty(torch.nn.Module):
     NotFittedError
         If the estimator is not fitted.
     ValueError
-        If the estimator has too many samples, was calibrated with groups, or does not
-        know an element of the model.
+        If the estimator has too many samples, was fitted with targets, was calibrated with
+        groups, or does not know an element of the model.
     """
 
     strata: torch.Tensor  # (n_types,), the stratum of each type of atoms
@@ -99,6 +99,8 @@ class ModelWithUncertainty(torch.nn.Module):
                 f"Expected an estimator of at most {_MOST} samples to compile, got {n_samples}: "
                 "fit one with n_prototypes."
             )
+        if fitted.targets is not None:
+            raise ValueError("Expected an estimator fitted without targets, got one with targets.")
         self.model = model
         self.model_dtype = model.model_dtype
         self._settings = settings
@@ -125,8 +127,7 @@ class ModelWithUncertainty(torch.nn.Module):
             latents = environment_of(latents, fields, self._cutoff)
         distances, rows = self._nearest(self._scaled(latents, strata), strata)
         ood_score = self._score(distances, rows, strata)
-        calibration = self._settings.calibration
-        factor = stretch_factor(calibration.scale, calibration.exponent, ood_score)
+        factor = error_factor(self._settings, ood_score)
         weights = self._weights(distances, rows, strata)
         expected = factor * (weights * self.expected[rows]).sum(dim=1)
         bar = factor * self._quantile(rows, weights) * max(self._level, 1.0)
