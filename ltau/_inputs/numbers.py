@@ -20,6 +20,7 @@ __all__ = [
     "as_fractions",
     "as_magnitudes",
     "as_real",
+    "check_positive",
     "check_same_length",
 ]
 
@@ -135,3 +136,28 @@ def check_same_length(**named: Sized) -> None:
     if len(set(lengths.values())) > 1:
         got = ", ".join(f"{name}: {length}" for name, length in lengths.items())
         raise ValueError(f"Expected arguments of one length, got {got}.")
+
+
+def check_positive(value: object, name: str) -> float:
+    """Take one positive, finite number.
+
+    Parameters
+    ----------
+    value : object
+        The number, Python's or NumPy's.
+    name : str
+        What it is, for the message.
+
+    Returns
+    -------
+    float
+        The number.
+
+    Raises
+    ------
+    ValueError
+        If it is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < np.inf:
+        raise ValueError(f"Expected a positive, finite {name}, got {value!r}.")
+    return float(value)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ltau._inputs.missing import fill_masked, find_missing
-from ltau._inputs.numbers import as_real
+from ltau._inputs.numbers import as_real, check_positive
 
 VALUES = [0.5, 2.0, 0.25]
 
@@ -112,3 +112,16 @@ def test_what_are_no_real_numbers_is_named(kind):
 )
 def test_the_same_is_missing_as_in_pandas(array):
     np.testing.assert_array_equal(find_missing(array), pd.isna(array))
+
+
+@pytest.mark.parametrize("value", [3, 0.5, np.float32(0.5), np.int64(3)])
+def test_a_positive_number(value):
+    found = check_positive(value, "cutoff")
+    assert type(found) is float
+    assert found == value
+
+
+@pytest.mark.parametrize("value", [0, -1.0, np.inf, np.nan, "3", None, True])
+def test_no_positive_number(value):
+    with pytest.raises(ValueError, match=f"positive, finite cutoff, got {value!r}"):
+        check_positive(value, "cutoff")

@@ -15,9 +15,11 @@ from nequip.integrations.ase import NequIPCalculator
 from nequip.utils import torch_default_dtype
 from numpy.typing import NDArray
 
+from ltau.adapters._forces.environment import cutoff_of
 from ltau.adapters._forces.results import Strata
 from ltau.adapters.ase import Uncertainty
 from ltau.adapters.nequip._compiled_uncertainty import CompiledUncertainty
+from ltau.adapters.nequip._environment import check_reach
 from ltau.adapters.nequip._fields import Fields, check_atoms, check_neighbors
 from ltau.adapters.nequip._latents import latents_of
 from ltau.adapters.nequip._models import (
@@ -75,9 +77,10 @@ class UncertainNequIPCalculator(NequIPCalculator):
     ------
     ValueError
         If the model gives no forces or no latents; or the estimator belongs to another
-        model, or was fitted on errors of something else than forces; or an option is
-        out of range. In a calculation: if there are NaN positions, an element that the
-        model or the estimator does not know, or no neighbours.
+        model, was fitted on errors of something else than forces, or on environments
+        beyond the model's cutoff; or an option is out of range. In a calculation: if
+        there are NaN positions, an element that the model or the estimator does not know,
+        or no neighbours.
 
     Notes
     -----
@@ -88,7 +91,9 @@ class UncertainNequIPCalculator(NequIPCalculator):
 
     To find out whether it belongs to the model, the estimator's own notes are used: the
     latents of one training structure, where it was fitted from a training folder. Of an
-    estimator without notes, the width of the latents is all that can be checked.
+    estimator without notes, the width of the latents is all that can be checked. The notes
+    also tell whether the estimator knows environment latents, which then come from the
+    model's own edges, in the same pass.
 
     Examples
     --------
@@ -136,6 +141,8 @@ class UncertainNequIPCalculator(NequIPCalculator):
                 estimator, tolerance=tolerance, strata=strata, **reporting
             )
         self._due = True  # whether it is this calculation's turn
+        self._environment = None if estimator is None else cutoff_of(estimator)
+        self._fields: Fields = {}  # what the model was last given
         super().__init__(
             model,
             device,
@@ -148,6 +155,8 @@ class UncertainNequIPCalculator(NequIPCalculator):
             *self.uncertainty.properties,
         ]
         self._known = known_elements(self.transforms)
+        if self._environment is not None:
+            check_reach(self._environment, self.transforms)
         if estimator is not None:
             self._check_model(estimator)
 
@@ -260,6 +269,12 @@ class UncertainNequIPCalculator(NequIPCalculator):
         check_neighbors(data)
         return data
 
+    def call_model(self, data: Fields) -> Fields:
+        """Run the model, and remember what it was given."""
+        self._fields = data
+        out: Fields = super().call_model(data.copy())
+        return out
+
     def save_extra_outputs(self, out: Fields) -> None:
         """Add the uncertainty to the results of this pass; nequip calls this."""
         if not self._due:
@@ -267,7 +282,7 @@ class UncertainNequIPCalculator(NequIPCalculator):
         if isinstance(self.uncertainty, CompiledUncertainty):
             self.results.update(self.uncertainty.read(out))
         else:
-            self.results.update(self.uncertainty.predict(latents_of(out), self.atoms))
+            self.results.update(self.uncertainty.predict(self._latents(out), self.atoms))
 
     def _check_model(self, estimator: LTAUEstimator) -> None:
         """Run the model once, to see whether it is the one that the estimator is for."""
@@ -279,9 +294,13 @@ class UncertainNequIPCalculator(NequIPCalculator):
             if AtomicDataDict.FORCE_KEY not in out:
                 names = ", ".join(out)
                 raise ValueError(f"Expected a model that gives forces, got {names} alone.")
-            return latents_of(out)
+            return self._latents(out)
 
         check_same_model(estimator, self._dimer(), run)
+
+    def _latents(self, out: Fields) -> NDArray[np.float32]:
+        """Take the latents that the estimator knows out of what the model gave."""
+        return latents_of(out, self._fields, self._environment)
 
     def _dimer(self) -> Atoms:
         """Make the simplest structure that the model can take, well within any cutoff."""

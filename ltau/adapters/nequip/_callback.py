@@ -25,6 +25,7 @@ from ltau.adapters.nequip._frames import (
     ATOM_KEY,
     FRAME_KEY,
     FRAMES,
+    VALIDATION,
     NumberedFrames,
     fingerprint,
     has_labels,
@@ -56,8 +57,9 @@ class ErrorRecorderCallback(Callback):
     ----------
     folder : str or path-like
         Where to write: the logs ``forces`` and ``energy``, of what the data have and the
-        model gives, and ``frames.extxyz``, the training structures in the order of the
-        logs. A run resumed from a checkpoint goes on in the same folder.
+        model gives; ``frames.extxyz``, the training structures in the order of the logs;
+        and ``validation.extxyz``, the structures that the training validates with, on which
+        `fit_run` calibrates. A run resumed from a checkpoint goes on in the same folder.
     mode : {"step", "eval"}, default="step"
         ``"step"`` takes the errors of the training steps' own forward passes, which
         costs next to nothing: errors of weights that change within the epoch, and are
@@ -82,6 +84,8 @@ class ErrorRecorderCallback(Callback):
     ``split_dataset`` in the part that is trained on. Samples that an epoch leaves out, as
     the last ones with ``drop_last``, are NaN in mode ``"step"``. In a distributed run the
     processes put their errors together at the end of each epoch, and rank 0 writes them.
+    Structures keep the integers and strings of their ``atoms.info``, where the data are
+    files that ASE reads.
 
     In a configuration of ``nequip-train``, beside the other callbacks::
 
@@ -134,7 +138,10 @@ class ErrorRecorderCallback(Callback):
             )
         data.train_dataset = [NumberedFrames(dataset, [len(frame) for frame in frames])]
         sizes = {"forces": sum(map(len, frames)), "energy": len(frames)}
-        logs = self._open_logs(frames, targets, sizes) if trainer.is_global_zero else {}
+        logs = {}
+        if trainer.is_global_zero:
+            logs = self._open_logs(frames, targets, sizes)
+            self._keep_validation(data)
         self._recorders = {name: ErrorRecorder(sizes[name], logs.get(name)) for name in targets}
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -202,6 +209,12 @@ class ErrorRecorderCallback(Callback):
         if not (self.folder / FRAMES).exists():
             save_frames(self.folder / FRAMES, frames)
         return logs
+
+    def _keep_validation(self, data: NequIPDataModule) -> None:
+        """Write the structures of all validation sets; a run that goes on may have others."""
+        held_out = [frame for dataset in data.val_dataset for frame in read_frames(dataset)]
+        if held_out:
+            save_frames(self.folder / VALIDATION, held_out)
 
     def _keep(self, _model: torch.nn.Module, _inputs: Any, output: Data) -> None:
         self._output = {_KEYS[name]: output[_KEYS[name]].detach() for name in self._recorders}

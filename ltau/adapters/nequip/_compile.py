@@ -23,6 +23,7 @@ from nequip.utils.aoti_metadata import (
 from nequip.utils.global_state import get_latest_global_state
 
 from ltau._files.whole import write_whole
+from ltau.adapters._forces.environment import cutoff_of
 from ltau.adapters.ase import Uncertainty
 from ltau.adapters.nequip._fields import Fields
 from ltau.adapters.nequip._fused import ModelWithUncertainty
@@ -173,7 +174,10 @@ def _check_model(source: Path, estimator: LTAUEstimator, type_names: list[str]) 
     """Refuse an estimator that belongs to another model."""
     loaded = load_model(source)
     dimer = Atoms([type_names[0]] * 2, [[0.0, 0.0, 0.0], [0.3, 0.0, 0.0]])
-    check_same_model(estimator, dimer, lambda atoms: latents(loaded, [atoms]))
+    environment = cutoff_of(estimator)
+    check_same_model(
+        estimator, dimer, lambda atoms: latents(loaded, [atoms], environment=environment)
+    )
 
 
 def _metadata(module: Any) -> dict[str, str]:

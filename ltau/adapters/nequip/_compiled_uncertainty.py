@@ -18,5 +18,5 @@ class CompiledUncertainty(Reporter):
         """Give the results, under the names in `properties`, of a model's output."""
         results = self._named(*out[UNCERTAINTY].cpu().numpy(), *out[SUMMARY].tolist())
         if self.keep_latents:
-            results["latents"] = latents_of(out)
+            results["latents"] = latents_of(out, {})  # the model's own
         return results

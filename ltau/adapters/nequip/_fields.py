@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import torch
 from ase import Atoms
 from nequip.data import AtomicDataDict, from_ase
 from numpy.typing import NDArray
+from tqdm.auto import tqdm
 
+from ltau._batches import batches
 from ltau.adapters._forces.checks import symbols
 from ltau.adapters.nequip._models import NequIPModel
 
-__all__ = ["Fields", "check_atoms", "check_neighbors", "fields_of"]
+__all__ = ["Fields", "batches_of_fields", "check_atoms", "check_neighbors", "fields_of"]
 
 Fields = dict[str, torch.Tensor]
 
@@ -23,6 +26,38 @@ _GEOMETRY = (
     AtomicDataDict.PBC_KEY,
     AtomicDataDict.ATOMIC_NUMBERS_KEY,
 )
+
+
+def batches_of_fields(
+    frames: Any, model: NequIPModel, size: int, what: str, progress: bool = False
+) -> Iterator[Fields]:
+    """Give structures, some at a time, as a model's input, where the model is.
+
+    Parameters
+    ----------
+    frames : sequence of ase.Atoms, or dataset of nequip
+        The structures.
+    model : NequIPModel
+        The model; a compiled one takes one structure at a time.
+    size : int
+        How many at a time.
+    what : str
+        What the progress bar says.
+    progress : bool, default=False
+        Whether to show it.
+
+    Yields
+    ------
+    dict
+        The model's input. Must be asked for under `nequip_state`.
+    """
+    with tqdm(total=len(frames), desc=what, disable=not progress) as bar:
+        for part in batches(len(frames), 1 if model.compiled else size):
+            numbers = range(len(frames))[part]
+            batch = [fields_of(frames[number], model, f"frame {number}") for number in numbers]
+            joined = batch[0] if model.compiled else AtomicDataDict.batched_from_list(batch)
+            yield AtomicDataDict.to_(joined, model.device)
+            bar.update(len(batch))
 
 
 def fields_of(frame: Atoms | Mapping[str, torch.Tensor], model: NequIPModel, name: str) -> Fields:

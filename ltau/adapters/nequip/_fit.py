@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import os
-import warnings
-from pathlib import Path
+from typing import Any
 
-import numpy as np
 import torch
-from ase import Atoms
-from numpy.typing import NDArray
-from sklearn.base import clone
 
-from ltau.adapters.nequip._frames import FRAMES, fingerprint, load_frames
+from ltau._inputs.numbers import check_positive
+from ltau.adapters._forces.choosing import Options, choose, learn
+from ltau.adapters._forces.samples import Samples
+from ltau.adapters.nequip._environment import check_reach, reach_of
+from ltau.adapters.nequip._held_out import held_out_samples
 from ltau.adapters.nequip._latents import latents
-from ltau.adapters.nequip._models import load_model
+from ltau.adapters.nequip._models import NequIPModel
 from ltau.adapters.nequip._probe import make_probe
+from ltau.adapters.nequip._run import Training, read_training
 from ltau.estimator import LTAUEstimator
-from ltau.log import ErrorLog
+from ltau.structures import FORCE_FIELD
 
 __all__ = ["fit_run"]
-
-Latents = NDArray[np.float32]
 
 
 def fit_run(
@@ -30,15 +28,20 @@ def fit_run(
     estimator: LTAUEstimator | None = None,
     checkpoint: str | os.PathLike[str] | None = None,
     target: str = "forces",
-    strata: str | None = "elements",
+    strata: str | None = "auto",
+    environment: float | str | None = "auto",
+    groups: str | None = None,
+    calibrate: bool | None = None,
     device: str | torch.device = "cpu",
     progress: bool = False,
 ) -> LTAUEstimator:
     """Fit an estimator to what a training of NequIP left in its folder.
 
     The latents are those of the recorded training structures, by the model of the
-    checkpoint; the errors are those of the epochs up to it. Nothing of the training's
-    configuration or data is needed.
+    checkpoint; the errors are those of the epochs up to it. The structures that the training
+    validated with, where they were recorded, choose what is not given, by the mean CRPS of
+    their errors; then they calibrate. Nothing of the training's configuration or data is
+    needed.
 
     Parameters
     ----------
@@ -46,7 +49,9 @@ def fit_run(
         A folder in which, or somewhere below, there is one folder that an
         `ErrorRecorderCallback` wrote.
     estimator : LTAUEstimator, optional
-        A copy of it, with its parameters, is fitted; by default ``LTAUEstimator()``.
+        A copy of it, with its parameters, is fitted; by default
+        ``LTAUEstimator(**FORCE_FIELD)``, see `ltau.structures`, with 10, 30 or 100
+        neighbours.
     checkpoint : str or path-like, optional
         Checkpoint of the training; by default the one named ``last.ckpt``, or with a
         version as in ``last-v1.ckpt``, in `run` or below. Loading one runs code that it
@@ -55,21 +60,44 @@ def fit_run(
         Whether the estimator is to predict errors of the force on an atom, in eV/Å, or
         of a structure's energy per atom, in eV. The latents of a structure are the mean
         of those of its atoms.
-    strata : {"elements", None}, default="elements"
+    strata : {"auto", "elements", None}, default="auto"
         Whether the atomic numbers are strata: neighbours are then atoms of the same
-        element, and every prediction needs the atomic numbers. A structure as a whole has
-        no stratum.
+        element, and every prediction needs the atomic numbers. ``"auto"`` chooses; without
+        validation structures they are, if there are enough atoms of each element. A
+        structure as a whole has no stratum.
+    environment : float, "auto" or None, default="auto"
+        Cutoff of environment latents, no larger than the model's (see
+        `ltau.structures.environment_latents`): an atom is then compared with its
+        neighbours, and theirs. None takes the model's own latents alone. ``"auto"`` chooses
+        between 3 Å and none; without validation structures it is 3 Å. A structure as a
+        whole has no environment.
+    groups : str, optional
+        An entry of the structures' ``atoms.info``, an integer or a string: structures that
+        have it in common, such as those of one trajectory, are not independent, and their
+        atoms are not taken for each other's neighbours where the distances between
+        training atoms are measured. By default each structure is a group of its own.
+    calibrate : bool, optional
+        Whether validation structures choose and calibrate; by default where they were
+        recorded.
     device : str or torch.device, default="cpu"
-        Where to compute the latents.
+        Where to run the model.
     progress : bool, default=False
-        Whether to show a progress bar.
+        Whether to show progress bars.
 
     Returns
     -------
     LTAUEstimator
-        The fitted estimator. Its `notes_` hold those of the log, the ``epoch`` of the
-        checkpoint, and under ``probe`` the smallest training structure with its latents,
-        by which a calculator knows whether it was given the same model.
+        The fitted estimator. Its `notes_` hold those of the log and
+
+        - ``epoch``, that of the checkpoint;
+        - ``environment``, the cutoff, or None; calculators go by it;
+        - ``chosen``: the ``environment``, ``strata`` and ``n_neighbors`` in use, and as
+          ``scores`` those of all candidates, each with its ``crps``; empty where nothing
+          was tried;
+        - ``groups``: their key, or None for structures;
+        - ``n_held_out``: with how many validation structures it was calibrated;
+        - ``probe``: the smallest training structure with its latents, by which a calculator
+          knows whether it was given the same model.
 
     Raises
     ------
@@ -80,112 +108,94 @@ def fit_run(
     ValueError
         If there are several logs or checkpoints to choose from; structures and log do not
         belong together; the log ends before the checkpoint's epoch; the checkpoint
-        cannot be loaded; an argument is not as described; or the estimator cannot be
-        fitted, as for an element with fewer atoms than neighbours are asked for.
+        cannot be loaded; a structure lacks the entry to group by; there are no validation
+        structures to calibrate with, and they are asked for; an argument is not as
+        described; or the estimator cannot be fitted, as for an element with fewer atoms
+        than neighbours are asked for.
 
     Warns
     -----
     UserWarning
-        If the log goes on after the checkpoint's epoch: those epochs are left out.
+        If the log goes on after the checkpoint's epoch: those epochs are left out. If
+        validation structures lack the target, or were trained on: they are left out.
 
     Examples
     --------
     >>> from ltau.adapters.nequip import fit_run
     >>> estimator = fit_run("outputs/2025-01-01/12-00-00")  # doctest: +SKIP
+    >>> estimator.notes_["chosen"]["environment"]  # doctest: +SKIP
+    3.0
     >>> estimator.save("forces.ltau")  # doctest: +SKIP
     """
-    if target not in ("forces", "energy"):
-        raise ValueError(f"Expected target 'forces' or 'energy', got {target!r}.")
-    if strata not in ("elements", None):
-        raise ValueError(f"Expected strata 'elements' or None, got {strata!r}.")
-    if not isinstance(estimator, LTAUEstimator | None):
-        raise TypeError(f"Expected an LTAUEstimator, got {type(estimator).__name__}.")
-    folder = _folder_of_logs(Path(run), target)
-    path = _last_checkpoint(Path(run)) if checkpoint is None else Path(checkpoint)
-    log, frames = ErrorLog(folder / target), load_frames(folder / FRAMES)
-    _check_frames(log, frames, folder, target)
-    model = load_model(path, device=device)
-    epoch = _epoch_of(path)
-    errors = _up_to(log, epoch, path)
-    atoms = latents(model, frames, progress=progress)
-    rows = atoms if target == "forces" else _means(atoms, frames)
-    classes = np.concatenate([frame.numbers for frame in frames]) if target == "forces" else None
-    fitted = LTAUEstimator() if estimator is None else clone(estimator)
-    fitted.fit(rows, errors, strata=None if strata is None else classes)
-    fitted.target_, fitted.unit_ = log.target, log.unit
-    fitted.notes_ = {**log.notes, "epoch": epoch, "probe": make_probe(frames, atoms)}
+    _check_arguments(estimator, target, strata, environment, groups)
+    training = read_training(run, checkpoint, target, device)
+    samples, held_out = _samples(training, target, calibrate, progress)
+    given = LTAUEstimator(**FORCE_FIELD) if estimator is None else estimator
+    options = Options.of(
+        None if samples.whole else environment,
+        None if samples.whole else strata,
+        None if estimator is None else estimator.n_neighbors,
+        reach=_reach(training.model, environment),
+    )
+    labels = samples.groups(groups)
+    choice, scores = choose(given, samples, labels, held_out, options)
+    fitted = learn(given, samples, labels, choice)
+    if held_out is not None:
+        elements = None if choice.strata is None else held_out.elements()
+        fitted.calibrate(held_out.rows(choice.environment), held_out.errors, elements)
+    fitted.target_, fitted.unit_ = training.log.target, training.log.unit
+    fitted.notes_ = {
+        **training.log.notes,
+        **fitted.notes_,
+        "epoch": training.epoch,
+        "chosen": {**choice._asdict(), "scores": scores},
+        "groups": groups,
+        "n_held_out": 0 if held_out is None else len(held_out.frames),
+        "probe": make_probe(samples.frames, samples.latents, choice.environment),
+    }
     return fitted
 
 
-def _folder_of_logs(run: Path, target: str) -> Path:
-    """Find the one folder with structures and a log of the target."""
-    if not run.is_dir():
-        raise FileNotFoundError(f"There is no folder {run}.")
-    with_frames = [path.parent for path in sorted(run.rglob(FRAMES))]
-    found = [folder for folder in with_frames if (folder / target).is_dir()]
-    if not found:
-        others = "; there are logs of something else in " + _listed(with_frames)
-        raise FileNotFoundError(
-            f"There is no log of {target} with {FRAMES} in {run} or below, as an "
-            f"ErrorRecorderCallback writes them{others if with_frames else ''}."
-        )
-    if len(found) > 1:
-        raise ValueError(f"Expected one log of {target} in {run}, got several: {_listed(found)}.")
-    return found[0]
-
-
-def _last_checkpoint(run: Path) -> Path:
-    found = sorted(run.rglob("last*.ckpt"))
-    if not found:
-        raise FileNotFoundError(
-            f"There is no last.ckpt in {run} or below: give the checkpoint, and in the next "
-            "training a ModelCheckpoint with save_last."
-        )
-    if len(found) > 1:
-        raise ValueError(f"Expected one checkpoint in {run}, got several: {_listed(found)}.")
-    return found[0]
-
-
-def _check_frames(log: ErrorLog, frames: list[Atoms], folder: Path, target: str) -> None:
-    """Check that the structures are those of the log, in their order."""
-    n_rows = sum(map(len, frames)) if target == "forces" else len(frames)
-    if n_rows != log.n_samples or fingerprint(frames) != log.notes.get("frames"):
+def _check_arguments(
+    estimator: object, target: str, strata: str | None, environment: object, groups: object
+) -> None:
+    """Refuse what is wrong before anything is read."""
+    if target not in ("forces", "energy"):
+        raise ValueError(f"Expected target 'forces' or 'energy', got {target!r}.")
+    if strata not in ("auto", "elements", None):
+        raise ValueError(f"Expected strata 'auto', 'elements' or None, got {strata!r}.")
+    if environment not in ("auto", None):
+        check_positive(environment, "environment")
+    if target == "energy" and not (strata in ("auto", None) and environment in ("auto", None)):
         raise ValueError(
-            f"Expected in {folder / FRAMES} the structures of the log {folder / target}, with "
-            f"{log.n_samples} rows and fingerprint {log.notes.get('frames')}, got other ones or "
-            f"another order: {n_rows} rows, fingerprint {fingerprint(frames)}."
+            "Expected neither strata nor an environment of whole structures, got "
+            f"strata={strata!r} and environment={environment!r} with target='energy'."
         )
+    if not isinstance(estimator, LTAUEstimator | None):
+        raise TypeError(f"Expected an LTAUEstimator, got {type(estimator).__name__}.")
+    if not isinstance(groups, str | None):
+        raise TypeError(f"Expected groups to be an entry of atoms.info, got {groups!r}.")
 
 
-def _epoch_of(checkpoint: Path) -> int:
-    """Read the epoch at the end of which a checkpoint, known to be one, was saved."""
-    contents = torch.load(checkpoint, map_location="cpu", weights_only=False, mmap=True)
-    return int(contents["epoch"])
+def _samples(
+    training: Training, target: str, calibrate: bool | None, progress: bool
+) -> tuple[Samples, Samples | None]:
+    """Give what was trained on its latents, and what was not its errors too."""
+    held_out = None
+    if calibrate is not False:
+        held_out = held_out_samples(training, target, progress)
+        if held_out is None and calibrate:
+            raise ValueError(
+                f"Expected validation structures with labels of {target} in {training.folder} "
+                "to calibrate with, got none: train with this version's "
+                "ErrorRecorderCallback, or call calibrate() with latents and errors."
+            )
+    own = latents(training.model, training.frames, progress=progress)
+    return Samples(training.frames, own, training.errors, target == "energy"), held_out
 
 
-def _up_to(log: ErrorLog, epoch: int, checkpoint: Path) -> ErrorLog | NDArray[np.float32]:
-    """Take the epochs that led to a checkpoint."""
-    n_epochs = epoch + 1
-    if log.n_epochs < n_epochs:
-        raise ValueError(
-            f"Expected a log with the epochs up to {epoch}, that of {checkpoint}, got {log!r}."
-        )
-    if log.n_epochs == n_epochs:
-        return log
-    warnings.warn(
-        f"{checkpoint} is of epoch {epoch}, and the log goes on to {log.n_epochs - 1}: only the "
-        f"errors of epochs 0 to {epoch} are used. A ModelCheckpoint that monitors nothing saves "
-        "the last epoch.",
-        stacklevel=3,
-    )
-    return log[:, :n_epochs]
-
-
-def _means(atoms: Latents, frames: list[Atoms]) -> Latents:
-    """Average the latents of each structure's atoms."""
-    ends = np.cumsum([len(frame) for frame in frames])
-    return np.stack([part.mean(axis=0) for part in np.split(atoms, ends[:-1])])
-
-
-def _listed(paths: list[Path]) -> str:
-    return ", ".join(map(str, paths))
+def _reach(model: NequIPModel, environment: Any) -> float:
+    """Find the longest cutoff that an environment may have; refuse a longer one."""
+    if environment not in ("auto", None):
+        check_reach(environment, model.transforms)
+    return reach_of(model.transforms)

@@ -1,4 +1,4 @@
-"""The frames of a training set: their numbers in a log, and a copy of them on disk."""
+"""The frames of a training: their numbers in a log, and a copy of them on disk."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import ase.io
 import numpy as np
 import torch
 from ase import Atoms
+from ase.calculators.calculator import all_properties
 from ase.calculators.singlepoint import SinglePointCalculator
 from nequip.data import AtomicDataDict, register_fields
-from torch.utils.data import Dataset
+from nequip.data.dataset import ASEDataset
+from torch.utils.data import Dataset, Subset
 
 from ltau._files.whole import write_text_whole
 
@@ -21,6 +23,7 @@ __all__ = [
     "ATOM_KEY",
     "FRAMES",
     "FRAME_KEY",
+    "VALIDATION",
     "NumberedFrames",
     "fingerprint",
     "has_labels",
@@ -29,7 +32,8 @@ __all__ = [
     "save_frames",
 ]
 
-FRAMES = "frames.extxyz"  # in the folder of the logs
+# In the folder of the logs: what is trained on, and what is held out.
+FRAMES, VALIDATION = "frames.extxyz", "validation.extxyz"
 
 FRAME_KEY, ATOM_KEY = "ltau_frame", "ltau_atom"
 
@@ -85,14 +89,36 @@ def read_frames(dataset: Any) -> list[Atoms]:
     """Read the structures of a dataset of nequip, with the energies and forces it has.
 
     Positions are rounded to what a file holds, so that they are the same after reading it.
+    Where the dataset is a file that ASE reads, integers and strings of ``atoms.info`` are
+    kept: they may tell which system or trajectory a structure is of.
     """
-    return [_to_atoms(dataset[number], number) for number in range(len(dataset))]
+    frames = [_to_atoms(dataset[number], number) for number in range(len(dataset))]
+    for frame, info in zip(frames, _infos(dataset), strict=True):
+        frame.info.update(info)
+    return frames
+
+
+def _infos(dataset: Any) -> list[dict[str, int | str]]:
+    """Read what is said of each structure in its file, and nequip leaves there."""
+    if isinstance(dataset, Subset):
+        whole = _infos(dataset.dataset)
+        return [whole[number] for number in dataset.indices]
+    if not isinstance(dataset, ASEDataset):
+        return [{}] * len(dataset)
+    return [
+        {
+            key: value if isinstance(value, str) else int(value)
+            for key, value in atoms.info.items()
+            if isinstance(value, str | int | np.integer) and key not in all_properties
+        }
+        for atoms in ase.io.iread(**dataset.ase_args, parallel=False)
+    ]
 
 
 def _to_atoms(data: Data, number: int) -> Atoms:
     if AtomicDataDict.ATOMIC_NUMBERS_KEY not in data:
         raise ValueError(
-            f"Expected training frames with {AtomicDataDict.ATOMIC_NUMBERS_KEY!r}, "
+            f"Expected frames with {AtomicDataDict.ATOMIC_NUMBERS_KEY!r}, "
             f"got {sorted(data)} in frame {number}."
         )
     arrays = {key: value.numpy() for key, value in data.items()}

@@ -18,7 +18,9 @@ from ltau._fitted.state import Fitted, Table
 from ltau._maths.domain import error_factor, local_ratio
 from ltau._maths.ties import level_to_reach, quantile_in_bin
 from ltau._maths.weights import inverse_distance_weights, neighbor_places
+from ltau.adapters._forces.environment import cutoff_of
 from ltau.adapters.nequip._blocks import NOWHERE, SIZE, Blocks
+from ltau.adapters.nequip._environment import environment_of
 from ltau.adapters.nequip._fields import Fields
 from ltau.adapters.nequip._models import LATENTS, SUMMARY, UNCERTAINTY
 from ltau.estimator import LTAUEstimator
@@ -102,6 +104,7 @@ class ModelWithUncertainty(torch.nn.Module):
         self.model = model
         self.model_dtype = model.model_dtype
         self._settings = settings
+        self._cutoff = cutoff_of(estimator)
         self._level = float(quantile_levels(settings.calibration, level, 1, None)[0, 0])
         self._merged = fitted.sizes is not None
         tables = list(fitted.tables())
@@ -119,7 +122,10 @@ class ModelWithUncertainty(torch.nn.Module):
         """Run the model, and add the fields `UNCERTAINTY` and `SUMMARY`."""
         out: Fields = self.model(fields)
         strata = self.strata[out[AtomicDataDict.ATOM_TYPE_KEY].flatten()]
-        distances, rows = self._nearest(self._scaled(out[LATENTS].detach(), strata), strata)
+        latents = out[LATENTS].detach()
+        if self._cutoff is not None:
+            latents = environment_of(latents, fields, self._cutoff)
+        distances, rows = self._nearest(self._scaled(latents, strata), strata)
         ood_score = self._score(distances, rows, strata)
         factor = error_factor(self._settings, ood_score)
         weights = self._weights(distances, rows, strata)

@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 from ase import Atoms
-from nequip.data import AtomicDataDict
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
-from tqdm.auto import tqdm
 
-from ltau._batches import batches
-from ltau.adapters.nequip._fields import Fields, check_atoms, fields_of
+from ltau._inputs.numbers import check_positive
+from ltau.adapters.nequip._environment import check_reach, environment_of
+from ltau.adapters.nequip._fields import Fields, batches_of_fields, check_atoms
 from ltau.adapters.nequip._models import LATENTS, NequIPModel, as_model
 from ltau.adapters.nequip._state import nequip_state
 
@@ -27,6 +26,7 @@ def latents(
     model: str | os.PathLike[str] | torch.nn.Module | NequIPModel,
     frames: Iterable[Atoms] | Dataset[Any],
     *,
+    environment: float | None = None,
     batch_size: int = 32,
     device: str | torch.device = "cpu",
     progress: bool = False,
@@ -44,6 +44,10 @@ def latents(
     frames : iterable of ase.Atoms, or dataset of nequip
         The structures, each with at least two atoms that are neighbours. The latents of
         an atom without neighbours in a structure that has some are all zero.
+    environment : float, optional
+        Cutoff, no larger than the model's: each atom's latents are then followed by what
+        its neighbours are like, on the model's own edges, as
+        `ltau.structures.environment_latents` gives them.
     batch_size : int, default=32
         Structures that go through the model at once; a compiled one takes one at a time.
     device : str or torch.device, default="cpu"
@@ -54,14 +58,16 @@ def latents(
     Returns
     -------
     ndarray of shape (n_atoms, n_features), float32
-        A row for each atom, in the order of the structures.
+        A row for each atom, in the order of the structures; three times as wide with an
+        environment.
 
     Raises
     ------
     FileNotFoundError, TypeError, ValueError
         If the model cannot be loaded, as in `load_model`, or gives no latents; there
         are no structures, or one has no atoms, an element that the model does not know,
-        NaN positions, or no neighbours.
+        NaN positions, or no neighbours; or the environment is no cutoff, or larger than
+        the model's.
 
     Examples
     --------
@@ -73,30 +79,44 @@ def latents(
     if not isinstance(batch_size, int | np.integer) or batch_size < 1:
         raise ValueError(f"Expected a batch_size >= 1, got {batch_size!r}.")
     loaded = as_model(model, device)
+    if environment is not None:
+        check_reach(check_positive(environment, "environment"), loaded.transforms)
     frames = frames if isinstance(frames, Dataset) else list(_each(frames))
     if not len(frames):  # type: ignore[arg-type]
         raise ValueError("Expected at least one structure, got none.")
     if isinstance(frames, list):  # a dataset may be too large to be read twice
         for number, atoms in enumerate(frames):
-            check_atoms(atoms, loaded.known, _name(number))
+            check_atoms(atoms, loaded.known, f"frame {number}")
     rows = []
-    with (
-        nequip_state(),
-        _without_forces(loaded),
-        tqdm(total=len(frames), desc="latents", disable=not progress) as bar,  # type: ignore[arg-type]
-    ):
-        for batch in _inputs(frames, loaded, 1 if loaded.compiled else int(batch_size)):
-            rows.append(latents_of(loaded.module(_joined(batch, loaded))))
-            bar.update(len(batch))
+    with nequip_state(), _without_forces(loaded):
+        for fields in batches_of_fields(frames, loaded, int(batch_size), "latents", progress):
+            rows.append(latents_of(loaded.module(fields.copy()), fields, environment))
     return np.concatenate(rows)
 
 
-def latents_of(output: Fields) -> NDArray[np.float32]:
-    """Take the latents out of what a model gave, shape (n_atoms, n_features)."""
+def latents_of(
+    output: Fields, fields: Fields, environment: float | None = None
+) -> NDArray[np.float32]:
+    """Take the latents out of what a model gave.
+
+    Parameters
+    ----------
+    output, fields : dict
+        What the model gave, and what it was given.
+    environment : float, optional
+        Cutoff of the environment.
+
+    Returns
+    -------
+    ndarray of shape (n_atoms, n_features), float32
+        Its own latents, or environment latents.
+    """
     if LATENTS not in output:
         raise ValueError(f"Expected a model that gives {LATENTS}, got {', '.join(output)}.")
-    features = output[LATENTS].detach().to("cpu", torch.float32).numpy()
-    return np.ascontiguousarray(features)
+    features = output[LATENTS]
+    if environment is not None:
+        features = environment_of(features, fields, environment)
+    return np.ascontiguousarray(features.detach().to("cpu", torch.float32).numpy())
 
 
 def _each(frames: Any) -> Iterable[Any]:
@@ -106,21 +126,6 @@ def _each(frames: Any) -> Iterable[Any]:
             f"Expected a list of ase.Atoms or a dataset of nequip, got {type(frames).__name__}."
         )
     return frames
-
-
-def _inputs(frames: Any, model: NequIPModel, size: int) -> Iterator[list[Fields]]:
-    for part in batches(len(frames), size):
-        numbers = range(len(frames))[part]
-        yield [fields_of(frames[number], model, _name(number)) for number in numbers]
-
-
-def _joined(batch: list[Fields], model: NequIPModel) -> Fields:
-    joined = batch[0] if model.compiled else AtomicDataDict.batched_from_list(batch)
-    return AtomicDataDict.to_(joined, model.device)
-
-
-def _name(number: int) -> str:
-    return f"frame {number}"
 
 
 @contextmanager

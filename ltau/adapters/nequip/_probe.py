@@ -10,6 +10,7 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from ltau.estimator import LTAUEstimator
+from ltau.structures import environment_latents
 
 __all__ = ["check_same_model", "make_probe"]
 
@@ -18,18 +19,38 @@ Latents = NDArray[np.float32]
 _SAME_MODEL = 1e-3  # relative; compilation changes latents by 2e-6, TF32 by some 1e-4
 
 
-def make_probe(frames: Sequence[Atoms], atoms: Latents) -> dict[str, Any]:
-    """Note the smallest structure and its latents, in what JSON can hold."""
+def make_probe(
+    frames: Sequence[Atoms], atoms: Latents, environment: float | None
+) -> dict[str, Any]:
+    """Note the smallest structure and its latents, in what JSON can hold.
+
+    Parameters
+    ----------
+    frames : sequence of ase.Atoms
+        The structures.
+    atoms : ndarray of shape (n_atoms, n_features), float32
+        Own latents of all their atoms.
+    environment : float or None
+        Cutoff of the environments that are a part of what an estimator knows.
+
+    Returns
+    -------
+    dict
+        The probe.
+    """
     sizes = [len(frame) for frame in frames]
     smallest = int(np.argmin(sizes))
     first = sum(sizes[:smallest])
     frame = frames[smallest]
+    latents = atoms[first : first + len(frame)]
+    if environment is not None:
+        latents = environment_latents(latents, [frame], environment)
     return {
         "numbers": frame.numbers.tolist(),
         "positions": frame.positions.tolist(),
         "cell": frame.cell.tolist(),
         "pbc": frame.pbc.tolist(),
-        "latents": atoms[first : first + len(frame)].tolist(),
+        "latents": latents.tolist(),
     }
 
 

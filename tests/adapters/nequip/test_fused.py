@@ -22,6 +22,7 @@ from ltau.adapters.nequip._fields import fields_of
 from ltau.adapters.nequip._fused import ModelWithUncertainty
 from ltau.adapters.nequip._models import LATENTS, SUMMARY, UNCERTAINTY
 from ltau.adapters.nequip._state import nequip_state
+from ltau.structures import environment_latents
 
 
 @pytest.fixture(scope="module")
@@ -35,16 +36,17 @@ def summary_of(fused, model, atoms):
     return out[UNCERTAINTY].numpy()
 
 
-def fit(frames, model, strata, held_out=None, **parameters):
+def fit(frames, model, strata, held_out=None, environment=None, **parameters):
     """Fit to drawn errors, larger for some atoms than for others."""
     rng = np.random.default_rng(0)
     numbers = np.concatenate([atoms.numbers for atoms in frames])
-    rows = latents(model, frames)
+    rows = latents(model, frames, environment=environment)
     errors = rng.exponential(0.1 * numbers[:, None] ** 0.5, size=(len(rows), 30))
     classes = numbers if strata else None
     estimator = LTAUEstimator(3, **parameters).fit(rows, errors, classes)
     if held_out:
         estimator.calibrate(rows, 2 * errors[:, 0], classes)
+    estimator.notes_["environment"] = environment
     return estimator
 
 
@@ -57,9 +59,10 @@ def fit(frames, model, strata, held_out=None, **parameters):
         {"scaling": "none", "distance_scaling": 0.0},
         {"weights": "distance", "distance_scaling": 1.0, "n_prototypes": 16},
         {"held_out": True},
+        {"environment": 3.0, "n_prototypes": 20},
         {"index": "ivf"},  # which has its vectors in an order of its own
     ],
-    ids=["defaults", "prototypes", "paper", "weights", "calibrated", "ivf"],
+    ids=["defaults", "prototypes", "paper", "weights", "calibrated", "environment", "ivf"],
 )
 def test_it_is_that_of_the_estimator(run, frames, model, strata, parameters):
     known, others = frames[:12], frames[12:]
@@ -67,9 +70,12 @@ def test_it_is_that_of_the_estimator(run, frames, model, strata, parameters):
     fused = ModelWithUncertainty(model.module, estimator, 0.83, ["Cu", "Au"]).eval()
     for atoms in others:
         classes = atoms.numbers if strata else None
-        expected = estimator.predict_summary(latents(model, [atoms]), 0.83, classes)
+        own = latents(model, [atoms])
+        cutoff = parameters.get("environment")
+        rows = own if cutoff is None else environment_latents(own, [atoms], cutoff)
+        expected = estimator.predict_summary(rows, 0.83, classes)
         for found, wanted in zip(summary_of(fused, model, atoms), expected, strict=True):
-            np.testing.assert_allclose(found, wanted, rtol=1e-5)
+            np.testing.assert_allclose(found, wanted, rtol=1e-4 if cutoff else 1e-5)
 
 
 def test_a_level_at_which_the_distribution_stays_gives_the_larger_error(frames, model):

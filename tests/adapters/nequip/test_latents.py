@@ -5,13 +5,18 @@ import pytest
 import torch
 from ase import Atoms
 from nequip.data.datamodule import ASEDataModule
+from nequip.data.transforms import NeighborListTransform
 from nequip.integrations.ase import NequIPCalculator
 from nequip.utils import torch_default_dtype
 from torch.utils.data import Subset
 
 from ltau.adapters.nequip import latents, load_model
+from ltau.adapters.nequip._environment import check_reach
+from ltau.structures import environment_latents
 
 WIDTH = 8
+CUTOFF = 4.0
+TYPES = ["Cu", "Au"]
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +136,32 @@ def test_a_model_without_forces(forceless, package, frames):
     np.testing.assert_allclose(
         latents(forceless, frames), latents(package, frames), rtol=0, atol=1e-6
     )
+
+
+@pytest.mark.parametrize("environment", [2.0, 3.0, CUTOFF])
+def test_an_environment_is_that_of_any_latents(model_path, frames, environment):
+    """Periodic crystals and clusters, on the model's own edges."""
+    model = load_model(model_path)
+    expected = environment_latents(latents(model, frames), frames, environment)
+    found = latents(model, frames, environment=environment, batch_size=5)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_an_environment_beyond_the_models_edges_is_refused(model, frames):
+    message = r"environment within the model's cutoff, 4, got one of 4\.1"
+    with pytest.raises(ValueError, match=message):
+        latents(model, frames, environment=4.1)
+    with pytest.raises(ValueError, match="positive, finite environment, got 0"):
+        latents(model, frames, environment=0)
+
+
+def test_edges_between_some_types_may_be_shorter(frames):
+    shorter = {"Cu": 3.5, "Au": {"Cu": 3.0, "Au": 4.0}}
+    transforms = [NeighborListTransform(4.0, per_edge_type_cutoff=shorter, type_names=TYPES)]
+    check_reach(3.0, transforms)
+    with pytest.raises(ValueError, match=r"model's cutoff, 3, got one of 3\.2"):
+        check_reach(3.2, transforms)
 
 
 def test_progress(model, frames, capsys):

@@ -1,0 +1,102 @@
+"""What an estimator of force errors learns from: atoms of structures, or structures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from ase import Atoms
+from numpy.typing import NDArray
+
+from ltau.log import ErrorLog
+from ltau.structures import environment_latents
+
+__all__ = ["Samples"]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Atoms of structures, or the structures as a whole, with the errors made on them.
+
+    Parameters
+    ----------
+    frames : sequence of ase.Atoms
+        The structures.
+    latents : ndarray of shape (n_atoms, n_features), float32
+        A model's own latents of all their atoms, in this order.
+    errors : ErrorLog or ndarray of shape (n_samples,) or (n_samples, n_epochs)
+        Errors of the samples: trajectories where they were trained on, else what is observed.
+    whole : bool, default=False
+        Whether the samples are the structures, whose latents are the mean of their atoms',
+        and not the atoms.
+    """
+
+    frames: Sequence[Atoms]
+    latents: NDArray[np.float32]
+    errors: ErrorLog | NDArray[np.floating]
+    whole: bool = False
+
+    def rows(self, environment: float | None) -> NDArray[np.float32]:
+        """Give the latents of the samples.
+
+        Parameters
+        ----------
+        environment : float or None
+            Cutoff, in Å, of the environments that are a part of them.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features) or (n_samples, 3 * n_features), float32
+            The latents.
+        """
+        atoms = self.latents
+        if environment is not None:
+            atoms = environment_latents(atoms, self.frames, environment)
+        if not self.whole:
+            return atoms
+        starts = np.cumsum([0, *map(len, self.frames)])[:-1]
+        sizes = np.array([[len(frame)] for frame in self.frames])
+        sums = np.add.reduceat(atoms, starts, dtype=np.float64)
+        return (sums / sizes).astype(np.float32)
+
+    def elements(self) -> NDArray[np.int_] | None:
+        """Give the atomic number of each sample, None where they are structures."""
+        return None if self.whole else np.concatenate([frame.numbers for frame in self.frames])
+
+    def groups(self, key: str | None) -> NDArray[np.generic]:
+        """Give the group of each sample.
+
+        Parameters
+        ----------
+        key : str or None
+            The entry of ``atoms.info`` that tells it, an integer or a string; None for the
+            structure.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,)
+            The groups.
+
+        Raises
+        ------
+        ValueError
+            If a structure has no such entry.
+        """
+        of_frames = np.arange(len(self.frames)) if key is None else _entries(self.frames, key)
+        return of_frames if self.whole else np.repeat(of_frames, list(map(len, self.frames)))
+
+
+def _entries(frames: Sequence[Atoms], key: str) -> NDArray[np.generic]:
+    """Read an entry of the structures' info, as labels of one kind."""
+    lacking = [number for number, frame in enumerate(frames) if key not in frame.info]
+    if lacking:
+        raise ValueError(
+            f"Expected {key!r} in the info of all structures, to group them by; {len(lacking)} "
+            f"of {len(frames)} lack it: the first is frame {lacking[0]}, which has "
+            f"{sorted(frames[lacking[0]].info)}."
+        )
+    values = [frame.info[key] for frame in frames]
+    if all(isinstance(value, int | np.integer) for value in values):
+        return np.array(values)
+    return np.array(list(map(str, values)))  # a file holds the string "1" as a number
