@@ -121,8 +121,8 @@ class Kind:
     choosing: tuple[str, ...]
     confirming: tuple[str, ...]
     center: Setting  # the default
-    grid: Mapping[str, tuple[Any, ...]]  # levels that are combined with the forms of stretching
-    alone: Mapping[str, tuple[Any, ...]]  # levels that are tried one at a time
+    grid: dict[str, tuple[Any, ...]]  # levels that are combined with the forms of stretching
+    alone: dict[str, tuple[Any, ...]]  # levels that are tried one at a time
     steps: tuple[tuple[str, Mapping[str, Any]], ...]  # from the paper's setting to the default
 
     def settings(self) -> list[Setting]:
