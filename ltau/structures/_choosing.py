@@ -16,7 +16,9 @@ from ltau.structures._settings import FORCE_FIELD
 
 __all__ = ["CUTOFF", "Choice", "Options", "choose", "learn"]
 
-CUTOFF = 3.0  # Å, of the environments that are tried, and taken where nothing can be tried
+Floats = NDArray[np.float64]
+
+CUTOFF = 3.5  # Å, of the environments that are tried, and taken where nothing can be tried
 
 _N_NEIGHBORS = (FORCE_FIELD["n_neighbors"], 10, 100)  # the first where nothing can be tried
 
@@ -50,7 +52,7 @@ class Options(NamedTuple):
         Parameters
         ----------
         environment : float, "auto" or None
-            Cutoff in Å; ``"auto"`` tries 3 Å, and none.
+            Cutoff in Å; ``"auto"`` tries 3.5 Å, and none.
         strata : {"auto", "elements", None}
             ``"auto"`` tries elements, and none.
         n_neighbors : int or None
@@ -72,7 +74,7 @@ class Options(NamedTuple):
 
 
 def learn(
-    estimator: LTAUEstimator, samples: StructureSamples, groups: NDArray[np.generic], choice: Choice
+    estimator: LTAUEstimator, samples: StructureSamples, choice: Choice, key: str | None = None
 ) -> LTAUEstimator:
     """Fit a copy of an estimator.
 
@@ -82,30 +84,32 @@ def learn(
         The other parameters.
     samples : StructureSamples
         What was trained on.
-    groups : ndarray of shape (n_samples,)
-        Their groups.
     choice : Choice
         What was chosen.
+    key : str, optional
+        What groups structures, as in `StructureSamples.groups`.
 
     Returns
     -------
     LTAUEstimator
         The fitted estimator, whose notes have the cutoff of the environment.
     """
-    return _fit(estimator, samples, groups, choice, samples.rows(choice.environment))
+    return _fit(estimator, samples, choice, key, samples.rows(choice.environment))
 
 
 def choose(
     estimator: LTAUEstimator,
     samples: StructureSamples,
-    groups: NDArray[np.generic],
     held_out: StructureSamples | None,
     options: Options,
+    key: str | None = None,
 ) -> tuple[Choice, list[dict[str, Any]]]:
     """Choose what scores best on held-out structures.
 
     Each candidate is fitted to the training samples; one common scale of its predicted errors
-    is learnt from the held-out ones, and the mean CRPS of these decides.
+    is learnt from the held-out ones, and the mean CRPS of these decides. A candidate takes the
+    place of the one before it if it is better by more than a standard error over the groups of
+    structures [1]_: what few structures cannot tell apart stays as it is.
 
     Parameters
     ----------
@@ -113,16 +117,16 @@ def choose(
         The other parameters.
     samples, held_out : StructureSamples
         What was trained on, and what was not; None if there is nothing.
-    groups : ndarray of shape (n_samples,)
-        Groups of those trained on.
     options : Options
         What is tried. Elements are no strata where one has too few training atoms; nor are
         more neighbours tried than there can be.
+    key : str, optional
+        What groups structures, as in `StructureSamples.groups`.
 
     Returns
     -------
     choice : Choice
-        The best; of equal ones, or without held-out samples, the first option.
+        The best; without held-out samples the first option that is possible.
     scores : list of dict
         Of each candidate its fields, and under ``crps`` its score; empty where nothing was
         tried.
@@ -131,41 +135,63 @@ def choose(
     ------
     ValueError
         If no candidate is possible, with the reason of the estimator.
+
+    References
+    ----------
+    .. [1] L. Breiman, J. Friedman, R. Olshen and C. Stone, *Classification and Regression
+       Trees*, Wadsworth (1984), section 3.4.3: the rule of one standard error.
     """
-    possible = list(_possible(options, samples, groups, held_out))
+    possible = list(_possible(options, samples, samples.groups(key), held_out))
     if held_out is None or len(possible) < 2:
         first = Choice(options.environments[0], options.strata[0], options.n_neighbors[0])
         return (possible or [first])[0], []
-    scores = []
+    scores = {}
     for environment in options.environments:
         rows, others = samples.rows(environment), held_out.rows(environment)
         for choice in possible:
             if choice.environment == environment:
-                fitted = _fit(estimator, samples, groups, choice, rows)
-                scores.append((_crps(fitted, others, held_out), choice))
-    best = min(scores, key=lambda scored: scored[0])[1]
-    return best, [{**choice._asdict(), "crps": crps} for crps, choice in scores]
+                fitted = _fit(estimator, samples, choice, key, rows)
+                scores[choice] = _crps(fitted, others, held_out, key)
+    best = next(iter(scores))
+    for choice, crps in scores.items():
+        if _is_better(crps, scores[best]):
+            best = choice
+    return best, [{**each._asdict(), "crps": float(crps.mean())} for each, crps in scores.items()]
+
+
+def _is_better(crps: Floats, before: Floats) -> bool:
+    """Tell whether the means of groups are lower by more than a standard error."""
+    difference = crps - before
+    if len(difference) < 2:
+        return False
+    error = difference.std(ddof=1) / len(difference) ** 0.5
+    return bool(difference.mean() < -error)
 
 
 def _fit(
     estimator: LTAUEstimator,
     samples: StructureSamples,
-    groups: NDArray[np.generic],
     choice: Choice,
+    key: str | None,
     rows: NDArray[np.float32],
 ) -> LTAUEstimator:
     copy: LTAUEstimator = clone(estimator).set_params(n_neighbors=choice.n_neighbors)
     strata = None if choice.strata is None else samples.elements()
-    fitted = copy.fit(rows, samples.errors, strata, groups=groups)
+    fitted = copy.fit(rows, samples.errors, strata, groups=samples.groups(key))
     fitted.notes_ = {**fitted.notes_, ENVIRONMENT: choice.environment}
     return fitted
 
 
-def _crps(fitted: LTAUEstimator, rows: NDArray[np.float32], held_out: StructureSamples) -> float:
-    """Score on held-out samples, once their errors are right in size on the whole."""
+def _crps(
+    fitted: LTAUEstimator, rows: NDArray[np.float32], held_out: StructureSamples, key: str | None
+) -> Floats:
+    """Score each group of held-out samples, once errors are right in size on the whole."""
     strata = None if fitted.strata_ is None else held_out.elements()
-    fitted.calibrate(rows, held_out.errors, strata, stretch_fraction=1.0)
-    return -fitted.score(rows, held_out.errors, strata)
+    errors = np.asarray(held_out.errors)
+    fitted.calibrate(rows, errors, strata, stretch_fraction=1.0)
+    crps = fitted.predict_distribution(rows, strata).crps(errors)
+    _, group = np.unique(held_out.groups(key), return_inverse=True)
+    return np.bincount(group, crps) / np.bincount(group)
 
 
 def _possible(

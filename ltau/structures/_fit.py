@@ -26,7 +26,8 @@ def fit_structures(
     """Fit an estimator to what a model of atoms was trained on.
 
     Structures that it was not trained on choose what is not given, by the mean CRPS of their
-    errors; then they calibrate. Without them defaults are taken, and nothing is calibrated.
+    errors: what is better than the default by more than a standard error. Then they
+    calibrate. Without them defaults are taken, and nothing is calibrated.
 
     Parameters
     ----------
@@ -44,8 +45,8 @@ def fit_structures(
         has no stratum.
     environment : float, "auto" or None, default="auto"
         Cutoff of environment latents in Å, see `environment_latents`. None takes the model's own
-        latents alone. ``"auto"`` chooses between 3 Å and none; without held-out structures
-        it is 3 Å. A structure as a whole has no environment.
+        latents alone. ``"auto"`` chooses between 3.5 Å and none; without held-out structures
+        it is 3.5 Å. A structure as a whole has no environment.
     groups : str, optional
         An entry of the structures' ``atoms.info``, an integer or a string: structures that
         have it in common, such as those of one trajectory, are not independent, see
@@ -102,9 +103,8 @@ def fit_structures(
         None if estimator is None else int(estimator.n_neighbors),
         reach=longest_cutoff,
     )
-    labels = samples.groups(groups)
-    choice, scores = choose(given, samples, labels, held_out, options)
-    fitted = learn(given, samples, labels, choice)
+    choice, scores = choose(given, samples, held_out, options, groups)
+    fitted = learn(given, samples, choice, groups)
     if held_out is not None:
         elements = None if choice.strata is None else held_out.elements()
         fitted.calibrate(held_out.rows(choice.environment), held_out.errors, elements)

@@ -65,11 +65,11 @@ def test_it_is_what_loops_over_all_images_give(cutoff):
     assert (np.abs(expected[1][:, 5:10] - expected[1][:, :5]) > 0.01).any()
 
 
-def test_the_cutoff_is_3_by_default():
+def test_the_cutoff_has_a_default():
     rng = np.random.default_rng(0)
     atoms, latents = molecule(rng), rng.normal(size=(8, 2))
     np.testing.assert_array_equal(
-        environment_latents(latents, [atoms]), environment_latents(latents, [atoms], 3.0)
+        environment_latents(latents, [atoms]), environment_latents(latents, [atoms], 3.5)
     )
 
 
