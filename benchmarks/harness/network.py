@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 
 from ltau.adapters.torch import ErrorRecorder, latents
 
-__all__ = ["DROPOUT", "N_DRAWS", "Network", "member"]
+__all__ = ["DROPOUT", "N_DRAWS", "Float32s", "Network", "member"]
 
 Floats = NDArray[np.float64]
 Float32s = NDArray[np.float32]

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from ase import Atoms
 from numpy.typing import NDArray
 
-__all__ = ["IN_DOMAIN", "Domain", "Samples"]
+__all__ = ["IN_DOMAIN", "SYSTEM", "Domain", "Samples"]
 
 Floats = NDArray[np.float64]
 Float32s = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 IN_DOMAIN = "in domain"  # the name of the test set without a shift
+SYSTEM = "system"  # in the `info` of a structure: what it is of, where several are of one
 
 
 class Samples(NamedTuple):
@@ -28,6 +30,13 @@ class Samples(NamedTuple):
     spreads: Mapping[str, Floats]  # (n,) of further models, by the method that needs them
     targets: Floats | None = None  # (n,), in the unit of the errors, where they are scalars
     y_pred: Floats | None = None  # (n,), what the model predicts for them
+    systems: Ints | None = None  # (n,), what structures are independent; each by default
+    frames: Sequence[Atoms] | None = None  # the structures, where samples are their atoms
+
+    @property
+    def groups(self) -> Ints:
+        """Samples of one group are not independent, shape (n,)."""
+        return self.structures if self.systems is None else self.systems
 
 
 @dataclass(frozen=True)

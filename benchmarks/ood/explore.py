@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -16,22 +16,17 @@ from benchmarks.harness.files import write_text
 from benchmarks.harness.parallel import run_all
 from benchmarks.harness.tables import markdown_table
 from benchmarks.methods.domains import IN_DOMAIN, Domain
+from benchmarks.methods.predictions import ErrorPrediction
 from benchmarks.ood.run import Case, Profile, load, train
-from benchmarks.ood.settings import (
-    CHOOSING,
-    CONFIRMING,
-    PAPER,
-    USED,
-    Setting,
-    grid,
-    one_at_a_time,
-)
+from benchmarks.ood.settings import FIELDS, PAPER, TABLES, Kind, Setting
+from ltau import LTAUEstimator
 from ltau.metrics import UndefinedMetricError, crps, spearman
 
 __all__ = ["Trial", "choose", "explore", "write"]
 
+_KINDS = (TABLES, FIELDS)
 _TESTS = ("in domain", "shifted")
-_METRICS = ("crps", "spearman", "ratio")
+_METRICS = ("crps", "spearman", "log_ratio", "coverage")
 _N_BEST = 10
 
 
@@ -64,20 +59,31 @@ def explore(profile: Profile, output: Path, n_jobs: int = 1) -> list[Trial]:
         One for each setting and domain.
     """
     cases = train(profile.cases(), output, n_jobs)
-    choosing = [case for case in cases if case.data.name in CHOOSING]
-    trials = _try([PAPER, USED, *grid()], choosing, output, n_jobs)
-    chosen = choose(trials)
-    near = [PAPER, USED, chosen, *(setting for _, setting in one_at_a_time(chosen))]
-    return list({_key(t): t for t in [*trials, *_try(near, cases, output, n_jobs)]}.values())
+    trials: list[Trial] = []
+    for kind in _KINDS:
+        choosing = [case for case in cases if case.data.name in kind.choosing]
+        every = [case for case in cases if case.data.name in (*kind.choosing, *kind.confirming)]
+        found = _try([PAPER, *kind.settings()], choosing, output, n_jobs)
+        if found:
+            near = [setting for _, setting in _named(found, kind)]
+            trials += {_key(t): t for t in [*found, *_try(near, every, output, n_jobs)]}.values()
+    return trials
 
 
-def choose(trials: Sequence[Trial]) -> Setting:
-    """Choose the setting of the grid with the lowest CRPS, in domain and shifted, on `CHOOSING`.
+def choose(trials: Sequence[Trial], kind: Kind) -> Setting:
+    """Choose the setting of the grid with the lowest CRPS on the choosing sets.
 
-    The CRPS counts by its ratio to that of the paper's setting on the same domain; domains of a
-    set are averaged, then sets, in logarithms.
+    In domain and shifted count alike. The CRPS counts by its ratio to that of the paper's
+    setting on the same domain; domains of a set are averaged, then sets, in logarithms.
     """
-    return min(grid(), key=lambda setting: _overall(trials, setting, CHOOSING))
+    return min(kind.settings(), key=lambda setting: _overall(trials, setting, kind.choosing))
+
+
+def _named(trials: Sequence[Trial], kind: Kind) -> list[tuple[str, Setting]]:
+    """Give what is shown of a kind: steps to the default, the chosen one, and those near it."""
+    chosen = choose(trials, kind)
+    steps = kind.one_after_the_other()
+    return [*steps, ("chosen", chosen), ("default", kind.center), *kind.one_at_a_time(kind.center)]
 
 
 def _key(trial: Trial) -> tuple[str, int, Setting]:
@@ -92,35 +98,38 @@ def _try(
 
 
 def _try_case(case: Case, settings: Sequence[Setting], cells: Path) -> list[Trial]:
-    """Try settings on one domain, unless that is done."""
+    """Try settings on one domain, unless that is done; those of one fit share it."""
     domain = load(case, cells)
-    return [
-        Trial(case.data.name, case.name, case.seed, setting, _trial(case, setting, domain, cells))
-        for setting in settings
-    ]
-
-
-def _trial(
-    case: Case, setting: Setting, domain: Domain, cells: Path
-) -> dict[str, dict[str, float]]:
-    if domain.train.classes is None:  # then strata change nothing
-        setting = replace(setting, strata=False)
     config = asdict(case.data) | {"seed": case.seed, "ltau": ltau.__version__}
-    return cached(cells, config | {"setting": asdict(setting)}, lambda: _scores(setting, domain))
+    fitted: dict[Setting, LTAUEstimator] = {}
+
+    def scores(setting: Setting) -> dict[str, dict[str, float]]:
+        if setting.of_fit not in fitted:
+            fitted.clear()
+            fitted[setting.of_fit] = setting.fit(domain)
+        return _scores(setting.predict(fitted[setting.of_fit], domain), domain)
+
+    found = {
+        setting: cached(cells, config | {"setting": asdict(setting)}, partial(scores, setting))
+        for setting in sorted(settings, key=lambda setting: repr(setting.of_fit))
+    }
+    return [Trial(case.data.name, case.name, case.seed, each, found[each]) for each in settings]
 
 
-def _scores(setting: Setting, domain: Domain) -> dict[str, dict[str, float]]:
+def _scores(predictions: dict[str, ErrorPrediction], domain: Domain) -> dict[str, dict[str, float]]:
     scores = {}
-    for name, distribution in setting.predict(domain).items():
-        e, expected = domain.tests[name].errors, distribution.mean()
+    for name, prediction in predictions.items():
+        e, expected = domain.tests[name].errors, prediction.errors.mean()
         scores[name] = {
-            "crps": crps(distribution, e),
+            "crps": crps(prediction.errors, e),
             "spearman": _spearman(e, expected),
-            "ratio": float(e.mean() / expected.mean()),
+            "log_ratio": float(np.log(e.mean() / expected.mean())),
+            "coverage": float((e <= prediction.bounds[:, 1]).mean()),
         }
     shifts = [values for name, values in scores.items() if name != IN_DOMAIN]
     shifted = {metric: float(np.mean([v[metric] for v in shifts])) for metric in _METRICS}
-    return {"in domain": scores[IN_DOMAIN], "shifted": shifted}
+    worst = max((v["log_ratio"] for v in shifts), key=abs)
+    return {"in domain": scores[IN_DOMAIN], "shifted": shifted | {"log_ratio": worst}}
 
 
 def _spearman(e: np.ndarray, expected: np.ndarray) -> float:
@@ -162,56 +171,65 @@ def _score(test: str, metric: str, trial: Trial) -> float:
     return trial.scores[test][metric]
 
 
-def _log_ratio(test: str, trial: Trial) -> float:
-    return float(np.log(_score(test, "ratio", trial)))
+def _squared_log_ratio(test: str, trial: Trial) -> float:
+    return trial.scores[test]["log_ratio"] ** 2
 
 
 def write(trials: Sequence[Trial], output: Path) -> str:
     """Write ``explore.json`` and ``explore.md``; return the Markdown."""
+    kinds = [kind for kind in _KINDS if any(t.data in kind.choosing for t in trials)]
     results = {
-        "choosing": CHOOSING,
-        "confirming": CONFIRMING,
-        "chosen": asdict(choose(trials)),
+        "kinds": [asdict(kind) | {"chosen": asdict(choose(trials, kind))} for kind in kinds],
         "trials": [asdict(trial) for trial in trials],
     }
     write_text(output / "explore.json", json.dumps(results))
-    text = _markdown(trials)
-    write_text(output / "explore.md", text)
-    return text
+    text = "\n\n".join(
+        f"## {title}\n\n{table}" for kind in kinds for title, table in _tables(trials, kind).items()
+    )
+    write_text(output / "explore.md", text + "\n")
+    return text + "\n"
 
 
-def _markdown(trials: Sequence[Trial]) -> str:
-    chosen = choose(trials)
-    best = sorted(grid(), key=lambda setting: _overall(trials, setting, CHOOSING))
-    named = [("paper", PAPER), ("chosen", chosen), ("as compared", USED)]
-    named += one_at_a_time(chosen)
+def _tables(trials: Sequence[Trial], kind: Kind) -> dict[str, str]:
+    named = _named(trials, kind)
+    best = sorted(kind.settings(), key=lambda s: _overall(trials, s, kind.choosing))[:_N_BEST]
+    listed = ", ".join(kind.choosing)
     tables = {
-        f"The {_N_BEST} best on the choosing sets ({', '.join(CHOOSING)})": _table(
-            trials, [(s.name, s) for s in best[:_N_BEST]], CHOOSING
-        ),
-        "Chosen": chosen.name,
-        "One thing changed, choosing sets": _table(trials, named, CHOOSING),
-        f"One thing changed, confirming sets ({', '.join(CONFIRMING)})": _table(
-            trials, named, CONFIRMING
-        ),
+        f"The {_N_BEST} best, {kind.name} ({listed})": _table(
+            trials, [(_describe(setting, kind), setting) for setting in best], kind.choosing
+        )
     }
-    for name in dict.fromkeys(t.data for t in trials):
-        tables[f"One thing changed, {name}"] = _table(trials, named, [name])
-    return "\n\n".join(f"## {title}\n\n{table}" for title, table in tables.items()) + "\n"
+    sets = {"choosing": kind.choosing, "confirming": kind.confirming}
+    each = {name: (name,) for name in (*kind.choosing, *kind.confirming)}
+    for purpose, names in (sets | each).items():
+        if any(trial.data in names for trial in trials):
+            what = ", ".join(dict.fromkeys((purpose, *names)))
+            tables[f"Settings, {kind.name}: {what}"] = _table(trials, named, names)
+    return tables
+
+
+def _describe(setting: Setting, kind: Kind) -> str:
+    levels = (f"{name} {getattr(setting, name)}" for name in kind.grid)
+    return ", ".join([f"{setting.stretch} {setting.distance_scaling:g}", *levels])
 
 
 def _table(
     trials: Sequence[Trial], named: Sequence[tuple[str, Setting]], sets: Sequence[str]
 ) -> str:
-    """CRPS against that of the paper in %, rank correlation and scale, in domain and shifted."""
+    """CRPS against that of the paper in %, rank correlation, scale and coverage.
+
+    The scale is the root mean square of the logarithm of true over expected mean error.
+    """
     rows = []
     for name, setting in named:
         row = [name]
         for test in _TESTS:
             change = 100 * np.expm1(_against_paper(trials, setting, sets, test))
             rho = _over_sets(trials, setting, sets, partial(_score, test, "spearman"))
-            ratio = _over_sets(trials, setting, sets, partial(_log_ratio, test))
-            row += [f"{change:+.1f}", f"{rho:.3f}", f"{np.exp(ratio):.2f}"]
+            scale = _over_sets(trials, setting, sets, partial(_squared_log_ratio, test)) ** 0.5
+            inside = _over_sets(trials, setting, sets, partial(_score, test, "coverage"))
+            row += [f"{change:+.1f}", f"{rho:.3f}", f"{scale:.2f}", f"{inside:.3f}"]
         rows.append(row)
-    header = [f"{what}, {test}" for test in _TESTS for what in ("CRPS, %", "Spearman", "Ratio")]
+    columns = ("CRPS, %", "Spearman", "Scale", "In 90 %")
+    header = [f"{what}, {test}" for test in _TESTS for what in columns]
     return markdown_table(["Setting", *header], rows)

@@ -17,7 +17,7 @@ import ltau
 from benchmarks.harness import nequip_training
 from benchmarks.harness.cells import cached_arrays
 from benchmarks.harness.nequip_training import CHECKPOINT, Training
-from benchmarks.methods.domains import Domain, Samples
+from benchmarks.methods.domains import SYSTEM, Domain, Samples
 from benchmarks.ood import acac, emt, slabs
 
 __all__ = ["ForceField", "domain", "train"]
@@ -133,15 +133,19 @@ def domain(field: ForceField, seed: int, cells: Path) -> Domain:
     def samples(part: str, structures: list[Atoms]) -> Samples:
         truth = np.concatenate([atoms.get_forces() for atoms in structures])
         errors = np.linalg.norm(models[seed][f"{part}/forces"] - truth, axis=1)
+        sizes = [len(atoms) for atoms in structures]
+        systems = [str(atoms.info.get(SYSTEM, row)) for row, atoms in enumerate(structures)]
         return Samples(
             latents=models[seed][f"{part}/latents"],
             errors=errors,
-            structures=np.repeat(np.arange(len(structures)), [len(a) for a in structures]),
+            structures=np.repeat(np.arange(len(structures)), sizes),
             classes=np.concatenate([atoms.numbers for atoms in structures]),
             spreads={
                 name: _spread(np.stack([model[f"{part}/forces"] for model in group]))
                 for name, group in members.items()
             },
+            systems=np.repeat(np.unique(systems, return_inverse=True)[1], sizes),
+            frames=structures,
         )
 
     parts = {part: samples(part, structures) for part, structures in frames.items()}

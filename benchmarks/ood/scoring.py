@@ -39,7 +39,7 @@ def score(
     samples : Samples
         The samples, with their errors.
     n_resamples : int, default=200
-        Resamples of the bootstrap, which draws whole structures.
+        Resamples of the bootstrap, which draws whole structures, or systems of them.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def score(
         curve; ``error``, the mean of the model.
     """
     e, expected = samples.errors, prediction.errors.mean()
-    groups = samples.structures
+    groups, structures = samples.groups, samples.structures
     levels = pit(prediction.errors, e)
     inside = e[:, None] <= prediction.bounds
 
@@ -71,9 +71,10 @@ def score(
     }
     if samples.classes is not None:
         scores["spearman_within"] = estimate(spearman_within, e, expected, samples.classes)
-    if len(np.unique(groups)) < len(groups):
-        means = _means(e, groups), _means(expected, groups)
-        scores["spearman_structures"] = estimate(spearman, *means, of=np.arange(len(means[0])))
+    _, first = np.unique(structures, return_index=True)
+    if len(first) < len(structures):
+        means = _means(e, structures), _means(expected, structures)
+        scores["spearman_structures"] = estimate(spearman, *means, of=groups[first])
     return scores
 
 
@@ -105,11 +106,9 @@ def detection(
         for prediction, samples in ((inside, inside_samples), (beyond, beyond_samples))
     ]
     shifted = np.repeat([False, True], [len(part) for part in scores])
-    values = np.concatenate(scores)
+    values, systems = np.concatenate(scores), _systems(inside_samples, beyond_samples)
     return {
-        metric.__name__: _estimate(
-            metric, shifted, values, groups=np.arange(len(values)), n_resamples=n_resamples
-        )
+        metric.__name__: _estimate(metric, shifted, values, groups=systems, n_resamples=n_resamples)
         for metric in (auroc, auprc)
     }
 
@@ -119,6 +118,17 @@ def spearman_within(e: Floats, expected: Floats, classes: NDArray[np.int64]) -> 
     labels, sizes = np.unique(classes, return_counts=True)
     each = [spearman(e[classes == label], expected[classes == label]) for label in labels]
     return float(np.average(each, weights=sizes))
+
+
+def _systems(*tests: Samples) -> NDArray[np.int64]:
+    """Give the groups of the structures of all tests numbers."""
+    parts, n_systems = [], 0
+    for samples in tests:
+        _, first = np.unique(samples.structures, return_index=True)
+        _, systems = np.unique(samples.groups[first], return_inverse=True)
+        parts.append(n_systems + systems)
+        n_systems += int(systems.max()) + 1
+    return np.concatenate(parts)
 
 
 def _estimate(

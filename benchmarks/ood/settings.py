@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
@@ -10,101 +11,194 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.methods.domains import Domain, Samples
-from ltau import ErrorDistribution, LTAUEstimator
+from benchmarks.methods.predictions import LEVELS, ErrorPrediction
+from ltau import LTAUEstimator
+from ltau.structures import FORCE_FIELD, environment_latents
 
-__all__ = ["CHOOSING", "CONFIRMING", "PAPER", "USED", "Setting", "grid", "one_at_a_time"]
-
-# No setting is chosen on a set that it is then praised on.
-CHOOSING = ("emt", "airfoil", "energy", "kin40k")
-CONFIRMING = ("acac", "concrete", "yacht", "wine", "esol")
+__all__ = [
+    "CHOOSING",
+    "CONFIRMING",
+    "FIELDS",
+    "PAPER",
+    "TABLES",
+    "Kind",
+    "Setting",
+]
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One way to use LTAU."""
+    """One way to use LTAU; scale and levels are calibrated on the validation samples."""
 
-    n_neighbors: int = 30
+    n_neighbors: int = 10
     burn_in: float = 1 / 3
     scaling: str = "whiten"
-    weights: str = "uniform"
-    distance_scaling: float = 1.0
-    reference: str = "local"  # of distances: the neighbours' own, or "global": all training ones
-    strata: bool = True  # whether classes are strata, where there are classes
+    weights: str = "distance"
+    stretch: str = "bounded"
+    distance_scaling: float = 2.5
+    disagreement_scaling: float = 0.7  # 0 where there are no targets
+    # Of atoms alone:
+    strata: bool = False  # whether elements are strata
+    groups: bool = False  # whether own distances are to other systems
+    environment: float | None = None  # cutoff, in Å
     errors: str = "eval"  # those after each epoch, or "step": of the training steps
 
     @property
-    def name(self) -> str:
-        """The levels of what is combined in the grid."""
-        levels = ((key, getattr(self, key)) for key in _LEVELS)
-        return ", ".join(f"{k} {v:.2g}" if isinstance(v, float) else f"{k} {v}" for k, v in levels)
+    def of_fit(self) -> Setting:
+        """What a fit depends on: the same but for how errors are stretched."""
+        return replace(self, stretch="bounded", distance_scaling=0.0, disagreement_scaling=0.0)
 
-    def predict(self, domain: Domain) -> dict[str, ErrorDistribution]:
-        """Fit, and predict the errors of each test set."""
+    def fit(self, domain: Domain) -> LTAUEstimator:
+        """Fit an estimator."""
         train = domain.train
-        own = {"n_neighbors", "burn_in", "scaling", "weights", "distance_scaling"}
-        settings: dict[str, Any] = {name: getattr(self, name) for name in own}
-        if self.reference == "global":
-            settings["distance_scaling"] = 0.0
-        estimator = LTAUEstimator(**settings, n_jobs=1, random_state=0)
-        estimator.fit(train.latents, domain.trajectories[self.errors], self._strata(train))
-        predicted = {
-            name: estimator.predict_distribution(samples.latents, self._strata(samples))
-            for name, samples in domain.tests.items()
-        }
-        if self.reference == "local":
-            return predicted
-        distance = self._distances(estimator, train, left_out=1).mean()
-        return {
-            name: distribution.scaled(
-                (self._distances(estimator, domain.tests[name]) / distance) ** self.distance_scaling
-            )
-            for name, distribution in predicted.items()
-        }
-
-    def _distances(
-        self, estimator: LTAUEstimator, samples: Samples, left_out: int = 0
-    ) -> NDArray[np.float64]:
-        """Average the distances to the neighbours, without as many of the nearest."""
-        distances, _ = estimator.kneighbors(
-            samples.latents, self.n_neighbors + left_out, self._strata(samples)
+        own = ("n_neighbors", "burn_in", "scaling", "weights")
+        settings: Mapping[str, Any] = {name: getattr(self, name) for name in own}
+        return LTAUEstimator(**settings, n_jobs=1).fit(
+            self._latents(train),
+            domain.trajectories[self.errors],
+            self._strata(train),
+            groups=train.groups if self.groups else None,
+            targets=train.targets,
         )
-        return distances[:, left_out:].mean(axis=1)
+
+    def predict(self, estimator: LTAUEstimator, domain: Domain) -> dict[str, ErrorPrediction]:
+        """Calibrate a fitted estimator, and predict the errors of each test set."""
+        own = ("stretch", "distance_scaling", "disagreement_scaling")
+        estimator.set_params(**{name: getattr(self, name) for name in own})
+        validation = domain.validation
+        estimator.calibrate(
+            self._latents(validation),
+            validation.errors,
+            self._strata(validation),
+            y_pred=validation.y_pred,
+        )
+        return {name: self._predict(estimator, samples) for name, samples in domain.tests.items()}
+
+    def _predict(self, estimator: LTAUEstimator, samples: Samples) -> ErrorPrediction:
+        asked = self._latents(samples), self._strata(samples)
+        errors, score = estimator.predict_distribution(
+            *asked, y_pred=samples.y_pred, return_ood_score=True
+        )
+        latents, strata = asked
+        bounds = estimator.predict_quantile(latents, LEVELS, strata, y_pred=samples.y_pred)
+        return ErrorPrediction(errors, bounds, score)
+
+    def _latents(self, samples: Samples) -> NDArray[np.float32]:
+        if self.environment is None or samples.frames is None:
+            return samples.latents
+        return environment_latents(samples.latents, samples.frames, self.environment)
 
     def _strata(self, samples: Samples) -> NDArray[np.int64] | None:
         return samples.classes if self.strata else None
 
 
-PAPER = Setting(10, 0.0, "none", "uniform", 0.0, strata=False)
-USED = Setting()  # by the method "LTAU, distance-aware" of the comparison
+PAPER = Setting(10, 0.0, "none", "uniform", distance_scaling=0.0, disagreement_scaling=0.0)
 
-_LEVELS: dict[str, tuple[Any, ...]] = {
-    "distance_scaling": (0.0, 0.5, 1.0, 1.5),
-    "scaling": ("none", "standardize", "whiten"),
+_FORMS = (
+    ("power", 0.0),
+    ("power", 0.5),
+    ("power", 1.0),
+    ("power", 1.5),
+    ("bounded", 1.5),
+    ("bounded", 2.0),
+    ("bounded", 2.5),
+    ("bounded", 3.0),
+)
+_ALONE: dict[str, tuple[Any, ...]] = {
     "n_neighbors": (10, 30, 100),
     "burn_in": (0.0, 1 / 3, 2 / 3),
-    "strata": (False, True),
-}
-_ALONE: dict[str, tuple[Any, ...]] = {
-    "weights": ("distance",),
-    "reference": ("global",),
-    "errors": ("step",),
+    "scaling": ("none", "standardize", "whiten"),
+    "weights": ("uniform", "distance"),
+    "errors": ("eval", "step"),
 }
 
 
-def grid() -> list[Setting]:
-    """Combine the levels of what matters most, each with each."""
-    return [
-        Setting(**dict(zip(_LEVELS, levels, strict=True))) for levels in product(*_LEVELS.values())
-    ]
+@dataclass(frozen=True)
+class Kind:
+    """Sets of one kind, for which one setting is chosen: never on a set it is then praised on."""
+
+    name: str
+    choosing: tuple[str, ...]
+    confirming: tuple[str, ...]
+    center: Setting  # the default
+    grid: dict[str, tuple[Any, ...]]  # levels that are combined with the forms of stretching
+    alone: dict[str, tuple[Any, ...]]  # levels that are tried one at a time
+    steps: tuple[tuple[str, Mapping[str, Any]], ...]  # from the paper's setting to the default
+
+    def settings(self) -> list[Setting]:
+        """Combine the levels of the grid."""
+        return [
+            replace(
+                self.center,
+                stretch=form,
+                distance_scaling=strength,
+                **dict(zip(self.grid, levels, strict=True)),
+            )
+            for (form, strength), *levels in product(_FORMS, *self.grid.values())
+        ]
+
+    def one_at_a_time(self, center: Setting) -> list[tuple[str, Setting]]:
+        """Change one thing after the other; each with a name for what is changed."""
+        changed = [
+            (
+                f"{name} = {level:.3g}" if isinstance(level, float) else f"{name} = {level}",
+                name,
+                level,
+            )
+            for name, levels in (self.grid | self.alone).items()
+            for level in levels
+            if level != getattr(center, name)
+        ]
+        forms = [
+            (f"{form}, {strength:g}", replace(center, stretch=form, distance_scaling=strength))
+            for form, strength in _FORMS
+            if (form, strength) != (center.stretch, center.distance_scaling)
+        ]
+        return forms + [(label, replace(center, **{name: level})) for label, name, level in changed]
+
+    def one_after_the_other(self) -> list[tuple[str, Setting]]:
+        """Go from the paper's setting to the default, step by step."""
+        setting, found = PAPER, [("paper", PAPER)]
+        for name, change in self.steps:
+            setting = replace(setting, **change)
+            found.append((f"+ {name}", setting))
+        return found
 
 
-def one_at_a_time(center: Setting) -> list[tuple[str, Setting]]:
-    """Change one thing of a setting after the other; each with a name for what is changed."""
-    changed = [
-        (f"{name} = {level:.3g}" if isinstance(level, float) else f"{name} = {level}", name, level)
-        for levels in (_LEVELS, _ALONE)
-        for name, values in levels.items()
-        for level in values
-        if level != getattr(center, name)
-    ]
-    return [(label, replace(center, **{name: level})) for label, name, level in changed]
+TABLES = Kind(
+    "tables",
+    choosing=("airfoil", "energy", "kin40k"),
+    confirming=("concrete", "yacht", "wine", "esol"),
+    center=Setting(),
+    grid={"disagreement_scaling": (0.0, 0.3, 0.7, 1.0), "weights": ("uniform", "distance")},
+    alone={name: levels for name, levels in _ALONE.items() if name != "weights"},
+    steps=(
+        ("burn-in", {"burn_in": 1 / 3}),
+        ("whitening", {"scaling": "whiten"}),
+        ("weights by distance", {"weights": "distance"}),
+        ("distance", {"distance_scaling": 2.5}),
+        ("disagreement", {"disagreement_scaling": 0.7}),
+    ),
+)
+FIELDS = Kind(
+    "force fields",
+    choosing=("emt", "slabs"),
+    confirming=("acac",),
+    center=Setting(
+        disagreement_scaling=0.0, strata=True, groups=True, environment=3.0, **FORCE_FIELD
+    ),
+    grid={"environment": (None, 3.0)},
+    alone=_ALONE | {"strata": (False, True), "groups": (False, True)},
+    steps=(
+        ("burn-in", {"burn_in": 1 / 3}),
+        ("whitening", {"scaling": "whiten"}),
+        ("30 neighbours", {"n_neighbors": 30}),
+        ("weights by distance", {"weights": "distance"}),
+        ("elements apart", {"strata": True}),
+        ("distance", {"distance_scaling": 2.5}),
+        ("other systems", {"groups": True}),
+        ("environments", {"environment": 3.0}),
+    ),
+)
+CHOOSING = TABLES.choosing + FIELDS.choosing
+CONFIRMING = TABLES.confirming + FIELDS.confirming

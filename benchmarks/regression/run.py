@@ -15,8 +15,9 @@ from benchmarks.harness.data import SETS, Dataset, Rows, Split, load
 from benchmarks.harness.network import Network
 from benchmarks.harness.parallel import one_thread
 from benchmarks.methods import costs
-from benchmarks.methods.learning import METHODS, Learner, make_estimator
+from benchmarks.methods.learning import METHODS, Learner
 from benchmarks.regression.scoring import score
+from ltau import LTAUEstimator
 
 __all__ = ["FULL", "QUICK", "REWEIGHTING", "Cell", "Profile", "run"]
 
@@ -127,7 +128,7 @@ def _reweight(split: Split, n_epochs: int, seed: int) -> dict[str, float]:
     """Train again, weighted by LTAU and unweighted, and compare the errors on the test rows."""
     (X, y), (X_test, y_test) = split
     first = Network(n_epochs, seed=seed).fit(X, y)
-    weight = make_estimator().fit(first.latents(X), first.errors_).sample_weight()
+    weight = LTAUEstimator().fit(first.latents(X), first.errors_).sample_weight()
     result = {}
     for name, sample_weight in (("unweighted", None), ("weighted", weight)):
         second = Network(n_epochs, seed=seed + _SECOND_TRAINING).fit(X, y, sample_weight)

@@ -669,7 +669,7 @@ def test_every_prediction_checks_its_strata(trajectories, name):
         (lambda e, z: e.predict_interval(z, np.ones(3), 0.9), r"y_pred of shape \(300,\)"),
         (lambda e, z: e.predict_interval(z, np.ones(300), 1.5), "from 0 to 1"),
         (lambda e, z: e.predict_interval(z, np.ones(300), [0.5]), "one level"),
-        (lambda e, z: e.predict_interval(z, np.full(300, np.nan), 0.5), "300 NaN"),
+        (lambda e, z: e.predict_interval(z, np.full(300, np.nan), 0.5), "got 300"),
         (lambda e, z: e.kneighbors(z, n_neighbors=0), "n_neighbors >= 1"),
         (lambda e, z: e.kneighbors(z, n_neighbors=301), "n_neighbors = 301 training samples"),
         (lambda e, z: e.score(z, np.ones(299)), "inconsistent numbers of samples"),

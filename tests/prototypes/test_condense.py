@@ -79,6 +79,7 @@ def test_predictions_follow_from_the_formula(trajectories, strata, weights, expo
         n_prototypes=n,
         weights=weights,
         distance_scaling=exponent,
+        stretch="power",
         burn_in=0,
         n_bins=30,
         random_state=0,
@@ -142,7 +143,7 @@ def test_calibration_is_learnt_as_of_all_samples(trajectories):
     latents, errors = trajectories
     estimator = LTAUEstimator(5, n_prototypes=40, random_state=0).fit(latents, errors)
     before = estimator.predict(latents)
-    estimator.calibrate(latents, 3 * errors[:, -1], exponent=0.5, stretch_fraction=1.0)
+    estimator.calibrate(latents, 3 * errors[:, -1], stretch_fraction=1.0)
     assert 2 < estimator.calibration_.scale < 4
     np.testing.assert_allclose(estimator.predict(latents), estimator.calibration_.scale * before)
 
@@ -173,7 +174,7 @@ def test_no_more_training_scores_are_kept_than_the_threshold_needs(monkeypatch, 
 def test_small_batches_change_nothing(monkeypatch, trajectories):
     latents, errors = trajectories
     whole = LTAUEstimator(5, n_prototypes=50, random_state=0).fit(latents, errors, STRATA)
-    monkeypatch.setattr("ltau._prototypes.condense._BATCH_VALUES", 500)
+    monkeypatch.setattr("ltau._prototypes.measure._BATCH_VALUES", 500)
     parts = LTAUEstimator(5, n_prototypes=50, random_state=0).fit(latents, errors, STRATA)
     np.testing.assert_allclose(parts.fitted_.own.values, whole.fitted_.own.values, rtol=1e-6)
     np.testing.assert_allclose(

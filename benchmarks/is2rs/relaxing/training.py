@@ -15,11 +15,10 @@ from benchmarks.harness import nequip_training
 from benchmarks.harness.files import whole_folder
 from benchmarks.harness.nequip_training import Training
 from benchmarks.is2rs.sources.systems import DataError, System
+from benchmarks.methods.domains import SYSTEM
 from ltau import LTAUEstimator
 
-__all__ = ["SYSTEM", "fit", "frames_to_train_on", "hold_out", "train"]
-
-SYSTEM = "system"  # in the `info` of a frame: the name of its system
+__all__ = ["fit", "frames_to_train_on", "hold_out", "train"]
 
 _HELD_OUT_SHARE = 0.1  # of the systems, at least one: what predicted errors are calibrated on
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 from benchmarks.methods.learning.constant import Constant
 from benchmarks.methods.learning.deep_ensemble import DeepEnsemble
 from benchmarks.methods.learning.learner import Learner
-from benchmarks.methods.learning.ltau import LTAU, make_estimator
+from benchmarks.methods.learning.ltau import LTAU
 from benchmarks.methods.learning.ltau_held_out import LTAUHeldOut
 from benchmarks.methods.learning.ltau_out_of_fold import LTAUOutOfFold
 from benchmarks.methods.learning.mc_dropout import MCDropout
 from benchmarks.methods.learning.quantile_regression import QuantileRegression
 from benchmarks.methods.learning.split_conformal import SplitConformal
 
-__all__ = ["METHODS", "REFERENCE", "Learner", "make_estimator"]
+__all__ = ["METHODS", "REFERENCE", "Learner"]
 
 REFERENCE = "Constant"  # one network and one forward pass: the unit of cost
 

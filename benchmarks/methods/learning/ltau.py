@@ -5,16 +5,12 @@ from __future__ import annotations
 from typing import Self
 
 from benchmarks.harness.data import Rows
+from benchmarks.harness.network import Float32s
 from benchmarks.methods.learning.learner import Floats, Learner
 from benchmarks.methods.predictions import SymmetricPrediction
 from ltau import LTAUEstimator
 
-__all__ = ["LTAU", "make_estimator"]
-
-
-def make_estimator() -> LTAUEstimator:
-    """Make LTAU as the first page of the documentation has it."""
-    return LTAUEstimator(n_neighbors=30, burn_in=1 / 3, scaling="none", distance_scaling=0.0)
+__all__ = ["LTAU"]
 
 
 class LTAU(Learner):
@@ -23,13 +19,17 @@ class LTAU(Learner):
     def fit(self, given: Rows) -> Self:
         """Train, then fit the errors logged from the training step."""
         self.network = self.make_network().fit(*given)
-        latents = self.network.latents(given.X)
-        self.estimator = make_estimator().fit(latents, self.network.errors_)
+        return self.learn(given, self.network.errors_)
+
+    def learn(self, rows: Rows, errors: Float32s) -> Self:
+        """Fit an estimator, as users get it, to the errors of some rows."""
+        latents = self.network.latents(rows.X)
+        self.estimator = LTAUEstimator().fit(latents, errors, targets=rows.y)
         return self
 
     def predict(self, asked: Floats) -> SymmetricPrediction:
         """Predict from one forward pass and a search among the training rows."""
         latents = self.network.latents(asked)
-        return SymmetricPrediction(
-            self.network.readout(latents), self.estimator.predict_distribution(latents)
-        )
+        y_pred = self.network.readout(latents)
+        errors = self.estimator.predict_distribution(latents, y_pred=y_pred)
+        return SymmetricPrediction(y_pred, errors)

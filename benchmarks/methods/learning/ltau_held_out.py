@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Self
 
 from benchmarks.harness.data import Rows
-from benchmarks.methods.learning.ltau import LTAU, make_estimator
+from benchmarks.methods.learning.ltau import LTAU
 
 __all__ = ["LTAUHeldOut"]
 
@@ -17,6 +17,4 @@ class LTAUHeldOut(LTAU):
         """Train on four fifths; fit the errors of the last fifth."""
         train, held_out = self.hold_out(given)
         self.network = self.make_network().fit(*train, held_out=held_out)
-        latents = self.network.latents(held_out.X)
-        self.estimator = make_estimator().fit(latents, self.network.held_out_errors_)
-        return self
+        return self.learn(held_out, self.network.held_out_errors_)

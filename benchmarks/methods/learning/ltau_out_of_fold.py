@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.model_selection import KFold
 
 from benchmarks.harness.data import Rows
-from benchmarks.methods.learning.ltau import LTAU, make_estimator
+from benchmarks.methods.learning.ltau import LTAU
 
 __all__ = ["LTAUOutOfFold"]
 
@@ -27,5 +27,4 @@ class LTAUOutOfFold(LTAU):
             network.fit(*given.take(train), held_out=given.take(fold))
             errors[fold] = network.held_out_errors_
         self.network = self.make_network().fit(*given)
-        self.estimator = make_estimator().fit(self.network.latents(given.X), errors)
-        return self
+        return self.learn(given, errors)

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from ltau.adapters._forces.environment import ENVIRONMENT
-from ltau.adapters._forces.samples import Samples
 from ltau.estimator import LTAUEstimator
-from ltau.structures import FORCE_FIELD
+from ltau.structures._cutoff import ENVIRONMENT
+from ltau.structures._samples import StructureSamples
+from ltau.structures._settings import FORCE_FIELD
 
 __all__ = ["CUTOFF", "Choice", "Options", "choose", "learn"]
 
@@ -72,7 +72,7 @@ class Options(NamedTuple):
 
 
 def learn(
-    estimator: LTAUEstimator, samples: Samples, groups: NDArray[np.generic], choice: Choice
+    estimator: LTAUEstimator, samples: StructureSamples, groups: NDArray[np.generic], choice: Choice
 ) -> LTAUEstimator:
     """Fit a copy of an estimator.
 
@@ -80,7 +80,7 @@ def learn(
     ----------
     estimator : LTAUEstimator
         The other parameters.
-    samples : Samples
+    samples : StructureSamples
         What was trained on.
     groups : ndarray of shape (n_samples,)
         Their groups.
@@ -97,9 +97,9 @@ def learn(
 
 def choose(
     estimator: LTAUEstimator,
-    samples: Samples,
+    samples: StructureSamples,
     groups: NDArray[np.generic],
-    held_out: Samples | None,
+    held_out: StructureSamples | None,
     options: Options,
 ) -> tuple[Choice, list[dict[str, Any]]]:
     """Choose what scores best on held-out structures.
@@ -111,7 +111,7 @@ def choose(
     ----------
     estimator : LTAUEstimator
         The other parameters.
-    samples, held_out : Samples
+    samples, held_out : StructureSamples
         What was trained on, and what was not; None if there is nothing.
     groups : ndarray of shape (n_samples,)
         Groups of those trained on.
@@ -149,7 +149,7 @@ def choose(
 
 def _fit(
     estimator: LTAUEstimator,
-    samples: Samples,
+    samples: StructureSamples,
     groups: NDArray[np.generic],
     choice: Choice,
     rows: NDArray[np.float32],
@@ -161,7 +161,7 @@ def _fit(
     return fitted
 
 
-def _crps(fitted: LTAUEstimator, rows: NDArray[np.float32], held_out: Samples) -> float:
+def _crps(fitted: LTAUEstimator, rows: NDArray[np.float32], held_out: StructureSamples) -> float:
     """Score on held-out samples, once their errors are right in size on the whole."""
     strata = None if fitted.strata_ is None else held_out.elements()
     fitted.calibrate(rows, held_out.errors, strata, stretch_fraction=1.0)
@@ -170,9 +170,9 @@ def _crps(fitted: LTAUEstimator, rows: NDArray[np.float32], held_out: Samples) -
 
 def _possible(
     options: Options,
-    samples: Samples,
+    samples: StructureSamples,
     groups: NDArray[np.generic],
-    held_out: Samples | None,
+    held_out: StructureSamples | None,
 ) -> Iterable[Choice]:
     """List what can be fitted, and asked of the held-out samples."""
     elements = samples.elements()
