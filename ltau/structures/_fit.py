@@ -26,7 +26,9 @@ def fit_structures(
     """Fit an estimator to what a model of atoms was trained on.
 
     Structures that it was not trained on choose what is not given, by the mean CRPS of their
-    errors; then they calibrate. Without them defaults are taken, and nothing is calibrated.
+    errors: what is best takes the place of the defaults if it is better by more than the
+    standard error of the difference, over their groups. Then they calibrate. Without them
+    defaults are taken, and nothing is calibrated.
 
     Parameters
     ----------
@@ -49,7 +51,8 @@ def fit_structures(
     groups : str, optional
         An entry of the structures' ``atoms.info``, an integer or a string: structures that
         have it in common, such as those of one trajectory, are not independent, see
-        `LTAUEstimator.fit`. By default each structure is a group of its own.
+        `LTAUEstimator.fit`; held-out ones have it too. By default each structure is a group
+        of its own.
     longest_cutoff : float, default=inf
         The longest cutoff that ``"auto"`` may take, in Å: that of the model, where environments
         are to be made from its own edges.
@@ -103,7 +106,8 @@ def fit_structures(
         reach=longest_cutoff,
     )
     labels = samples.groups(groups)
-    choice, scores = choose(given, samples, labels, held_out, options)
+    units = None if held_out is None else held_out.groups(groups)
+    choice, scores = choose(given, samples, labels, held_out, units, options)
     fitted = learn(given, samples, labels, choice)
     if held_out is not None:
         elements = None if choice.strata is None else held_out.elements()
