@@ -74,7 +74,7 @@ class Options(NamedTuple):
 
 
 def learn(
-    estimator: LTAUEstimator, samples: StructureSamples, choice: Choice, key: str | None = None
+    estimator: LTAUEstimator, samples: StructureSamples, groups: NDArray[np.generic], choice: Choice
 ) -> LTAUEstimator:
     """Fit a copy of an estimator.
 
@@ -84,32 +84,33 @@ def learn(
         The other parameters.
     samples : StructureSamples
         What was trained on.
+    groups : ndarray of shape (n_samples,)
+        Their groups.
     choice : Choice
         What was chosen.
-    key : str, optional
-        What groups structures, as in `StructureSamples.groups`.
 
     Returns
     -------
     LTAUEstimator
         The fitted estimator, whose notes have the cutoff of the environment.
     """
-    return _fit(estimator, samples, choice, key, samples.rows(choice.environment))
+    return _fit(estimator, samples, groups, choice, samples.rows(choice.environment))
 
 
 def choose(
     estimator: LTAUEstimator,
     samples: StructureSamples,
+    groups: NDArray[np.generic],
     held_out: StructureSamples | None,
+    units: NDArray[np.generic] | None,
     options: Options,
-    key: str | None = None,
 ) -> tuple[Choice, list[dict[str, Any]]]:
     """Choose what scores best on held-out structures.
 
     Each candidate is fitted to the training samples; one common scale of its predicted errors
-    is learnt from the held-out ones, and the mean CRPS of these decides. A candidate takes the
-    place of the one before it if it is better by more than a standard error over the groups of
-    structures [1]_: what few structures cannot tell apart stays as it is.
+    is learnt from the held-out ones, and the mean CRPS of these decides: the best candidate
+    takes the place of the first if it is better by more than the standard error of the
+    difference [1]_.
 
     Parameters
     ----------
@@ -117,16 +118,18 @@ def choose(
         The other parameters.
     samples, held_out : StructureSamples
         What was trained on, and what was not; None if there is nothing.
+    groups : ndarray of shape (n_samples,)
+        Groups of those trained on.
+    units : ndarray of shape (n_held_out,) or None
+        Groups of those held out, which are independent of each other.
     options : Options
         What is tried. Elements are no strata where one has too few training atoms; nor are
         more neighbours tried than there can be.
-    key : str, optional
-        What groups structures, as in `StructureSamples.groups`.
 
     Returns
     -------
     choice : Choice
-        The best; without held-out samples the first option that is possible.
+        The best, or the first option, where none is clearly better or nothing is held out.
     scores : list of dict
         Of each candidate its fields, and under ``crps`` its score; empty where nothing was
         tried.
@@ -141,8 +144,8 @@ def choose(
     .. [1] L. Breiman, J. Friedman, R. Olshen and C. Stone, *Classification and Regression
        Trees*, Wadsworth (1984), section 3.4.3: the rule of one standard error.
     """
-    possible = list(_possible(options, samples, samples.groups(key), held_out))
-    if held_out is None or len(possible) < 2:
+    possible = list(_possible(options, samples, groups, held_out))
+    if held_out is None or units is None or len(possible) < 2:
         first = Choice(options.environments[0], options.strata[0], options.n_neighbors[0])
         return (possible or [first])[0], []
     scores = {}
@@ -150,48 +153,44 @@ def choose(
         rows, others = samples.rows(environment), held_out.rows(environment)
         for choice in possible:
             if choice.environment == environment:
-                fitted = _fit(estimator, samples, choice, key, rows)
-                scores[choice] = _crps(fitted, others, held_out, key)
-    best = next(iter(scores))
-    for choice, crps in scores.items():
-        if _is_better(crps, scores[best]):
-            best = choice
-    return best, [{**each._asdict(), "crps": float(crps.mean())} for each, crps in scores.items()]
+                fitted = _fit(estimator, samples, groups, choice, rows)
+                scores[choice] = _crps(fitted, others, held_out)
+    report = [{**choice._asdict(), "crps": float(scores[choice].mean())} for choice in possible]
+    first, best = possible[0], min(possible, key=lambda choice: scores[choice].mean())
+    return (best if _is_clear(scores[first] - scores[best], units) else first), report
 
 
-def _is_better(crps: Floats, before: Floats) -> bool:
-    """Tell whether the means of groups are lower by more than a standard error."""
-    difference = crps - before
-    if len(difference) < 2:
+def _is_clear(gains: Floats, units: NDArray[np.generic]) -> bool:
+    """Tell whether the mean of gains is more than its standard error, over independent units."""
+    _, codes = np.unique(units, return_inverse=True)
+    sizes, sums = np.bincount(codes), np.bincount(codes, gains)
+    n, mean = len(sizes), gains.mean()
+    if n < 2:
         return False
-    error = difference.std(ddof=1) / len(difference) ** 0.5
-    return bool(difference.mean() < -error)
+    error = np.sqrt(n / (n - 1) * ((sums - mean * sizes) ** 2).sum()) / len(gains)
+    return bool(mean > error)
 
 
 def _fit(
     estimator: LTAUEstimator,
     samples: StructureSamples,
+    groups: NDArray[np.generic],
     choice: Choice,
-    key: str | None,
     rows: NDArray[np.float32],
 ) -> LTAUEstimator:
     copy: LTAUEstimator = clone(estimator).set_params(n_neighbors=choice.n_neighbors)
     strata = None if choice.strata is None else samples.elements()
-    fitted = copy.fit(rows, samples.errors, strata, groups=samples.groups(key))
+    fitted = copy.fit(rows, samples.errors, strata, groups=groups)
     fitted.notes_ = {**fitted.notes_, ENVIRONMENT: choice.environment}
     return fitted
 
 
-def _crps(
-    fitted: LTAUEstimator, rows: NDArray[np.float32], held_out: StructureSamples, key: str | None
-) -> Floats:
-    """Score each group of held-out samples, once errors are right in size on the whole."""
+def _crps(fitted: LTAUEstimator, rows: NDArray[np.float32], held_out: StructureSamples) -> Floats:
+    """Score held-out samples, once their errors are right in size on the whole."""
     strata = None if fitted.strata_ is None else held_out.elements()
-    errors = np.asarray(held_out.errors)
-    fitted.calibrate(rows, errors, strata, stretch_fraction=1.0)
-    crps = fitted.predict_distribution(rows, strata).crps(errors)
-    _, group = np.unique(held_out.groups(key), return_inverse=True)
-    return np.bincount(group, crps) / np.bincount(group)
+    observed = np.reshape(held_out.errors, (len(rows), -1))
+    fitted.calibrate(rows, observed, strata, stretch_fraction=1.0)
+    return np.nanmean(fitted.predict_distribution(rows, strata).crps(observed), axis=1)
 
 
 def _possible(

@@ -26,8 +26,9 @@ def fit_structures(
     """Fit an estimator to what a model of atoms was trained on.
 
     Structures that it was not trained on choose what is not given, by the mean CRPS of their
-    errors: what is better than the default by more than a standard error. Then they
-    calibrate. Without them defaults are taken, and nothing is calibrated.
+    errors: what is best takes the place of the defaults if it is better by more than the
+    standard error of the difference, over their groups. Then they calibrate. Without them
+    defaults are taken, and nothing is calibrated.
 
     Parameters
     ----------
@@ -50,7 +51,8 @@ def fit_structures(
     groups : str, optional
         An entry of the structures' ``atoms.info``, an integer or a string: structures that
         have it in common, such as those of one trajectory, are not independent, see
-        `LTAUEstimator.fit`. By default each structure is a group of its own.
+        `LTAUEstimator.fit`; held-out ones have it too. By default each structure is a group
+        of its own.
     longest_cutoff : float, default=inf
         The longest cutoff that ``"auto"`` may take, in Å: that of the model, where environments
         are to be made from its own edges.
@@ -103,8 +105,10 @@ def fit_structures(
         None if estimator is None else int(estimator.n_neighbors),
         reach=longest_cutoff,
     )
-    choice, scores = choose(given, samples, held_out, options, groups)
-    fitted = learn(given, samples, choice, groups)
+    labels = samples.groups(groups)
+    units = None if held_out is None else held_out.groups(groups)
+    choice, scores = choose(given, samples, labels, held_out, units, options)
+    fitted = learn(given, samples, labels, choice)
     if held_out is not None:
         elements = None if choice.strata is None else held_out.elements()
         fitted.calibrate(held_out.rows(choice.environment), held_out.errors, elements)

@@ -36,9 +36,9 @@ def fit_run(
 
     The latents are those of the recorded training structures, by the model of the
     checkpoint; the errors are those of the epochs up to it. The structures that the training
-    validated with, where they were recorded, choose what is not given, by the mean CRPS of
-    their errors; then they calibrate. Nothing of the training's configuration or data is
-    needed.
+    validated with, where they were recorded, choose what is not given, as in
+    `ltau.structures.fit_structures`; then they calibrate. Nothing of the training's
+    configuration or data is needed.
 
     Parameters
     ----------
@@ -69,7 +69,8 @@ def fit_run(
         between 3.5 Å and none; without validation structures it is 3.5 Å. A structure as a
         whole has no environment.
     groups : str, optional
-        An entry of the structures' ``atoms.info``, an integer or a string: structures that
+        An entry of the structures' ``atoms.info``, an integer or a string, which the
+        callback records from data files that ASE reads: structures that
         have it in common, such as those of one trajectory, are not independent, and their
         atoms are not taken for each other's neighbours where the distances between
         training atoms are measured. By default each structure is a group of its own.
