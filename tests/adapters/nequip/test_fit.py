@@ -39,7 +39,7 @@ def folder(run, tmp_path):
     return tmp_path / "run"
 
 
-def by_hand(training, environment=3.0, strata=True, errors=None, **parameters):
+def by_hand(training, environment=3.5, strata=True, errors=None, **parameters):
     """An estimator as fit_run makes it where nothing is held out, and the rows it knows."""
     structures, rows, all_errors, elements = training
     groups = np.repeat(np.arange(len(structures)), [len(atoms) for atoms in structures])
@@ -64,7 +64,7 @@ def test_one_call_does_what_is_done_by_hand(folder, training):
     np.testing.assert_array_equal(fitted.predict(rows, elements), expected.predict(rows, elements))
     np.testing.assert_array_equal(fitted.strata_, [29, 79])
     assert fitted.calibration_ is None
-    assert fitted.notes_["environment"] == 3.0
+    assert fitted.notes_["environment"] == 3.5
     assert fitted.notes_["chosen"]["scores"] == []
     assert (fitted.target_, fitted.unit_) == ("forces", "eV/Å")
 
@@ -149,7 +149,7 @@ def assert_same_calibration(found, expected):
 
 def test_it_is_calibrated_on_the_errors_in_validation_structures(run, folder, training, held_out):
     frames, forces, _ = held_out
-    fitted = fit_run(folder, environment=3.0, strata="elements", estimator=LTAUEstimator(5))
+    fitted = fit_run(folder, environment=3.5, strata="elements", estimator=LTAUEstimator(5))
     expected, _ = by_hand(training, n_neighbors=5)
     expected.set_params(**LTAUEstimator(5).get_params())
     rows = environment_latents(latents(run.checkpoint, frames), frames)
@@ -161,7 +161,7 @@ def test_it_is_calibrated_on_the_errors_in_validation_structures(run, folder, tr
 def test_validation_structures_choose_what_is_not_given(folder):
     chosen = fit_run(folder).notes_["chosen"]
     tried = {(entry["environment"], entry["strata"]) for entry in chosen["scores"]}
-    assert tried == {(3.0, "elements"), (None, "elements"), (3.0, None), (None, None)}
+    assert tried == {(3.5, "elements"), (None, "elements"), (3.5, None), (None, None)}
     assert all(entry["crps"] > 0 for entry in chosen["scores"])
     again = fit_run(folder).notes_["chosen"]
     assert again == chosen
@@ -296,7 +296,7 @@ def test_a_log_of_other_origin_is_refused(folder, training):
         ({"strata": "species"}, ValueError, "'elements' or None, got 'species'"),
         ({"environment": 0.0}, ValueError, r"positive, finite environment, got 0\.0"),
         ({"environment": 4.5}, ValueError, r"within the model's cutoff, 4, got one of 4\.5"),
-        ({"target": "energy", "environment": 3.0}, ValueError, r"neither strata nor an env.*3\.0"),
+        ({"target": "energy", "environment": 3.5}, ValueError, r"neither strata nor an env.*3\.5"),
         ({"target": "energy", "strata": "elements"}, ValueError, "strata='elements'"),
         ({"groups": 3}, TypeError, r"entry of atoms\.info, got 3"),
         ({"estimator": 10}, TypeError, "an LTAUEstimator, got int"),
