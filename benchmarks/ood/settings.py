@@ -195,7 +195,6 @@ FIELDS = Kind(
         ("burn-in", {"burn_in": 1 / 3}),
         ("whitening", {"scaling": "whiten"}),
         ("30 neighbours", {"n_neighbors": 30}),
-        ("weights by distance", {"weights": "distance"}),
         ("elements apart", {"strata": True}),
         ("distance", {"distance_scaling": 3.5}),
         ("other systems", {"groups": True}),

@@ -60,6 +60,8 @@ class LTAUEstimator(Saving):
         largest error. `n_bins` is not used then.
     weights : {"distance", "uniform"}, default="distance"
         Weights of the neighbours: the inverse of their distance, or equal, as in the paper.
+        Equal ones suit targets that are noisy, latents in few distinct places, as the leaves
+        of trees, and prototypes.
     distance_scaling : float, default=3.0
         How much distance stretches each predicted error: 0 does not, as in the paper. Above
         0, `fit` searches the training samples' own neighbours; with an exact index of many
