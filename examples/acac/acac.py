@@ -40,7 +40,6 @@ from matplotlib.patches import Circle
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from ltau import LTAUEstimator
 from ltau.adapters.ase import UncertaintyMonitor
 from ltau.adapters.nequip import UncertainNequIPCalculator, fit_run
 from ltau.metrics import UndefinedMetricError, auroc, bootstrap_estimate, coverage, spearman
