@@ -18,7 +18,7 @@ __all__ = ["CUTOFF", "Choice", "Options", "choose", "learn"]
 
 Floats = NDArray[np.float64]
 
-CUTOFF = 3.0  # Å, of the environments that are tried, and taken where nothing can be tried
+CUTOFF = 3.5  # Å, of the environments that are tried, and taken where nothing can be tried
 
 _N_NEIGHBORS = (FORCE_FIELD["n_neighbors"], 10, 100)  # the first where nothing can be tried
 
@@ -52,7 +52,7 @@ class Options(NamedTuple):
         Parameters
         ----------
         environment : float, "auto" or None
-            Cutoff in Å; ``"auto"`` tries 3 Å, and none.
+            Cutoff in Å; ``"auto"`` tries 3.5 Å, and none.
         strata : {"auto", "elements", None}
             ``"auto"`` tries elements, and none.
         n_neighbors : int or None
@@ -110,7 +110,7 @@ def choose(
     Each candidate is fitted to the training samples; one common scale of its predicted errors
     is learnt from the held-out ones, and the mean CRPS of these decides: the best candidate
     takes the place of the first if it is better by more than the standard error of the
-    difference.
+    difference [1]_.
 
     Parameters
     ----------
@@ -138,6 +138,11 @@ def choose(
     ------
     ValueError
         If no candidate is possible, with the reason of the estimator.
+
+    References
+    ----------
+    .. [1] L. Breiman, J. Friedman, R. Olshen and C. Stone, *Classification and Regression
+       Trees*, Wadsworth (1984), section 3.4.3: the rule of one standard error.
     """
     possible = list(_possible(options, samples, groups, held_out))
     if held_out is None or units is None or len(possible) < 2:

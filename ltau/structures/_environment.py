@@ -20,7 +20,7 @@ __all__ = ["environment_latents"]
 
 
 def environment_latents(
-    latents: ArrayLike, frames: Iterable[Atoms], cutoff: float = 3.0
+    latents: ArrayLike, frames: Iterable[Atoms], cutoff: float = 3.5
 ) -> NDArray[np.float32]:
     r"""Put beside each atom's latents what its neighbours are like.
 
@@ -40,7 +40,7 @@ def environment_latents(
         Latents of all atoms, frame by frame.
     frames : iterable of ase.Atoms
         The structures, in the same order.
-    cutoff : float, default=3.0
+    cutoff : float, default=3.5
         Distance from which on an atom is no neighbour, in Å.
 
     Returns
@@ -63,8 +63,8 @@ def environment_latents(
     >>> from ltau.structures import environment_latents
     >>> pair = Atoms("H2", [[0.0, 0.0, 0.0], [0.0, 0.0, 1.5]])
     >>> environment_latents([[0.0], [1.0]], [pair]).round(2)
-    array([[0.  , 0.98, 0.04],
-           [1.  , 0.02, 0.96]], dtype=float32)
+    array([[0.  , 0.98, 0.03],
+           [1.  , 0.02, 0.97]], dtype=float32)
     """
     structures = _structures(frames)
     reach = check_positive(cutoff, "cutoff")

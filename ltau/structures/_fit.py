@@ -46,8 +46,8 @@ def fit_structures(
         has no stratum.
     environment : float, "auto" or None, default="auto"
         Cutoff of environment latents in Å, see `environment_latents`. None takes the model's own
-        latents alone. ``"auto"`` chooses between 3 Å and none; without held-out structures
-        it is 3 Å. A structure as a whole has no environment.
+        latents alone. ``"auto"`` chooses between 3.5 Å and none; without held-out structures
+        it is 3.5 Å. A structure as a whole has no environment.
     groups : str, optional
         An entry of the structures' ``atoms.info``, an integer or a string: structures that
         have it in common, such as those of one trajectory, are not independent, see

@@ -7,4 +7,4 @@ from typing import Any
 
 __all__ = ["FORCE_FIELD"]
 
-FORCE_FIELD: Mapping[str, Any] = {"n_neighbors": 30}
+FORCE_FIELD: Mapping[str, Any] = {"n_neighbors": 30, "distance_scaling": 3.5}

@@ -83,11 +83,11 @@ def test_a_frame_without_atoms_has_no_rows():
     assert environment_latents(latents[:0], [Atoms()]).shape == (0, 6)
 
 
-def test_the_cutoff_is_3_by_default():
+def test_the_cutoff_has_a_default():
     rng = np.random.default_rng(0)
     atoms, latents = molecule(rng), rng.normal(size=(8, 2))
     np.testing.assert_array_equal(
-        environment_latents(latents, [atoms]), environment_latents(latents, [atoms], 3.0)
+        environment_latents(latents, [atoms]), environment_latents(latents, [atoms], 3.5)
     )
 
 

@@ -66,7 +66,7 @@ def fit_run(
         Cutoff of environment latents, no larger than the model's (see
         `ltau.structures.environment_latents`): an atom is then compared with its
         neighbours, and theirs. None takes the model's own latents alone. ``"auto"`` chooses
-        between 3 Å and none; without validation structures it is 3 Å. A structure as a
+        between 3.5 Å and none; without validation structures it is 3.5 Å. A structure as a
         whole has no environment.
     groups : str, optional
         An entry of the structures' ``atoms.info``, an integer or a string, which the
