@@ -58,7 +58,7 @@ def fit(scale, **options):
 
 
 @pytest.mark.parametrize(
-    ("scale", "environment"), [(by_neighbors, 3.0), (by_itself, None)], ids=["environment", "own"]
+    ("scale", "environment"), [(by_neighbors, 3.5), (by_itself, None)], ids=["environment", "own"]
 )
 def test_held_out_structures_choose_the_environment(scale, environment):
     fitted = fit(scale)
@@ -107,7 +107,7 @@ def test_one_group_of_held_out_structures_tells_nothing():
     _, held_out = made(30, 1, by_itself, systems=1)
     fitted = fit_structures(samples, held_out, groups="system")
     chosen = fitted.notes_["chosen"]
-    assert (chosen["environment"], chosen["strata"], chosen["n_neighbors"]) == (3.0, "elements", 30)
+    assert (chosen["environment"], chosen["strata"], chosen["n_neighbors"]) == (3.5, "elements", 30)
     assert fitted.notes_["groups"] == "system"
 
 
@@ -125,7 +125,7 @@ def test_what_is_given_is_not_chosen():
 def test_without_held_out_structures_it_is_what_the_settings_say():
     samples, _ = made(60, 0, by_itself)
     fitted = fit_structures(samples)
-    assert environment_cutoff(fitted) == 3.0
+    assert environment_cutoff(fitted) == 3.5
     assert fitted.calibration_ is None
     rows, elements = environment_latents(samples.latents, samples.frames), samples.elements()
     groups = np.repeat(np.arange(60), N_ATOMS)
@@ -166,8 +166,8 @@ def test_an_element_that_only_held_out_structures_have_makes_no_strata():
 
 def test_no_longer_environment_than_there_may_be():
     samples, _ = made(60, 0, by_neighbors)
-    assert environment_cutoff(fit_structures(samples, longest_cutoff=2.9)) is None
-    assert environment_cutoff(fit_structures(samples, longest_cutoff=3.0)) == 3.0
+    assert environment_cutoff(fit_structures(samples, longest_cutoff=3.4)) is None
+    assert environment_cutoff(fit_structures(samples, longest_cutoff=3.5)) == 3.5
 
 
 def test_own_distances_are_to_other_groups():

@@ -122,7 +122,7 @@ def fit_run(
     >>> from ltau.adapters.nequip import fit_run
     >>> estimator = fit_run("outputs/2025-01-01/12-00-00")  # doctest: +SKIP
     >>> estimator.notes_["chosen"]["environment"]  # doctest: +SKIP
-    3.0
+    3.5
     >>> estimator.save("forces.ltau")  # doctest: +SKIP
     """
     _check_arguments(estimator, target, strata, environment, groups)

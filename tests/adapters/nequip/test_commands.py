@@ -75,7 +75,7 @@ def test_fit_saves_what_fit_run_gives(folder, fitted):
     ("options", "said", "cutoff"),
     [
         ([], "calibrated on 4 validation structures", None),
-        (["--no-calibration"], "by environments of 3 Å; not calibrated", 3.0),
+        (["--no-calibration"], "by environments of 3.5 Å; not calibrated", 3.5),
         (["--environment", "none", "--no-calibration"], "by own latents; not calibrated", None),
     ],
 )

@@ -39,7 +39,7 @@ def folder(run, tmp_path):
     return tmp_path / "run"
 
 
-def by_hand(training, environment=3.0, strata=True, errors=None, **parameters):
+def by_hand(training, environment=3.5, strata=True, errors=None, **parameters):
     """An estimator as fit_run makes it where nothing is held out, and the rows it knows."""
     structures, rows, all_errors, elements = training
     groups = np.repeat(np.arange(len(structures)), [len(atoms) for atoms in structures])
@@ -64,7 +64,7 @@ def test_one_call_does_what_is_done_by_hand(folder, training):
     np.testing.assert_array_equal(fitted.predict(rows, elements), expected.predict(rows, elements))
     np.testing.assert_array_equal(fitted.strata_, [29, 79])
     assert fitted.calibration_ is None
-    assert fitted.notes_["environment"] == 3.0
+    assert fitted.notes_["environment"] == 3.5
     assert fitted.notes_["chosen"]["scores"] == []
     assert (fitted.target_, fitted.unit_) == ("forces", "eV/Å")
 
@@ -88,7 +88,7 @@ def test_the_estimator_keeps_a_probe_of_the_model_in_its_file(folder, training, 
 
 
 def test_an_estimator_gives_its_parameters_and_stays_as_it_is(folder, training):
-    given = LTAUEstimator(n_neighbors=3, scaling="standardize")
+    given = LTAUEstimator(**{**FORCE_FIELD, "n_neighbors": 3, "scaling": "standardize"})
     fitted = fit_run(folder, estimator=given, strata=None, environment=None, calibrate=False)
     expected, rows = by_hand(training, None, False, n_neighbors=3, scaling="standardize")
     np.testing.assert_array_equal(fitted.predict(rows), expected.predict(rows))
@@ -149,7 +149,7 @@ def assert_same_calibration(found, expected):
 
 def test_it_is_calibrated_on_the_errors_in_validation_structures(run, folder, training, held_out):
     frames, forces, _ = held_out
-    fitted = fit_run(folder, environment=3.0, strata="elements", estimator=LTAUEstimator(5))
+    fitted = fit_run(folder, environment=3.5, strata="elements", estimator=LTAUEstimator(5))
     expected, _ = by_hand(training, n_neighbors=5)
     expected.set_params(**LTAUEstimator(5).get_params())
     rows = environment_latents(latents(run.checkpoint, frames), frames)
@@ -161,7 +161,7 @@ def test_it_is_calibrated_on_the_errors_in_validation_structures(run, folder, tr
 def test_validation_structures_choose_what_is_not_given(folder):
     chosen = fit_run(folder).notes_["chosen"]
     tried = {(entry["environment"], entry["strata"]) for entry in chosen["scores"]}
-    assert tried == {(3.0, "elements"), (None, "elements"), (3.0, None), (None, None)}
+    assert tried == {(3.5, "elements"), (None, "elements"), (3.5, None), (None, None)}
     assert all(entry["crps"] > 0 for entry in chosen["scores"])
     again = fit_run(folder).notes_["chosen"]
     assert again == chosen
