@@ -10,7 +10,7 @@ from sklearn.utils.validation import validate_data
 
 from ltau._errors.bins import ErrorBins
 from ltau._inputs.missing import fill_masked
-from ltau._inputs.numbers import as_real
+from ltau._inputs.outputs import as_outputs, check_predictions_given
 
 __all__ = [
     "as_latents",
@@ -104,7 +104,7 @@ def check_tolerance(tolerance: ArrayLike) -> Floats:
 
 def check_targets(targets: ArrayLike | None, n_samples: int) -> Floats | None:
     """Give the targets of the training samples the shape (n_samples, n_outputs)."""
-    return None if targets is None else _as_outputs(targets, n_samples, None, "targets")
+    return None if targets is None else as_outputs(targets, n_samples, None, "targets")
 
 
 def check_predictions(
@@ -131,35 +131,12 @@ def check_predictions(
     ValueError
         If they are missing, not asked for, of another shape, NaN or infinite.
     """
-    if targets is None:
-        if y_pred is not None:
-            raise ValueError("The estimator was fitted without targets: predict without y_pred.")
+    check_predictions_given(y_pred is not None, targets is not None)
+    if y_pred is None or targets is None:
         return None
-    if y_pred is None:
-        raise ValueError(
-            "The estimator was fitted with targets: give y_pred, what the model predicts for "
-            "these samples."
-        )
-    return _as_outputs(y_pred, n_samples, targets.shape[1], "y_pred")
+    return as_outputs(y_pred, n_samples, targets.shape[1], "y_pred")
 
 
 def check_scalar_predictions(y_pred: ArrayLike, n_samples: int) -> Floats:
     """Check that there is one prediction of the target for each sample, shape (n_samples,)."""
-    return _as_outputs(y_pred, n_samples, 1, "y_pred")[:, 0]
-
-
-def _as_outputs(values: ArrayLike, n_samples: int, n_outputs: int | None, name: str) -> Floats:
-    """Check what a model predicts, or should: a row for each sample."""
-    array = as_real(values, name).astype(np.float64, copy=False)
-    outputs = array[:, None] if array.ndim == 1 else array
-    fits = outputs.ndim == 2 and len(outputs) == n_samples and outputs.shape[1] > 0
-    if not fits or (n_outputs is not None and outputs.shape[1] != n_outputs):
-        shapes = [f"({n_samples},)"] if n_outputs in (None, 1) else []
-        shapes += [] if n_outputs == 1 else [f"({n_samples}, {n_outputs or 'n_outputs'})"]
-        raise ValueError(
-            f"Expected {name} of shape {' or '.join(shapes)}, got shape {array.shape}."
-        )
-    n_bad = np.count_nonzero(~np.isfinite(outputs))
-    if n_bad:
-        raise ValueError(f"Expected {name} without NaN or infinite values, got {n_bad}.")
-    return outputs
+    return as_outputs(y_pred, n_samples, 1, "y_pred")[:, 0]

@@ -338,6 +338,10 @@ class LTAUEstimator(Saving):
         predictor.y_pred = check_predictions(y_pred, n_samples, targets)
         return predictor
 
+    def _knows_targets(self) -> bool:
+        check_is_fitted(self)
+        return self.fitted_.targets is not None
+
     def _training_scores(self) -> NDArray[np.floating]:
         check_is_fitted(self)
         return training_scores(self.fitted_, self.settings().n_neighbors, self.n_jobs)

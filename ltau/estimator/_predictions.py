@@ -7,7 +7,6 @@ from typing import Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.validation import check_is_fitted
 
 from ltau._fitted.predictor import ErrorSummary, Predictor
 from ltau.distribution import ErrorDistribution
@@ -27,6 +26,10 @@ class Predictions(Distances):
         self, X: ArrayLike, strata: ArrayLike | None, y_pred: ArrayLike | None
     ) -> Predictor:
         """Check the queries, with their predictions, and make what predicts their errors."""
+
+    @abstractmethod
+    def _knows_targets(self) -> bool:
+        """Whether there were targets at fit."""
 
     def predict(
         self,
@@ -199,8 +202,7 @@ class Predictions(Distances):
             As `predict_quantile`; and if `y_pred` has another length, is NaN or infinite, or
             the level lies outside [0, 1].
         """
-        check_is_fitted(self)
-        compared = None if self.fitted_.targets is None else y_pred
+        compared = y_pred if self._knows_targets() else None
         half_width = self.predict_quantile(
             X, check_level(level), strata, groups=groups, y_pred=compared
         )

@@ -25,10 +25,10 @@ class Numpy:
     def settings(self):
         return {"index": self.kind, "recall": 1.0}
 
-    def answer(self, estimator, latents, strata, levels, data):
+    def answer(self, estimator, latents, strata, levels, data, y_pred=None):
         return Answers(
-            estimator.predict(latents, strata),
-            estimator.predict_quantile(latents, levels, strata),
+            estimator.predict(latents, strata, y_pred=y_pred),
+            estimator.predict_quantile(latents, levels, strata, y_pred=y_pred),
             estimator.ood_score(latents, strata),
         )
 
@@ -42,7 +42,7 @@ class Torch(Numpy):
     def settings(self):
         return {"index": "flat"}
 
-    def answer(self, estimator, latents, strata, levels, data):
+    def answer(self, estimator, latents, strata, levels, data, y_pred=None):
         torch = pytest.importorskip("torch")
         if self.device == "cuda" and not torch.cuda.is_available():
             pytest.skip("no CUDA device")
@@ -51,7 +51,9 @@ class Torch(Numpy):
         ours = TorchEstimator(estimator).to(self.device)
         z = torch.tensor(latents, device=self.device)
         s = None if strata is None else torch.tensor(strata, device=self.device)
-        results = ours.predict(z, s), ours.predict_quantile(z, levels, s), ours.ood_score(z, s)
+        y = None if y_pred is None else torch.tensor(y_pred, device=self.device)
+        quantiles = ours.predict_quantile(z, levels, s, y_pred=y)
+        results = ours.predict(z, s, y_pred=y), quantiles, ours.ood_score(z, s)
         return Answers(*(result.cpu().numpy().astype(np.float64) for result in results))
 
 
@@ -64,7 +66,7 @@ class Compiled(Numpy):
     def settings(self):
         return {"index": "flat"}
 
-    def answer(self, estimator, latents, strata, levels, data):
+    def answer(self, estimator, latents, strata, levels, data, y_pred=None):
         torch = pytest.importorskip("torch")
         pytest.importorskip("nequip")
         from nequip.data import AtomicDataDict
@@ -102,19 +104,19 @@ class DaskBlocks(Numpy):
     def settings(self):
         return {"index": "flat"}
 
-    def answer(self, estimator, latents, strata, levels, data):
+    def answer(self, estimator, latents, strata, levels, data, y_pred=None):
         from ltau.adapters.dask import DaskEstimator
 
-        return self.ask(DaskEstimator(estimator, self.client), latents, strata, levels)
+        return self.ask(DaskEstimator(estimator, self.client), latents, strata, levels, y_pred)
 
-    def ask(self, lazy, latents, strata, levels):
+    def ask(self, lazy, latents, strata, levels, y_pred):
         import dask.array as da
 
         z = da.from_array(latents, chunks=(5, latents.shape[1]))
         s = None if strata is None else da.from_array(strata, chunks=5)
         return Answers(
-            lazy.predict(z, s).compute(),
-            lazy.predict_quantile(z, levels, s).compute(),
+            lazy.predict(z, s, y_pred=y_pred).compute(),
+            lazy.predict_quantile(z, levels, s, y_pred=y_pred).compute(),
             lazy.ood_score(z, s).compute(),
         )
 
@@ -122,19 +124,20 @@ class DaskBlocks(Numpy):
 class DaskShards(DaskBlocks):
     """The training set spread over the workers, samples of one place among several of them."""
 
-    def answer(self, estimator, latents, strata, levels, data):
+    def answer(self, estimator, latents, strata, levels, data, y_pred=None):
         import dask.array as da
 
         from ltau.adapters.dask import ShardedEstimator
 
-        train, errors, classes = data
+        train, errors, classes, targets = data
         size = -(-len(train) // 3)
         lazy = ShardedEstimator(LTAUEstimator(**estimator.get_params()), self.client).fit(
             da.from_array(train, chunks=(size, train.shape[1])),
             da.from_array(errors, chunks=(size, errors.shape[1])),
             None if classes is None else da.from_array(classes, chunks=size),
+            targets=targets,
         )
-        return self.ask(lazy, latents, strata, levels)
+        return self.ask(lazy, latents, strata, levels, y_pred)
 
 
 def backends(client):

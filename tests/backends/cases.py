@@ -17,6 +17,8 @@ class Case(NamedTuple):
     held_out: float | None = None  # by how much held-out errors are larger than those of training
     exponent: float | None = None  # of the calibration
     levels: tuple[float, ...] = (0.0, 0.25, 0.5, 0.9, 1.0)
+    targets: np.ndarray | None = None  # of the training samples
+    y_pred: np.ndarray | None = None  # of the queries
 
 
 def _rng():
@@ -102,7 +104,29 @@ def strata(**settings):
     return case._replace(latents=latents, strata=classes, asked=asked, settings=settings)
 
 
+def with_targets(case, n_outputs=1, **changes):
+    """The same with a target for each sample, which those of one place do not share.
+
+    Predictions of every second query are those of a model that goes on; the others are far off.
+    """
+    rng = np.random.default_rng(1)
+    slopes = rng.normal(size=(3, n_outputs))
+    noise = rng.normal(size=(len(case.latents), n_outputs))
+    y_pred = case.queries @ slopes
+    y_pred[1::2] += 30 * rng.normal(size=y_pred[1::2].shape)
+    settings = case.settings | changes
+    return case._replace(targets=case.latents @ slopes + noise, y_pred=y_pred, settings=settings)
+
+
 BELOW_1 = (0.25, 0.5, 0.9)  # that so many held-out samples can keep
+
+# As users get them, where they stretch and weigh.
+DEFAULTS = {
+    "weights": "distance",
+    "stretch": "bounded",
+    "distance_scaling": 2.5,
+    "disagreement_scaling": 0.7,
+}
 
 CASES = {
     "benign": benign(),
@@ -126,4 +150,22 @@ CASES = {
     "strata, calibrated": strata()._replace(held_out=2.0, levels=BELOW_1),
     "calibrated": benign()._replace(held_out=2.0, levels=BELOW_1),
     "levels above 1": benign()._replace(held_out=20.0, exponent=0.0, levels=BELOW_1),
+    "bounded": benign(stretch="bounded", distance_scaling=2.5),
+    "bounded, some equal latents": some_equal_latents(stretch="bounded", distance_scaling=2.5),
+    "defaults": benign(**DEFAULTS),
+    "targets": with_targets(benign()),
+    "targets, not stretched": with_targets(benign(), distance_scaling=0.0),
+    "targets, defaults": with_targets(benign(), **DEFAULTS),
+    "targets, weights by distance": with_targets(benign(), weights="distance"),
+    "targets of several outputs": with_targets(benign(), 3, **DEFAULTS),
+    "targets, whitened": with_targets(benign(), scaling="whiten", stretch="bounded"),
+    "targets, equal latents": with_targets(equal_latents()),
+    "targets, equal latents, defaults": with_targets(equal_latents(), 2, **DEFAULTS),
+    "targets, some equal latents": with_targets(some_equal_latents()),
+    "targets, some equal latents, defaults": with_targets(some_equal_latents(), 2, **DEFAULTS),
+    "targets, two places": with_targets(two_places(), **DEFAULTS),
+    "targets, strata": with_targets(strata(), 2, **DEFAULTS),
+    "targets, calibrated": with_targets(benign(), **DEFAULTS)._replace(
+        held_out=2.0, levels=BELOW_1
+    ),
 }

@@ -22,40 +22,67 @@ class Oracle:
         The training samples; latents scaled as the estimator scales them.
     edges : ndarray
         Bin edges.
-    k, weights, scale, exponent
-        As in the estimator, or as its calibration has them.
+    k, weights, stretch, c, scale, exponent
+        As in the estimator, or as its calibration has them; c scales the disagreement.
+    targets : ndarray of shape (n_samples, n_outputs), optional
+        What the model should have predicted.
     """
 
-    def __init__(self, latents, errors, strata, edges, *, k, weights, scale, exponent):
+    def __init__(
+        self,
+        latents,
+        errors,
+        strata,
+        edges,
+        *,
+        k,
+        weights,
+        stretch,
+        c,
+        scale,
+        exponent,
+        targets=None,
+    ):
         self.k, self.weights, self.scale, self.exponent = k, weights, scale, exponent
-        self.edges = edges
+        self.stretch, self.c, self.edges = stretch, c, edges
+        if targets is None:
+            targets = np.zeros((len(latents), 1))
         self.centers = (edges[:-1] + edges[1:]) / 2
         self.places = {}
         for stratum in sorted(set(strata)):
             mine = strata == stratum
-            self.places[stratum] = self._places(latents[mine], errors[mine])
+            self.places[stratum] = self._places(latents[mine], errors[mine], targets[mine])
 
-    def _places(self, latents, errors):
-        """Put samples of the same place together: where, how many, density, own distance."""
+    def _places(self, latents, errors, targets):
+        """Put samples of the same place together.
+
+        Of each: where, how many, density, own distance, target, own disagreement.
+        """
         _, owner = np.unique(np.round(latents, 3), axis=0, return_inverse=True)
         owner = owner.ravel()
         n = owner.max() + 1
         where = np.array([latents[owner == i][0] for i in range(n)], np.float64)
         size = np.bincount(owner)
         density = np.array([self._histogram(errors[owner == i]) for i in range(n)])
-        own = np.empty(n)
+        target = np.array([targets[owner == i].mean(axis=0) for i in range(n)])
+        own, apart = np.empty(n), np.empty(n)
         for i in range(n):
-            others = np.sort(np.linalg.norm(np.delete(where, i, axis=0) - where[i], axis=1))
-            near = np.append(0.0, others) if size[i] > 1 else others
-            own[i] = near[: self.k].mean()
-        return where, size, density, own
+            others = np.delete(np.arange(n), i)
+            distance = np.linalg.norm(where[others] - where[i], axis=1)
+            near = others[np.argsort(distance, kind="stable")]
+            if size[i] > 1:  # another sample of this place is its own nearest
+                near = np.append(i, near)
+            near = near[: self.k]
+            own[i] = np.mean([np.linalg.norm(where[j] - where[i]) for j in near])
+            apart[i] = np.linalg.norm(target[i] - target[near].mean(axis=0))
+        return where, size, density, own, target, apart
 
     def _histogram(self, errors):
         counts, _ = np.histogram(errors[~np.isnan(errors)].astype(np.float32), self.edges)
         return counts / counts.sum()
 
-    def answer(self, latent, stratum, levels):
-        where, size, density, own = self.places[stratum]
+    def answer(self, latent, stratum, levels, y_pred=None):
+        where, size, density, own, target, apart = self.places[stratum]
         distance = np.linalg.norm(where - latent, axis=1)
         share = self._shares(distance, size, self.k)
         even = self._shares(distance, np.ones_like(size), min(self.k, len(size)))
@@ -69,9 +96,18 @@ class Oracle:
             share = here * share if here.any() else share / distance
             share = share / share.sum()
         p = share @ density
-        factor = self.scale * np.clip(ratio, 1e-3, 1e3) ** self.exponent
-        quantiles = [factor * self._quantile(p, level) for level in levels]
-        return Answer(factor * (p @ self.centers), quantiles, ratio)
+        loss = p @ self.centers
+        outside = max(0.0, 1.0 - 1.0 / ratio) if ratio > 0 else 0.0
+        if self.stretch == "power":
+            expected = loss * np.clip(ratio, 1e-3, 1e3) ** self.exponent
+        else:
+            expected = loss * (1.0 + self.exponent * outside)
+        if y_pred is not None:
+            distance_of_targets = np.linalg.norm(y_pred - share @ target)
+            expected += self.c * max(0.0, outside * distance_of_targets - share @ apart)
+        expected *= self.scale
+        quantiles = [expected / loss * self._quantile(p, level) for level in levels]
+        return Answer(expected, quantiles, ratio)
 
     def _shares(self, distance, size, k):
         """Fill the places from the nearest on; equally near ones share those that are left."""

@@ -11,9 +11,10 @@ from numpy.typing import ArrayLike
 from ltau._errors.checks import n_burnt_in
 from ltau._inputs.labels import as_labels
 from ltau._inputs.missing import fill_masked
+from ltau._inputs.outputs import as_outputs, refuse_shape
 from ltau.log import ErrorLog
 
-__all__ = ["check_errors", "check_latents", "check_rows"]
+__all__ = ["check_errors", "check_latents", "check_outputs", "check_rows"]
 
 
 def check_latents(X: da.Array, n_features: int | None = None) -> da.Array:
@@ -70,6 +71,38 @@ def check_rows(values: ArrayLike | da.Array | None, X: da.Array, name: str) -> d
     if array.shape != X.shape[:1]:
         raise ValueError(f"Expected {name} of shape {X.shape[:1]}, got {array.shape}.")
     return da.asarray(array, chunks=X.chunks[:1]).rechunk(X.chunks[:1])
+
+
+def check_outputs(
+    values: ArrayLike | da.Array, X: da.Array, n_outputs: int | None, name: str
+) -> da.Array:
+    """Chunk targets or predictions as the latents are chunked.
+
+    Parameters
+    ----------
+    values : array-like or dask.array.Array of shape (n_samples,) or (n_samples, n_outputs)
+        The values; those of a Dask array are checked when they are computed.
+    X : dask.array.Array of shape (n_samples, n_features)
+        The latents.
+    n_outputs : int or None
+        Number of outputs, where it is known.
+    name : str
+        What they are, for the messages.
+
+    Returns
+    -------
+    dask.array.Array of shape (n_samples, n_outputs)
+        The values, in blocks of whole rows.
+    """
+    n_samples = len(X)
+    if not isinstance(values, da.Array):
+        values = as_outputs(values, n_samples, n_outputs, name)
+    outputs = values[:, None] if values.ndim == 1 else values
+    fits = outputs.ndim == 2 and outputs.shape[0] == n_samples and outputs.shape[1] > 0
+    if not fits or n_outputs not in (None, outputs.shape[1]):
+        refuse_shape(values.shape, n_samples, n_outputs, name)
+    chunks = X.chunks[0], outputs.shape[1:]
+    return da.asarray(outputs, chunks=chunks).rechunk(chunks)
 
 
 def _check_blocks(array: Any, name: str, columns: str) -> None:

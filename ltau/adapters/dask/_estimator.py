@@ -109,6 +109,11 @@ class DaskEstimator(LazyPredictions):
     def _n_neighbors(self) -> int:
         return self.estimator.n_neighbors
 
+    @property
+    def _n_outputs(self) -> int | None:
+        targets = self.estimator.fitted_.targets
+        return None if targets is None else targets.shape[1]
+
     def predict_ood(
         self,
         X: da.Array,
@@ -141,7 +146,8 @@ class DaskEstimator(LazyPredictions):
     def _predict(
         self, method: str, X: da.Array, rows: Rows, settings: dict[str, Any], outputs: list[Output]
     ) -> tuple[da.Array, ...]:
-        inputs = ",".join(["(features)", *("()" for _ in rows)])
+        of_rows = ["()" if array.ndim == 1 else "(outputs)" for array in rows.values()]
+        inputs = ",".join(["(features)", *of_rows])
         widths = {f"w{width}": width for width, _ in outputs if width is not None}
         columns = ["()" if width is None else f"(w{width})" for width, _ in outputs]
         dtypes = [dtype for _, dtype in outputs]

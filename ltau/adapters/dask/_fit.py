@@ -26,12 +26,15 @@ def fit(
     y: ErrorLog | da.Array,
     strata: ArrayLike | da.Array | None = None,
     client: Client | None = None,
+    *,
+    groups: ArrayLike | da.Array | None = None,
+    targets: ArrayLike | da.Array | None = None,
 ) -> LTAUEstimator:
     """Fit an estimator to errors that the workers count, block by block.
 
     Errors are read where they are counted, so a log must lie where all workers find it
-    under the same path. Latents and counts are put together here, where the index is
-    made.
+    under the same path. Latents, labels, targets and counts are put together here, where
+    the index is made.
 
     Parameters
     ----------
@@ -46,11 +49,17 @@ def fit(
         Class of each sample.
     client : distributed.Client, optional
         Client of the cluster; by default the current one.
+    groups : array-like or dask.array.Array of shape (n_samples,), optional
+        Group of each sample, as in `LTAUEstimator.fit`.
+    targets : array-like or dask.array.Array, optional
+        What the model should have predicted, of shape (n_samples,) or (n_samples, n_outputs),
+        as in `LTAUEstimator.fit`.
 
     Returns
     -------
     LTAUEstimator
-        The estimator, fitted: as ``estimator.fit(X, y, strata)`` would be.
+        The estimator, fitted: as ``estimator.fit(X, y, strata)`` would be, with the same
+        groups and targets.
 
     Raises
     ------
@@ -85,7 +94,8 @@ def fit(
     rows = check_latents(X).chunks[0] if isinstance(X, da.Array) else _row_blocks(np.shape(X)[0], y)
     errors = check_errors(y, rows, estimator.burn_in)
     histogram = count(errors, find_bins(errors, estimator, client), client)
-    estimator.fit(_gather(X, client), histogram, _gather(strata, client))
+    given = {"groups": _gather(groups, client), "targets": _gather(targets, client)}
+    estimator.fit(_gather(X, client), histogram, _gather(strata, client), **given)
     if isinstance(y, ErrorLog):
         estimator.target_, estimator.unit_, estimator.notes_ = y.target, y.unit, y.notes
     return estimator

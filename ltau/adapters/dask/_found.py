@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from ltau._fitted.densities import TrainingDensities
 from ltau._fitted.own_distances import OwnDistances
 from ltau._fitted.predictor import Predictor
+from ltau._inputs.outputs import as_outputs
 from ltau.adapters.dask._merging import NOBODY, Nearest
 from ltau.adapters.dask._shard import Geometry, Holdings
 from ltau.estimator import LTAUEstimator, Predictions
@@ -75,7 +76,14 @@ class _FoundPredictions(Predictions):
     def _error_predictor(
         self, X: ArrayLike, strata: ArrayLike | None, y_pred: ArrayLike | None
     ) -> Predictor:
-        return self._known_predictor
+        predictor = self._known_predictor
+        if y_pred is not None and predictor.known.targets is not None:
+            n_outputs = predictor.known.targets.shape[1]
+            predictor.y_pred = as_outputs(y_pred, predictor.n_samples, n_outputs, "y_pred")
+        return predictor
+
+    def _knows_targets(self) -> bool:
+        return self._known_predictor.known.targets is not None
 
     def _training_scores(self) -> NDArray[np.floating]:
         raise NotImplementedError("Shards know no scores of their own samples.")
@@ -112,12 +120,13 @@ def predict_found(
     options : dict
         Arguments of the method, without latents and strata.
     """
-    rows, cumulative, sizes, twins, own_distances = zip(*holdings, strict=True)
+    rows, cumulative, sizes, twins, *usual = zip(*holdings, strict=True)
+    own_distances, targets, disagreements = map(_joined, usual)
     k = options.get("n_neighbors") or settings.n_neighbors
     size = np.concatenate(sizes)
     own = None
-    if own_distances[0] is not None:
-        own = OwnDistances(k, np.concatenate(own_distances), geometry.own_floors)
+    if own_distances is not None:
+        own = OwnDistances(k, own_distances, geometry.own_floors, disagreements)
     excerpt = _Excerpt(
         TrainingDensities(edges, np.concatenate(cumulative)),
         None if (size == 1).all() else size,
@@ -125,6 +134,7 @@ def predict_found(
         [each for part in twins for each in part],
         geometry,
         strata,
+        targets,
     )
     there = found.rows != NOBODY
     numbers = np.searchsorted(np.concatenate(rows), np.where(there, found.rows, found.rows[:, :1]))
@@ -135,3 +145,9 @@ def predict_found(
         lambda: [searched], len(numbers), excerpt, settings.settings(options.get("n_neighbors"))
     )
     return getattr(estimator.predicting(predictor), method)(found.rows, **options)
+
+
+def _joined(parts: tuple[Floats | None, ...]) -> Floats | None:
+    """Put together what each shard gives, or none does."""
+    given = [part for part in parts if part is not None]
+    return np.concatenate(given) if given else None

@@ -11,11 +11,12 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ltau._fitted.predictor import ErrorSummary
 from ltau._inputs.labels import check_strata_given
-from ltau.adapters.dask._checks import check_latents, check_rows
+from ltau._inputs.outputs import check_predictions_given
+from ltau.adapters.dask._checks import check_latents, check_outputs, check_rows
 
 __all__ = ["LazyPredictions", "Output", "empty"]
 
-Rows = dict[str, da.Array]  # arguments with one value a sample
+Rows = dict[str, da.Array]  # arguments with a value or a row of them for each sample
 
 
 class Output(NamedTuple):
@@ -44,8 +45,8 @@ class LazyPredictions(ABC):
             Its name.
         X : dask.array.Array of shape (n_samples, n_features)
             Latents in blocks of whole rows.
-        rows : dict of str to dask.array.Array of shape (n_samples,)
-            Arguments with one value a sample, in the same blocks.
+        rows : dict of str to dask.array.Array of shape (n_samples,) or (n_samples, n_outputs)
+            Arguments with a value or a row of them for each sample, in the same blocks.
         settings : dict
             Other arguments.
         outputs : list of Output
@@ -71,7 +72,18 @@ class LazyPredictions(ABC):
     @abstractmethod
     def _n_neighbors(self) -> int: ...
 
-    def predict(self, X: da.Array, strata: ArrayLike | da.Array | None = None) -> da.Array:
+    @property
+    @abstractmethod
+    def _n_outputs(self) -> int | None:
+        """Number of outputs of the targets seen at fit; None where there were none."""
+
+    def predict(
+        self,
+        X: da.Array,
+        strata: ArrayLike | da.Array | None = None,
+        *,
+        y_pred: ArrayLike | da.Array | None = None,
+    ) -> da.Array:
         """Predict the expected error of each sample.
 
         Parameters
@@ -80,6 +92,9 @@ class LazyPredictions(ABC):
             Latents in blocks of whole rows, of known numbers.
         strata : dask.array.Array or array-like of shape (n_samples,), optional
             Class of each sample, if the estimator was fitted with classes.
+        y_pred : dask.array.Array or array-like, optional
+            The model's predictions, of shape (n_samples,) or (n_samples, n_outputs), in the
+            unit of the errors, if the estimator was fitted with targets.
 
         Returns
         -------
@@ -89,18 +104,24 @@ class LazyPredictions(ABC):
         Raises
         ------
         TypeError, ValueError
-            If latents are not such a Dask array or have another width, or strata are
-            missing or of another length. When they are computed: as
-            `LTAUEstimator.predict`.
+            If latents are not such a Dask array or have another width; strata are missing or
+            of another length; or predictions are missing, not asked for or of another shape.
+            When they are computed: as `LTAUEstimator.predict`.
         """
-        return self._lazily("predict", X, [Output()], strata=strata)[0]
+        return self._errors("predict", X, [Output()], y_pred=y_pred, strata=strata)[0]
 
-    def predict_pdf(self, X: da.Array, strata: ArrayLike | da.Array | None = None) -> da.Array:
+    def predict_pdf(
+        self,
+        X: da.Array,
+        strata: ArrayLike | da.Array | None = None,
+        *,
+        y_pred: ArrayLike | da.Array | None = None,
+    ) -> da.Array:
         """Predict the density of each sample's error over `bin_edges_`.
 
         Parameters
         ----------
-        X, strata
+        X, strata, y_pred
             As in `predict`.
 
         Returns
@@ -114,16 +135,21 @@ class LazyPredictions(ABC):
             As `predict`.
         """
         output = Output(len(self.bin_edges_) - 1)
-        return self._lazily("predict_pdf", X, [output], strata=strata)[0]
+        return self._errors("predict_pdf", X, [output], y_pred=y_pred, strata=strata)[0]
 
     def predict_cdf(
-        self, X: da.Array, tolerance: ArrayLike, strata: ArrayLike | da.Array | None = None
+        self,
+        X: da.Array,
+        tolerance: ArrayLike,
+        strata: ArrayLike | da.Array | None = None,
+        *,
+        y_pred: ArrayLike | da.Array | None = None,
     ) -> da.Array:
         """Predict the probability that each sample's error stays within a tolerance.
 
         Parameters
         ----------
-        X, strata
+        X, strata, y_pred
             As in `predict`.
         tolerance : float or array-like of shape (m,)
             Errors, in their unit.
@@ -139,7 +165,8 @@ class LazyPredictions(ABC):
             As `predict`; and if `tolerance` has more than one dimension.
         """
         output = Output(_width(tolerance, "tolerance"))
-        return self._lazily("predict_cdf", X, [output], {"tolerance": tolerance}, strata=strata)[0]
+        rows, settings = {"y_pred": y_pred, "strata": strata}, {"tolerance": tolerance}
+        return self._errors("predict_cdf", X, [output], settings, **rows)[0]
 
     def predict_quantile(
         self,
@@ -148,12 +175,13 @@ class LazyPredictions(ABC):
         strata: ArrayLike | da.Array | None = None,
         *,
         groups: ArrayLike | da.Array | None = None,
+        y_pred: ArrayLike | da.Array | None = None,
     ) -> da.Array:
         """Predict the error that each sample does not exceed with probability `q`.
 
         Parameters
         ----------
-        X, strata
+        X, strata, y_pred
             As in `predict`.
         q : float or array-like of shape (m,)
             Probabilities from 0 to 1.
@@ -172,7 +200,7 @@ class LazyPredictions(ABC):
         """
         output = Output(_width(q, "q"))
         rows = {"strata": strata, "groups": groups}
-        return self._lazily("predict_quantile", X, [output], {"q": q}, **rows)[0]
+        return self._errors("predict_quantile", X, [output], {"q": q}, y_pred=y_pred, **rows)[0]
 
     def predict_interval(
         self,
@@ -214,12 +242,13 @@ class LazyPredictions(ABC):
         strata: ArrayLike | da.Array | None = None,
         *,
         groups: ArrayLike | da.Array | None = None,
+        y_pred: ArrayLike | da.Array | None = None,
     ) -> ErrorSummary:
         """Predict the expected error, an error bar and the `ood_score`, by one search.
 
         Parameters
         ----------
-        X, strata, groups
+        X, strata, groups, y_pred
             As in `predict_quantile`.
         level : float, default=0.9
             Probability, from 0 to 1, that the error stays within the error bar.
@@ -235,9 +264,9 @@ class LazyPredictions(ABC):
         TypeError, ValueError
             As `predict`.
         """
-        rows = {"strata": strata, "groups": groups}
+        rows = {"strata": strata, "groups": groups, "y_pred": y_pred}
         settings = {"level": level}
-        return ErrorSummary(*self._lazily("predict_summary", X, 3 * [Output()], settings, **rows))
+        return ErrorSummary(*self._errors("predict_summary", X, 3 * [Output()], settings, **rows))
 
     def kneighbors(
         self,
@@ -294,6 +323,18 @@ class LazyPredictions(ABC):
         """
         return self._lazily("ood_score", X, [Output()], strata=strata)[0]
 
+    def _errors(
+        self,
+        method: str,
+        X: da.Array,
+        outputs: list[Output],
+        settings: dict[str, Any] | None = None,
+        **rows: ArrayLike | da.Array | None,
+    ) -> tuple[da.Array, ...]:
+        """Predict errors, with predictions of the model where there were targets at fit."""
+        check_predictions_given(rows["y_pred"] is not None, self._n_outputs is not None)
+        return self._lazily(method, X, outputs, settings, **rows)
+
     def _lazily(
         self,
         method: str,
@@ -305,7 +346,10 @@ class LazyPredictions(ABC):
         """Check what can be checked without computing, and make the tasks."""
         check_latents(X, self.n_features_in_)
         check_strata_given(rows["strata"] is not None, self.strata_ is not None)
+        y_pred = rows.pop("y_pred", None)
         checked = {name: check_rows(values, X, name) for name, values in rows.items()}
+        if y_pred is not None:
+            checked["y_pred"] = check_outputs(y_pred, X, self._n_outputs or 1, "y_pred")
         given = {name: values for name, values in checked.items() if values is not None}
         return self._predict(method, X, given, settings or {}, outputs)
 

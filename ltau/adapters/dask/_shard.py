@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from ltau._batches import batches
 from ltau._fitted.densities import TrainingDensities
 from ltau._fitted.merged import Merged
+from ltau._fitted.targets import mean_targets
 from ltau.adapters.dask._merging import Nearest, places_of
 from ltau.neighbors import (
     Latents,
@@ -25,7 +26,17 @@ from ltau.neighbors import (
     search_equally_near,
 )
 
-__all__ = ["Geometry", "Holdings", "Labels", "Queries", "Shard", "StratumScale", "rows_by_stratum"]
+__all__ = [
+    "Geometry",
+    "Holdings",
+    "Labels",
+    "OwnMeans",
+    "PlaceTargets",
+    "Queries",
+    "Shard",
+    "StratumScale",
+    "rows_by_stratum",
+]
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.generic]
@@ -75,6 +86,23 @@ class Holdings(NamedTuple):
     sizes: Floats  # training samples of the shard that each stands for
     twins: list[NDArray[np.intp]]  # the rows of these
     own_distances: Floats | None  # mean distances to their own neighbours, where needed
+    targets: Floats | None  # their mean targets, where known
+    disagreements: Floats | None  # of these with those of their own neighbours
+
+
+class OwnMeans(NamedTuple):
+    """What is usual among the places of a shard: means over their own neighbours."""
+
+    distances: Floats  # to these
+    disagreements: Floats | None  # of their targets with the mean of theirs, where known
+
+
+class PlaceTargets(NamedTuple):
+    """Targets of some places of a shard."""
+
+    rows: NDArray[np.intp]  # of the samples that stand for them, ascending
+    sizes: Floats  # training samples of the shard that each stands for
+    targets: Floats  # (n, n_outputs), their means
 
 
 @dataclass(frozen=True)
@@ -101,12 +129,15 @@ class Shard:
         The densities of the places.
     strata : dict of label to (numbers, index, places)
         The places of each stratum.
+    targets : ndarray of shape (n_places, n_outputs), float64, or None
+        The mean targets of the places, where known.
     """
 
     first: int
     merged: Merged
     densities: TrainingDensities
     strata: dict[Any, _Part]
+    targets: Floats | None = None
 
     @classmethod
     def build(
@@ -115,6 +146,7 @@ class Shard:
         densities: TrainingDensities,
         queries: Queries,
         scales: Mapping[Any, StratumScale],
+        targets: Floats | None = None,
         **index: Any,
     ) -> Self:
         """Index samples that were scaled; `index` are the options of `make_index`."""
@@ -135,7 +167,9 @@ class Shard:
             )
             for stratum in kept
         }
-        return cls(first, merged, densities if owners is None else merged.together(), parts)
+        together = densities if owners is None else merged.together()
+        means = None if targets is None else mean_targets(targets, owners)
+        return cls(first, merged, together, parts, means)
 
     @cached_property
     def rows(self) -> NDArray[np.intp]:
@@ -151,7 +185,8 @@ class Shard:
         counts = self.densities.cumulative.nbytes
         if len(self.merged.owners) > len(self):
             counts += self.merged.densities.cumulative.nbytes
-        return int(counts + indices + self.merged.owners.nbytes)
+        targets = 0 if self.targets is None else self.targets.nbytes
+        return int(counts + indices + self.merged.owners.nbytes + targets)
 
     def queries(self) -> Queries:
         """Give its own places, to search their neighbours."""
@@ -203,14 +238,34 @@ class Shard:
                 found.append((asked[part], near, rows[numbers[which]], where, stratum.floor))
         return Nearest.of(queries.n_samples, found)
 
-    def look_up(self, rows: NDArray[np.intp], own_distances: Floats | None) -> Holdings:
+    def look_up(self, rows: NDArray[np.intp], own: OwnMeans | None) -> Holdings:
         """Tell what is held of those of some training samples that are its own."""
-        here = np.intersect1d(rows, self.rows)
-        numbers = np.searchsorted(self.rows, here)
+        here, numbers = self._here(rows)
         sizes = self.merged.sizes[numbers]
         twins = [self.first + rows for rows in self.merged.samples_of(numbers)]
-        own = None if own_distances is None else own_distances[numbers]
-        return Holdings(here, self.densities.cumulative[numbers], sizes, twins, own)
+        counts = self.densities.cumulative[numbers]
+        distances = disagreements = targets = None
+        if own is not None:
+            distances = own.distances[numbers]
+            disagreements = _some(own.disagreements, numbers)
+            targets = _some(self.targets, numbers)
+        return Holdings(here, counts, sizes, twins, distances, targets, disagreements)
+
+    def targets_of(self, rows: NDArray[np.intp]) -> PlaceTargets | None:
+        """Tell the targets of those of some training samples that are its own, if known."""
+        if self.targets is None:
+            return None
+        here, numbers = self._here(rows)
+        return PlaceTargets(here, self.merged.sizes[numbers], self.targets[numbers])
+
+    def _here(self, rows: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Find those of some rows that stand for its places, ascending, and their numbers."""
+        here = np.intersect1d(rows, self.rows)
+        return here, np.searchsorted(self.rows, here)
+
+
+def _some(values: Floats | None, numbers: NDArray[np.intp]) -> Floats | None:
+    return None if values is None else values[numbers]
 
 
 def rows_by_stratum(

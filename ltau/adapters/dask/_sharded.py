@@ -15,11 +15,12 @@ from sklearn.exceptions import NotFittedError
 
 from ltau._batches import batches
 from ltau.adapters.dask import _tasks as tasks
-from ltau.adapters.dask._checks import check_errors, check_latents, check_rows
+from ltau.adapters.dask._checks import check_errors, check_latents, check_outputs, check_rows
 from ltau.adapters.dask._cluster import gather
 from ltau.adapters.dask._counts import find_bins
 from ltau.adapters.dask._merging import nearest
 from ltau.adapters.dask._moments import learn_scales
+from ltau.adapters.dask._own import floors_of, log_sums, own_means, with_floors
 from ltau.adapters.dask._predictions import LazyPredictions, Output, Rows
 from ltau.adapters.dask._shard import Geometry
 from ltau.estimator import LTAUEstimator
@@ -116,6 +117,8 @@ class ShardedEstimator(LazyPredictions):
         X: da.Array,
         y: da.Array | ErrorLog,
         strata: ArrayLike | da.Array | None = None,
+        *,
+        targets: ArrayLike | da.Array | None = None,
     ) -> Self:
         """Make a shard of each block of training samples.
 
@@ -129,6 +132,9 @@ class ShardedEstimator(LazyPredictions):
             the same path.
         strata : dask.array.Array or array-like of shape (n_samples,), optional
             Class of each sample.
+        targets : dask.array.Array or array-like, optional
+            What the model should have predicted, of shape (n_samples,) or (n_samples,
+            n_outputs), as in `LTAUEstimator.fit`.
 
         Returns
         -------
@@ -160,11 +166,14 @@ class ShardedEstimator(LazyPredictions):
             "random_state": settings.random_state,
         }
         shared = self.client.compute(delayed(scales))
-        parts = zip(firsts, blocks, errors.to_delayed().ravel(), strict=True)
+        expected = None if targets is None else check_outputs(targets, X, None, "targets")
+        parts = zip(
+            firsts, blocks, _target_blocks(X, expected), errors.to_delayed().ravel(), strict=True
+        )
         shards = self.client.compute(
             [
-                delayed(tasks.build)(first, *block, errors_of_block, shared, bins, options)
-                for first, block, errors_of_block in parts
+                delayed(tasks.build)(first, *block, *others, shared, bins, options)
+                for first, block, *others in parts
             ]
         )
         self.recall_ = min(gather(self.client, [delayed(tasks.recall)(s) for s in shards]))
@@ -174,8 +183,9 @@ class ShardedEstimator(LazyPredictions):
         floors = np.array([stratum.floor for stratum in scales.values()])
         units = np.array([stratum.scaler.unit for stratum in scales.values()])
         self._geometry = Geometry(floors, floors, units)
+        self._n_target_outputs = None if expected is None else expected.shape[1]
         self._own: tuple[list[Future], Floats] | None = None  # with the floors of the strata
-        if settings.distance_scaling:
+        if settings.distance_scaling or expected is not None:
             self._training_distances()
         return self
 
@@ -202,6 +212,11 @@ class ShardedEstimator(LazyPredictions):
         self._check_is_fitted()
         return self._settings.n_neighbors
 
+    @property
+    def _n_outputs(self) -> int | None:
+        self._check_is_fitted()
+        return self._n_target_outputs
+
     def _check_is_fitted(self) -> None:
         if not self._shards:
             raise NotFittedError("This ShardedEstimator is not fitted yet: call fit() first.")
@@ -210,8 +225,9 @@ class ShardedEstimator(LazyPredictions):
         self, method: str, X: da.Array, rows: Rows, settings: dict[str, Any], outputs: list[Output]
     ) -> tuple[da.Array, ...]:
         blocks = _checked_blocks(X, rows.pop("strata", None))
-        others = {name: array.to_delayed().tolist() for name, array in rows.items()}
-        needs_own = method in ("ood_score", "predict_summary") or self._settings.distance_scaling
+        others = {name: array.to_delayed().ravel().tolist() for name, array in rows.items()}
+        stretches = self._settings.distance_scaling or self._n_outputs is not None
+        needs_own = stretches or method in ("ood_score", "predict_summary")
         own: list[Any] = [None] * len(self._shards)
         geometry = self._geometry
         if needs_own:
@@ -245,14 +261,15 @@ class ShardedEstimator(LazyPredictions):
             for shard in self._shards:
                 queries = delayed(tasks.own_queries)(shard)
                 found = [delayed(tasks.search)(s, queries, k, own=s is shard) for s in self._shards]
-                mean = delayed(tasks.own_means)(shard, _merged(found, k), self._scales, k - 1)
-                means.append(mean)
+                merged = _merged(found, k)
+                told = [delayed(tasks.targets_of)(s, merged) for s in self._shards]
+                means.append(delayed(own_means)(shard, merged, told, self._scales, k - 1))
             means = self.client.compute(means)
             for shard, mean in zip(self._shards, means, strict=True):
-                sums.append(delayed(tasks.log_sums)(shard, mean, self._scales))
-            floors = gather(self.client, [delayed(tasks.floors_of)(sums, self._scales)])[0]
+                sums.append(delayed(log_sums)(shard, mean, self._scales))
+            floors = gather(self.client, [delayed(floors_of)(sums, self._scales)])[0]
             own = [
-                delayed(tasks.with_floors)(shard, mean, floors)
+                delayed(with_floors)(shard, mean, floors)
                 for shard, mean in zip(self._shards, means, strict=True)
             ]
             self._own = self.client.compute(own), np.array(list(floors.values()))
@@ -265,6 +282,14 @@ def _checked_blocks(X: da.Array, classes: da.Array | None) -> list[tuple[Delayed
     if classes is None:
         return [(block, None) for block in latents]
     return list(zip(latents, map(delayed(tasks.as_strata), classes.to_delayed()), strict=True))
+
+
+def _target_blocks(X: da.Array, targets: da.Array | None) -> list[Delayed | None]:
+    """Give the targets of each block, checked when it is computed."""
+    if targets is None:
+        return [None] * X.numblocks[0]
+    as_targets = delayed(tasks.as_targets)
+    return [as_targets(block, targets.shape[1]) for block in targets.to_delayed().ravel()]
 
 
 def _merged(found: list[Delayed], k: int) -> Delayed:

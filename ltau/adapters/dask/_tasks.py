@@ -12,30 +12,38 @@ from sklearn.utils.validation import check_array
 from ltau._errors.bins import ErrorBins
 from ltau._errors.checks import check_seen
 from ltau._fitted.densities import TrainingDensities
-from ltau._fitted.own_distances import floor_of, log_sum, mean_of_others
 from ltau._inputs.labels import check_size, check_strata, refuse_unseen
+from ltau._inputs.outputs import as_outputs
 from ltau.adapters.dask._counts import count_block
 from ltau.adapters.dask._found import predict_found
-from ltau.adapters.dask._merging import NOBODY, Nearest
+from ltau.adapters.dask._merging import Nearest
 from ltau.adapters.dask._predictions import Output, empty
-from ltau.adapters.dask._shard import Geometry, Holdings, Labels, Queries, Shard, StratumScale
+from ltau.adapters.dask._shard import (
+    Geometry,
+    Holdings,
+    Labels,
+    OwnMeans,
+    PlaceTargets,
+    Queries,
+    Shard,
+    StratumScale,
+)
 from ltau.estimator import LTAUEstimator
 from ltau.neighbors import Latents, refuse_exploded
 
 __all__ = [
     "as_latents",
     "as_strata",
+    "as_targets",
     "build",
     "checked",
     "finish",
-    "log_sums",
     "look_up",
-    "own_means",
     "own_queries",
     "recall",
     "scale",
     "search",
-    "with_floors",
+    "targets_of",
 ]
 
 Floats = NDArray[np.float64]
@@ -65,10 +73,15 @@ def as_strata(classes: NDArray[Any]) -> Labels | None:
     return check_strata(classes, len(classes)) if len(classes) else classes
 
 
+def as_targets(targets: NDArray[Any], n_outputs: int) -> Floats:
+    return as_outputs(targets, len(targets), n_outputs, "targets")
+
+
 def build(
     first: int,
     latents: Latents,
     classes: Labels | None,
+    targets: Floats | None,
     errors: NDArray[Any],
     scales: Scales,
     bins: ErrorBins,
@@ -78,7 +91,7 @@ def build(
     check_seen(histogram.n_seen > 0, first)
     densities = TrainingDensities.from_histogram(histogram)
     queries = Queries.of(latents, classes, scales)
-    return Shard.build(first, densities, queries, scales, **options)
+    return Shard.build(first, densities, queries, scales, targets, **options)
 
 
 def recall(shard: Shard) -> float:
@@ -110,57 +123,12 @@ def search(shard: Shard, asked: Asked | Queries, k: int, own: bool = False) -> N
     return shard.search(queries, k, own=own)
 
 
-def own_means(shard: Shard, found: Nearest, scales: Scales, k: int) -> Floats:
-    """Average the distances of a shard's places to their nearest others.
-
-    Where another shard has samples of a place, those are twins of it.
-    """
-    for label in shard.strata:
-        check_size(
-            scales[label].n_samples - 1, 1, label, "training samples besides the sample itself"
-        )
-    own = found.places == shard.places()[:, None]
-    own &= found.distances <= found.floors[:, None]
-    there = found.rows != NOBODY
-    twins = (shard.merged.sizes > 1) | (own & there).any(axis=1)
-    elsewhere = there & ~own & ~found.repeats()
-    n_others = np.minimum(elsewhere.sum(axis=1), k)
-    order = np.argsort(~elsewhere, axis=1, kind="stable")  # those elsewhere first, nearest first
-    distances = np.take_along_axis(found.distances, order, axis=1)
-    means = np.zeros(len(shard))
-    for n in np.unique(n_others[n_others > 0]):
-        rows = n_others == n
-        means[rows] = mean_of_others(distances[rows, :n], k, twins[rows])
-    return means
+def look_up(shard: Shard, own: OwnMeans | None, found: Nearest) -> Holdings:
+    return shard.look_up(found.rows, own)
 
 
-def log_sums(shard: Shard, means: Floats, scales: Scales) -> dict[Any, tuple[float, int]]:
-    """Sum what the floors of own distances follow from, stratum by stratum."""
-    return {
-        label: log_sum(means[part.numbers], scales[label].floor)
-        for label, part in shard.strata.items()
-    }
-
-
-def with_floors(shard: Shard, means: Floats, floors: Mapping[Any, float]) -> Floats:
-    """Raise the own distances of a shard to the floors of their strata."""
-    raised = means.copy()
-    for label, part in shard.strata.items():
-        raised[part.numbers] = np.maximum(means[part.numbers], floors[label])
-    return raised
-
-
-def floors_of(parts: list[dict[Any, tuple[float, int]]], scales: Scales) -> dict[Any, float]:
-    """Find the least own distance that counts, stratum by stratum."""
-    floors = {}
-    for label, stratum in scales.items():
-        sums = [part[label] for part in parts if label in part]
-        floors[label] = floor_of(stratum.floor, sum(s for s, _ in sums), sum(n for _, n in sums))
-    return floors
-
-
-def look_up(shard: Shard, own_distances: Floats | None, found: Nearest) -> Holdings:
-    return shard.look_up(found.rows, own_distances)
+def targets_of(shard: Shard, found: Nearest) -> PlaceTargets | None:
+    return shard.targets_of(found.rows)
 
 
 def finish(

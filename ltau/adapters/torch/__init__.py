@@ -3,7 +3,8 @@
 from ltau.adapters._recording.ids import IndexedDataset
 from ltau.adapters._recording.passes import evaluate, latents
 from ltau.adapters._recording.recorder import ErrorRecorder
-from ltau.adapters.torch._estimator import TorchErrorSummary, TorchEstimator
+from ltau.adapters.torch._estimator import TorchEstimator
+from ltau.adapters.torch._summary import TorchErrorSummary
 from ltau.adapters.torch._uncertain import Uncertain, UncertainModule
 
 __all__ = [

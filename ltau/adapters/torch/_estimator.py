@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Self
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,43 +11,25 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from ltau._fitted.conformal import quantile_levels
-from ltau.adapters.torch._checks import check_labels, check_latents
+from ltau.adapters.torch._checks import (
+    check_labels,
+    check_latents,
+    check_n_neighbors,
+    check_predictions,
+    check_tolerances,
+)
 from ltau.adapters.torch._densities import TorchDensities
 from ltau.adapters.torch._index import TorchFound, TorchIndex
+from ltau.adapters.torch._keeping import KeepsTypes
 from ltau.adapters.torch._neighborhood import Neighborhood, TorchKnown
+from ltau.adapters.torch._summary import TorchErrorSummary
 from ltau.estimator import LTAUEstimator
 from ltau.neighbors import TooManyEquallyNear
 
-__all__ = ["TorchErrorSummary", "TorchEstimator"]
+__all__ = ["TorchEstimator"]
 
 
-class TorchErrorSummary(NamedTuple):
-    """What is predicted of each sample, in three numbers, as tensors.
-
-    Parameters
-    ----------
-    expected_error : tensor of shape (n_samples,), float32
-        Expected errors, in the unit of the error.
-    error_bar : tensor of shape (n_samples,), float32
-        Errors that are not exceeded with the probability asked for.
-    ood_score : tensor of shape (n_samples,), float32
-        Distances from the training domain, about 1 inside.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from ltau.adapters.torch import TorchErrorSummary
-    >>> summary = TorchErrorSummary(*torch.tensor([[0.1, 0.2], [0.3, 0.5], [1.0, 4.0]]))
-    >>> summary.error_bar[summary.ood_score > 2]
-    tensor([0.5000])
-    """
-
-    expected_error: torch.Tensor
-    error_bar: torch.Tensor
-    ood_score: torch.Tensor
-
-
-class TorchEstimator(torch.nn.Module):
+class TorchEstimator(KeepsTypes):
     """A fitted estimator on tensors: it predicts on their device, and nothing leaves it.
 
     It predicts the numbers of the estimator that it is made from, as far as that one's
@@ -67,6 +49,8 @@ class TorchEstimator(torch.nn.Module):
         Number of neighbours whose densities are averaged.
     strata_ : tensor of shape (n_strata,), int64, or None
         The strata seen at fit.
+    n_outputs_ : int or None
+        Number of outputs of the targets seen at fit; None where there were none.
 
     Raises
     ------
@@ -98,7 +82,7 @@ class TorchEstimator(torch.nn.Module):
 
     The host waits for the device twice in each prediction, to learn whether there are doubts
     or latents that are not finite, and whether neighbours are equally near; with strata once
-    more, and twice for each of them.
+    more, and twice for each of them; with targets once more, for predictions that are not finite.
 
     Examples
     --------
@@ -142,7 +126,18 @@ class TorchEstimator(torch.nn.Module):
         """The strata seen at fit, or None."""
         return self._index.classes
 
-    def predict(self, latents: torch.Tensor, strata: torch.Tensor | None = None) -> torch.Tensor:
+    @property
+    def n_outputs_(self) -> int | None:
+        """Number of outputs of the targets seen at fit, or None."""
+        return None if self._known.targets is None else self._known.targets.shape[1]
+
+    def predict(
+        self,
+        latents: torch.Tensor,
+        strata: torch.Tensor | None = None,
+        *,
+        y_pred: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         """Predict the expected error of each sample.
 
         Parameters
@@ -152,6 +147,9 @@ class TorchEstimator(torch.nn.Module):
             this estimator is.
         strata : tensor of shape (n_samples,), integers, optional
             Class of each sample, if the estimator was fitted with classes.
+        y_pred : tensor of shape (n_samples,) or (n_samples, n_outputs), optional
+            The model's predictions, of any floating type, in the unit of the errors, if the
+            estimator was fitted with targets. They are compared in float64.
 
         Returns
         -------
@@ -161,18 +159,21 @@ class TorchEstimator(torch.nn.Module):
         Raises
         ------
         TypeError
-            If latents or strata are not tensors of such types.
+            If latents, strata or predictions are not tensors of such types.
         ValueError
             If latents have another shape, are on another device, hold NaN or are too
-            large to measure, or strata are missing or unknown.
+            large to measure; strata are missing or unknown; or predictions are missing, not
+            asked for, of another shape, on another device, NaN or infinite.
         """
-        return self._predict(latents, strata, self._expected)
+        return self._predict_errors(latents, strata, y_pred, self._expected)
 
     def predict_cdf(
         self,
         latents: torch.Tensor,
         tolerance: ArrayLike,
         strata: torch.Tensor | None = None,
+        *,
+        y_pred: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Predict the probability that each sample's error stays within a tolerance.
 
@@ -182,7 +183,7 @@ class TorchEstimator(torch.nn.Module):
             As in `predict`.
         tolerance : float or array-like of shape (m,)
             Errors, in their unit; on the CPU.
-        strata : tensor of shape (n_samples,), integers, optional
+        strata, y_pred
             As in `predict`.
 
         Returns
@@ -195,20 +196,23 @@ class TorchEstimator(torch.nn.Module):
         TypeError, ValueError
             As `predict`; and if there is no tolerance, or one is NaN.
         """
-        tolerances = np.atleast_1d(np.asarray(tolerance, dtype=np.float64))
-        if tolerances.ndim != 1 or not tolerances.size or np.isnan(tolerances).any():
-            raise ValueError(f"Expected a tolerance or a 1-D array of them, got {tolerance!r}.")
+        tolerances = check_tolerances(tolerance)
 
         def within(near: Neighborhood) -> torch.Tensor:
-            limits = [(t / near.factor)[:, None] for t in tolerances.tolist()]
+            limits = [(t / near.factor)[:, None] for t in tolerances]
             cdfs = [near.weights * self._densities.cdf(near.rows, limit) for limit in limits]
             return torch.stack([cdf.sum(dim=1) for cdf in cdfs], dim=1)
 
-        cdf = self._predict(latents, strata, within)
+        cdf = self._predict_errors(latents, strata, y_pred, within)
         return cdf[:, 0] if np.ndim(tolerance) == 0 else cdf
 
     def predict_quantile(
-        self, latents: torch.Tensor, q: ArrayLike, strata: torch.Tensor | None = None
+        self,
+        latents: torch.Tensor,
+        q: ArrayLike,
+        strata: torch.Tensor | None = None,
+        *,
+        y_pred: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Predict the error that each sample does not exceed with probability `q`.
 
@@ -220,7 +224,7 @@ class TorchEstimator(torch.nn.Module):
             Probabilities from 0 to 1; on the CPU. If the estimator was calibrated, they
             are those that held on the calibration samples, and the error may be infinite
             where these were too few.
-        strata : tensor of shape (n_samples,), integers, optional
+        strata, y_pred
             As in `predict`.
 
         Returns
@@ -234,11 +238,17 @@ class TorchEstimator(torch.nn.Module):
             As `predict`; and if a probability lies outside [0, 1].
         """
         levels = self._levels(q)
-        quantile = self._predict(latents, strata, lambda near: self._bound(near, levels))
+        bounds = partial(self._bound, levels=levels)
+        quantile = self._predict_errors(latents, strata, y_pred, bounds)
         return quantile[:, 0] if np.ndim(q) == 0 else quantile
 
     def predict_summary(
-        self, latents: torch.Tensor, level: float = 0.9, strata: torch.Tensor | None = None
+        self,
+        latents: torch.Tensor,
+        level: float = 0.9,
+        strata: torch.Tensor | None = None,
+        *,
+        y_pred: torch.Tensor | None = None,
     ) -> TorchErrorSummary:
         """Predict the expected error, an error bar and the `ood_score`, by one search.
 
@@ -248,7 +258,7 @@ class TorchEstimator(torch.nn.Module):
             As in `predict`.
         level : float, default=0.9
             Probability, from 0 to 1, that the error stays within the error bar.
-        strata : tensor of shape (n_samples,), integers, optional
+        strata, y_pred
             As in `predict`.
 
         Returns
@@ -269,7 +279,8 @@ class TorchEstimator(torch.nn.Module):
             bar = self._bound(near, levels)[:, 0]
             return torch.stack([self._expected(near), bar, near.ood_score], dim=1)
 
-        return TorchErrorSummary(*self._predict(latents, strata, columns).unbind(dim=1))
+        summary = self._predict_errors(latents, strata, y_pred, columns)
+        return TorchErrorSummary(*summary.unbind(dim=1))
 
     def ood_score(self, latents: torch.Tensor, strata: torch.Tensor | None = None) -> torch.Tensor:
         """Measure how far each sample lies from the training domain.
@@ -289,7 +300,7 @@ class TorchEstimator(torch.nn.Module):
         TypeError, ValueError
             As `predict`.
         """
-        return self._predict(latents, strata, lambda near: near.ood_score)
+        return self._predict(latents, strata, None, lambda near: near.ood_score)
 
     def kneighbors(
         self,
@@ -321,8 +332,7 @@ class TorchEstimator(torch.nn.Module):
             As `predict`; and if there are fewer training samples than neighbours asked for.
         """
         k = self.n_neighbors if n_neighbors is None else n_neighbors
-        if not isinstance(k, int | np.integer) or k < 1:
-            raise ValueError(f"Expected n_neighbors >= 1, got {k!r}.")
+        check_n_neighbors(k)
         found = self._search(latents, int(k), strata)
         near = found.distances.cpu().numpy(), found.numbers.cpu().numpy()
         distances, rows = map(torch.from_numpy, self._rows_of(*near, int(k)))
@@ -339,10 +349,24 @@ class TorchEstimator(torch.nn.Module):
         found: TorchFound = self._index(queries, k, strata)
         return found
 
+    def _predict_errors(
+        self,
+        latents: torch.Tensor,
+        strata: torch.Tensor | None,
+        y_pred: torch.Tensor | None,
+        compute: Callable[[Neighborhood], torch.Tensor],
+    ) -> torch.Tensor:
+        """Compute something of the neighbours and of the predictions, which are checked."""
+        device = self._densities.edges.device
+        check_latents(latents, self._index.n_features, device)
+        checked = check_predictions(y_pred, len(latents), self.n_outputs_, device)
+        return self._predict(latents, strata, checked, compute)
+
     def _predict(
         self,
         latents: torch.Tensor,
         strata: torch.Tensor | None,
+        y_pred: torch.Tensor | None,
         compute: Callable[[Neighborhood], torch.Tensor],
     ) -> torch.Tensor:
         """Compute something of the neighbours, in halves where a search finds too many."""
@@ -350,14 +374,12 @@ class TorchEstimator(torch.nn.Module):
             found = self._search(latents, self.n_neighbors, strata)
         except TooManyEquallyNear:
             middle = len(latents) // 2
-            halves = (slice(middle), slice(middle, None))
-            return torch.cat(
-                [
-                    self._predict(latents[h], None if strata is None else strata[h], compute)
-                    for h in halves
-                ]
-            )
-        return compute(self._known(found, self._settings)).float()
+            parts = [
+                self._predict(latents[half], _cut(strata, half), _cut(y_pred, half), compute)
+                for half in (slice(middle), slice(middle, None))
+            ]
+            return torch.cat(parts)
+        return compute(self._known(found, self._settings, y_pred)).float()
 
     def _expected(self, near: Neighborhood) -> torch.Tensor:
         return near.factor * (near.weights * self._densities.means[near.rows]).sum(dim=1)
@@ -372,11 +394,6 @@ class TorchEstimator(torch.nn.Module):
         inside = self._densities.quantile(near.rows, near.weights, levels.clamp(max=1.0))
         return near.factor[:, None] * inside * levels.clamp(min=1.0)
 
-    def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> Self:
-        """Move the buffers; what would convert them, as half() does, leaves their types."""
 
-        def move(tensor: torch.Tensor) -> torch.Tensor:
-            moved = fn(tensor)
-            return moved if moved.dtype == tensor.dtype else tensor.to(moved.device)
-
-        return super()._apply(move, recurse)
+def _cut(rows: torch.Tensor | None, part: slice) -> torch.Tensor | None:
+    return None if rows is None else rows[part]

@@ -8,6 +8,7 @@ import torch
 from sklearn.utils.validation import check_is_fitted
 
 from ltau._fitted.conformal import error_bars
+from ltau._inputs.outputs import refuse_shape
 from ltau.adapters._recording.hooks import find_layer, one_row_a_sample, outputs_of
 from ltau.adapters.torch._estimator import TorchEstimator
 from ltau.estimator import LTAUEstimator
@@ -47,7 +48,9 @@ class UncertainModule(torch.nn.Module):
     Parameters
     ----------
     model : torch.nn.Module
-        The trained model. Its predictions stay what they are, bit for bit.
+        The trained model. Its predictions stay what they are, bit for bit. If the estimator
+        was fitted with targets, they are what is compared with these: a tensor in their unit,
+        of a row a sample, with as many outputs.
     layer : str
         Name of the layer that gave the latents which the estimator was fitted on.
     estimator : LTAUEstimator or TorchEstimator
@@ -131,26 +134,56 @@ class UncertainModule(torch.nn.Module):
             not those that the estimator knows.
         ValueError
             If the layer does not run once, or gives no tensor of the width of the
-            estimator's latents.
+            estimator's latents; or, with targets, the prediction is of another shape than
+            they, NaN or infinite.
+        TypeError
+            If, with targets, the prediction is no tensor of a floating type.
         """
         if any(module.training for module in self.modules()):
             raise RuntimeError("Expected a module in evaluation mode: call eval() first.")
         with outputs_of(find_layer(self.model, self.layer)) as outputs:
             prediction = self.model(*args, **kwargs)
         rows = one_row_a_sample(outputs, self.layer)
-        errors = self._predict_errors(rows.detach())
+        y_pred = self._compared(prediction, len(rows))
+        errors = self._predict_errors(rows.detach(), y_pred)
         expected, bar = (
             torch.as_tensor(e, dtype=torch.float32, device=rows.device) for e in errors
         )
         return Uncertain(prediction, expected, bar)
 
-    def _predict_errors(self, latents: torch.Tensor) -> tuple[Any, Any]:
+    def _compared(self, prediction: Any, n_samples: int) -> torch.Tensor | None:
+        """Give the prediction, where it is compared with targets."""
+        n_outputs = self._n_outputs()
+        if n_outputs is None:
+            return None
+        name = "a prediction of the model"
+        if not isinstance(prediction, torch.Tensor) or not prediction.is_floating_point():
+            tensor = isinstance(prediction, torch.Tensor)
+            got = str(prediction.dtype) if tensor else type(prediction).__name__
+            raise TypeError(f"Expected {name} in a tensor of a floating type, got {got}.")
+        shapes = [(n_samples, n_outputs)] + [(n_samples,)] * (n_outputs == 1)
+        if prediction.shape not in shapes:
+            refuse_shape(tuple(prediction.shape), n_samples, n_outputs, name)
+        return prediction.detach()
+
+    def _n_outputs(self) -> int | None:
+        """Count the outputs of the targets that the estimator was fitted with."""
+        if isinstance(self.estimator, TorchEstimator):
+            return self.estimator.n_outputs_
+        targets = self.estimator.fitted_.targets
+        return None if targets is None else targets.shape[1]
+
+    def _predict_errors(
+        self, latents: torch.Tensor, y_pred: torch.Tensor | None
+    ) -> tuple[Any, Any]:
         """Predict expected errors and error bars."""
         if isinstance(self.estimator, TorchEstimator):
-            summary = self.estimator.predict_summary(latents, self.level)
+            summary = self.estimator.predict_summary(latents, self.level, y_pred=y_pred)
             return summary.expected_error, summary.error_bar
         rows = latents if latents.dtype == torch.float64 else latents.float()
-        distribution = self.estimator.predict_distribution(rows.cpu().numpy())
+        distribution = self.estimator.predict_distribution(
+            rows.cpu().numpy(), y_pred=None if y_pred is None else y_pred.double().cpu().numpy()
+        )
         return distribution.mean(), error_bars(
             distribution, self.estimator.calibration_, self.level
         )

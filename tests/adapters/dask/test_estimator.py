@@ -35,7 +35,7 @@ def fitted(samples):
 @pytest.fixture(scope="module")
 def with_strata(samples):
     latents, errors, strata, *_ = samples
-    return LTAUEstimator(weights="distance").fit(latents, errors, strata)
+    return LTAUEstimator(weights="uniform", stretch="power").fit(latents, errors, strata)
 
 
 @pytest.fixture(scope="module")

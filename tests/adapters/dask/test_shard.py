@@ -2,6 +2,7 @@
 
 import itertools
 import sys
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import given, settings
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from ltau._fitted.densities import TrainingDensities
 from ltau.adapters.dask._merging import NOBODY, nearest
-from ltau.adapters.dask._shard import Queries, Shard, StratumScale
+from ltau.adapters.dask._shard import OwnMeans, Queries, Shard, StratumScale
 from ltau.neighbors import LatentScaler
 
 UNSCALED = StratumScale(LatentScaler(np.zeros(2), None), 1e-6, 30)
@@ -112,10 +113,13 @@ def test_a_shard_looks_up_its_own_samples_once_each():
     densities = TrainingDensities(np.arange(5.0), counts)
     shard = Shard.build(20, densities, Queries(10, {}), {}, **INDEX)
     asked = np.array([[25, 3, 20], [29, 25, 30]])
-    held = shard.look_up(asked, np.arange(10.0))
+    shard = replace(shard, targets=np.arange(20.0).reshape(10, 2))
+    held = shard.look_up(asked, OwnMeans(np.arange(10.0), np.arange(10.0) ** 2))
     assert held.rows.tolist() == [20, 25, 29]
     assert held.cumulative[:, 0].tolist() == [1, 21, 37]
     assert held.own_distances.tolist() == [0, 5, 9]
+    assert held.disagreements.tolist() == [0, 25, 81]
+    assert held.targets.tolist() == [[0, 1], [10, 11], [18, 19]]
     assert [twins.tolist() for twins in held.twins] == [[20], [25], [29]]
 
 

@@ -26,12 +26,12 @@ CALLS = {
 
 SETTINGS = [
     {},
-    {"scaling": "none", "distance_scaling": 0.0},
-    {"scaling": "standardize", "weights": "distance", "n_neighbors": 3},
+    {"scaling": "none", "weights": "uniform", "distance_scaling": 0.0},
+    {"scaling": "standardize", "stretch": "power", "distance_scaling": 0.5, "n_neighbors": 3},
 ]
 
 
-@pytest.fixture(scope="module", params=SETTINGS, ids=["defaults", "paper", "distance"])
+@pytest.fixture(scope="module", params=SETTINGS, ids=["defaults", "paper", "power"])
 def pair(request, samples, client):
     """The same settings fitted in shards of 110 samples, and in one process."""
     latents, errors, *_ = samples

@@ -296,7 +296,7 @@ def test_a_log_of_other_origin_is_refused(folder, training):
         ({"strata": "species"}, ValueError, "'elements' or None, got 'species'"),
         ({"environment": 0.0}, ValueError, r"positive, finite environment, got 0\.0"),
         ({"environment": 4.5}, ValueError, r"within the model's cutoff, 4, got one of 4\.5"),
-        ({"target": "energy", "environment": 3.0}, ValueError, r"neither strata nor an env.*3\.0"),
+        ({"target": "energy", "environment": 3.5}, ValueError, r"neither strata nor an env.*3\.5"),
         ({"target": "energy", "strata": "elements"}, ValueError, "strata='elements'"),
         ({"groups": 3}, TypeError, r"entry of atoms\.info, got 3"),
         ({"estimator": 10}, TypeError, "an LTAUEstimator, got int"),

@@ -1,0 +1,21 @@
+"""Modules whose numbers keep their types, whatever a model around them is converted to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Self
+
+import torch
+
+__all__ = ["KeepsTypes"]
+
+
+class KeepsTypes(torch.nn.Module):
+    """Moves its buffers to any device; what would convert them, as half() does, does not."""
+
+    def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> Self:
+        def move(tensor: torch.Tensor) -> torch.Tensor:
+            moved = fn(tensor)
+            return moved if moved.dtype == tensor.dtype else tensor.to(moved.device)
+
+        return super()._apply(move, recurse)
