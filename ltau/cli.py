@@ -79,9 +79,19 @@ def _add_nequip(commands: Any) -> None:
     fit.add_argument("training", type=Path, help="folder of nequip-train, with a recorder's logs")
     fit.add_argument("--checkpoint", type=Path, help="by default the folder's last.ckpt")
     fit.add_argument("--target", choices=["forces", "energy"], default="forces")
-    fit.add_argument("--n-neighbors", type=_positive, default=10)
-    fit.add_argument("--burn-in", type=_number, default=1 / 3, help="first epochs to leave out")
-    fit.add_argument("--scaling", choices=["none", "standardize", "whiten"], default="whiten")
+    fit.add_argument("--n-neighbors", type=_positive, help="by default validation chooses")
+    fit.add_argument("--burn-in", type=_number, help="first epochs to leave out (a third)")
+    fit.add_argument("--scaling", choices=["none", "standardize", "whiten"])
+    fit.add_argument(
+        "--environment",
+        type=_environment,
+        default="auto",
+        help="cutoff in Å of the neighbours that count, none, or auto: validation chooses",
+    )
+    fit.add_argument("--groups", help="entry of atoms.info that tells which frames are related")
+    fit.add_argument(
+        "--no-calibration", action="store_true", help="leave the validation structures out"
+    )
     _add_output(fit, "the estimator, such as model.ltau")
 
     predict = commands.add_parser("predict", help="predict forces and how wrong they may be")
@@ -125,6 +135,10 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError(f"expected at least 1, got {number}")
     return number
+
+
+def _environment(text: str) -> float | str | None:
+    return {"auto": "auto", "none": None}[text] if text in ("auto", "none") else float(text)
 
 
 def _number(text: str) -> float:

@@ -97,13 +97,15 @@ def test_every_trainer_logs_errors_that_can_be_fitted():
         pytest.importorskip(framework)
     page = run("trainers.rst")
     noise = page["x"][:, 1].numpy()
-    predicted = page["estimator"].predict(page["latents"](page["model"], [page["x"]], "1"))
+    latents = page["latents"](page["net"].module_, [page["x"]], "1")  # of the last trainer
+    predicted = page["estimator"].predict(latents)
+    assert len(page["ids"]) == len(page["errors"]) == 500  # held out by Lightning
     assert np.corrcoef(predicted, noise)[0, 1] > 0.2
 
 
 def test_models_that_learn_in_stages_cover_what_the_page_says():
     pytest.importorskip("xgboost")
-    assert run("stages.rst")["inside"] == pytest.approx(0.86, abs=0.03)
+    assert run("stages.rst")["inside"] == pytest.approx(0.89, abs=0.02)
 
 
 def test_a_cluster_finds_what_one_process_does():

@@ -123,6 +123,7 @@ def test_metadata_comes_back(path):
         pass
     log = ErrorLog(path, 4, unit="eV/Å")
     assert (log.n_samples, log.unit, log.target, log.notes) == (4, "eV/Å", "forces", notes)
+    assert log.path == path
     assert log.shape == (4, 0)
     log.notes["seed"] = 4
     assert log.notes == notes

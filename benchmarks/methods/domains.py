@@ -10,13 +10,14 @@ import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
 
-__all__ = ["IN_DOMAIN", "Domain", "Samples"]
+__all__ = ["IN_DOMAIN", "SYSTEM", "Domain", "Samples"]
 
 Floats = NDArray[np.float64]
 Float32s = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 IN_DOMAIN = "in domain"  # the name of the test set without a shift
+SYSTEM = "system"  # in the `info` of a structure: what it is of, where several are of one
 
 
 class Samples(NamedTuple):

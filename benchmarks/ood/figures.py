@@ -21,7 +21,7 @@ from ltau.plotting import ErrorCalibrationDisplay, PredictedErrorDisplay
 
 __all__ = ["draw"]
 
-_SHOWN = ("LTAU, paper", "LTAU, distance-aware", "LTAU, calibrated", "Distance")
+_SHOWN = ("LTAU, paper", "LTAU", "LTAU, calibrated", "Distance")
 
 
 def draw(case: Case, output: Path) -> list[Path]:

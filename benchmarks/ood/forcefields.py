@@ -17,8 +17,7 @@ import ltau
 from benchmarks.harness import nequip_training
 from benchmarks.harness.cells import cached_arrays
 from benchmarks.harness.nequip_training import CHECKPOINT, Training
-from benchmarks.is2rs.relaxing.training import SYSTEM
-from benchmarks.methods.domains import Domain, Samples
+from benchmarks.methods.domains import SYSTEM, Domain, Samples
 from benchmarks.ood import acac, emt, slabs
 
 __all__ = ["ForceField", "domain", "train"]

@@ -32,6 +32,7 @@ _SCORES = {
     "auprc": "AUPRC",
 }
 _RELATIVE = ("crps", "risk")  # over sets, in units of the constant's
+_SCALE = "Scale"  # over sets: root mean square of the logarithm of the ratio
 _REFERENCE = "Constant"
 
 
@@ -116,11 +117,21 @@ def _over_sets(cells: Sequence[Cell], test: str) -> str:
     """Average over seeds, then over sets, with the standard error over sets."""
     known = [s for s in _SCORES if any(s in c.result["tests"][test] for c in cells)]
     rows = [
-        [method, *(_over_domains(cells, method, test, s) for s in known)]
+        [
+            method,
+            *(_over_domains(cells, method, test, s) for s in known),
+            f"{_scale(cells, method, test):.2f}",
+        ]
         for method in _methods(cells)
     ]
     relative = [f"{_SCORES[s]}, relative" if s in _RELATIVE else _SCORES[s] for s in known]
-    return markdown_table(["Method", *relative], rows)
+    return markdown_table(["Method", *relative, _SCALE], rows)
+
+
+def _scale(cells: Sequence[Cell], method: str, test: str) -> float:
+    """Tell how far sizes of errors are off, over all cells."""
+    tests = [cell.result["tests"][test] for cell in cells if cell.method == method]
+    return float(np.sqrt(np.mean([np.log(scores["ratio"][0]) ** 2 for scores in tests])))
 
 
 def _over_domains(cells: Sequence[Cell], method: str, test: str, score: str) -> str:

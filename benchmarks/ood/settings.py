@@ -35,7 +35,7 @@ class Setting:
     scaling: str = "whiten"
     weights: str = "distance"
     stretch: str = "bounded"
-    distance_scaling: float = 2.5
+    distance_scaling: float = 3.0
     disagreement_scaling: float = 0.7  # 0 where there are no targets
     # Of atoms alone:
     strata: bool = False  # whether elements are strata
@@ -103,6 +103,8 @@ _FORMS = (
     ("bounded", 2.0),
     ("bounded", 2.5),
     ("bounded", 3.0),
+    ("bounded", 3.5),
+    ("bounded", 4.0),
 )
 _ALONE: dict[str, tuple[Any, ...]] = {
     "n_neighbors": (10, 30, 100),
@@ -121,8 +123,8 @@ class Kind:
     choosing: tuple[str, ...]
     confirming: tuple[str, ...]
     center: Setting  # the default
-    grid: Mapping[str, tuple[Any, ...]]  # levels that are combined with the forms of stretching
-    alone: Mapping[str, tuple[Any, ...]]  # levels that are tried one at a time
+    grid: dict[str, tuple[Any, ...]]  # levels that are combined with the forms of stretching
+    alone: dict[str, tuple[Any, ...]]  # levels that are tried one at a time
     steps: tuple[tuple[str, Mapping[str, Any]], ...]  # from the paper's setting to the default
 
     def settings(self) -> list[Setting]:
@@ -176,7 +178,7 @@ TABLES = Kind(
         ("burn-in", {"burn_in": 1 / 3}),
         ("whitening", {"scaling": "whiten"}),
         ("weights by distance", {"weights": "distance"}),
-        ("distance", {"distance_scaling": 2.5}),
+        ("distance", {"distance_scaling": 3.0}),
         ("disagreement", {"disagreement_scaling": 0.7}),
     ),
 )
@@ -185,19 +187,18 @@ FIELDS = Kind(
     choosing=("emt", "slabs"),
     confirming=("acac",),
     center=Setting(
-        disagreement_scaling=0.0, strata=True, groups=True, environment=3.0, **FORCE_FIELD
+        disagreement_scaling=0.0, strata=True, groups=True, environment=3.5, **FORCE_FIELD
     ),
-    grid={"environment": (None, 3.0)},
+    grid={"environment": (None, 3.5)},
     alone=_ALONE | {"strata": (False, True), "groups": (False, True)},
     steps=(
         ("burn-in", {"burn_in": 1 / 3}),
         ("whitening", {"scaling": "whiten"}),
         ("30 neighbours", {"n_neighbors": 30}),
-        ("weights by distance", {"weights": "distance"}),
         ("elements apart", {"strata": True}),
-        ("distance", {"distance_scaling": 2.5}),
+        ("distance", {"distance_scaling": 3.5}),
         ("other systems", {"groups": True}),
-        ("environments", {"environment": 3.0}),
+        ("environments", {"environment": 3.5}),
     ),
 )
 CHOOSING = TABLES.choosing + FIELDS.choosing

@@ -11,9 +11,9 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from numpy.typing import NDArray
 
 from benchmarks.harness.cells import cached_arrays
-from benchmarks.is2rs.relaxing.training import SYSTEM, frames_to_train_on, hold_out
+from benchmarks.is2rs.relaxing.training import frames_to_train_on, hold_out
 from benchmarks.is2rs.sources import emt
-from benchmarks.methods.domains import IN_DOMAIN
+from benchmarks.methods.domains import IN_DOMAIN, SYSTEM
 
 __all__ = ["ELEMENTS", "frames"]
 

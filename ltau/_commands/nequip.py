@@ -13,27 +13,45 @@ from tqdm.auto import tqdm
 from ltau._files.whole import write_text_whole
 from ltau.adapters.nequip import UncertainNequIPCalculator, compile_model, fit_run
 from ltau.estimator import LTAUEstimator
+from ltau.structures import FORCE_FIELD
 
 __all__ = ["COMMANDS"]
 
 
 def _fit(options: Namespace) -> None:
     """Fit an estimator to a training's folder, and save it."""
+    names = "n_neighbors", "burn_in", "scaling"
+    given = {name: value for name in names if (value := getattr(options, name)) is not None}
     fitted = fit_run(
         options.training,
-        estimator=LTAUEstimator(
-            options.n_neighbors, burn_in=options.burn_in, scaling=options.scaling
-        ),
+        estimator=LTAUEstimator(**{**FORCE_FIELD, **given}) if given else None,
         checkpoint=options.checkpoint,
         target=options.target,
+        environment=options.environment,
+        groups=options.groups,
+        calibrate=False if options.no_calibration else None,
         device=options.device,
         progress=sys.stderr.isatty(),
     )
     fitted.save(options.output)
     print(
         f"{options.output}: errors of {fitted.target_} ({fitted.unit_}), "
-        f"of {fitted.n_samples_fit_} samples up to epoch {fitted.notes_['epoch']}"
+        f"of {fitted.n_samples_fit_} samples up to epoch {fitted.notes_['epoch']}\n"
+        f"{_chosen(fitted)}"
     )
+
+
+def _chosen(fitted: LTAUEstimator) -> str:
+    """Say what was chosen, and by what."""
+    chosen, n_held_out = fitted.notes_["chosen"], fitted.notes_["n_held_out"]
+    cutoff = chosen["environment"]
+    parts = [
+        f"{chosen['n_neighbors']} neighbours",
+        "of the same element" if chosen["strata"] else "of all kinds",
+        "by own latents" if cutoff is None else f"by environments of {cutoff:g} Å",
+    ]
+    by = f"calibrated on {n_held_out} validation structures" if n_held_out else "not calibrated"
+    return f"{' '.join(parts)}; {by}"
 
 
 def _predict(options: Namespace) -> None:

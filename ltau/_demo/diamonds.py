@@ -77,12 +77,15 @@ def run(output: Path, *, n_epochs: int = 40, seed: int = 0) -> None:
     train, tests = load_diamonds(seed)
     price_scale = train.price.mean(), train.price.std()
     model, trajectories = train_network(train, price_scale, n_epochs)
-    estimator = LTAUEstimator(n_neighbors=30, random_state=seed)
-    estimator.fit(_latents(model, train.features), trajectories)
-    errors = {name: _errors(model, stones, price_scale) for name, stones in tests.items()}
+    # Stones that are alike have many prices: all neighbours count the same.
+    estimator = LTAUEstimator(n_neighbors=30, weights="uniform", random_state=seed)
+    estimator.fit(_latents(model, train.features), trajectories, targets=train.price)
+    prices = {name: _prices(model, stones, price_scale) for name, stones in tests.items()}
+    errors = {name: np.abs(prices[name] - stones.price) for name, stones in tests.items()}
     methods = predict(
         estimator,
         {name: _latents(model, stones.features) for name, stones in tests.items()},
+        prices,
         pooled(trajectories[:, round(n_epochs / 3) :], estimator.bin_edges_),
     )
     print(f"\nLTAU on {len(train.price):,} training stones, {n_epochs} epochs:")
@@ -152,10 +155,15 @@ def pooled(errors: NDArray[np.float32], edges: Floats) -> ErrorDistribution:
 
 
 def predict(
-    estimator: LTAUEstimator, latents: dict[str, NDArray[np.float32]], constant: ErrorDistribution
+    estimator: LTAUEstimator,
+    latents: dict[str, NDArray[np.float32]],
+    prices: dict[str, Floats],
+    constant: ErrorDistribution,
 ) -> dict[str, Method]:
     """Let LTAU and the trivial baselines say how wrong the network is on each stone."""
-    predicted = {name: estimator.predict_distribution(z) for name, z in latents.items()}
+    predicted = {
+        name: estimator.predict_distribution(z, y_pred=prices[name]) for name, z in latents.items()
+    }
     constants = {name: constant[np.zeros(len(z), int)] for name, z in latents.items()}
     distances = {name: estimator.kneighbors(z)[0].mean(axis=1) for name, z in latents.items()}
     return {
@@ -248,9 +256,9 @@ def _latents(model: torch.nn.Module, features: torch.Tensor) -> NDArray[np.float
     return latents(model, features.split(4096), _LAST_HIDDEN, progress=True)
 
 
-def _errors(model: torch.nn.Module, stones: Diamonds, price_scale: tuple[float, float]) -> Floats:
-    """Absolute errors of the trained network, in dollars."""
+def _prices(model: torch.nn.Module, stones: Diamonds, price_scale: tuple[float, float]) -> Floats:
+    """Predict prices, in dollars."""
     mean, std = price_scale
     with torch.no_grad():
-        price: Floats = mean + std * model(stones.features).double().numpy()
-    return np.abs(price - stones.price)
+        prices: Floats = mean + std * model(stones.features).double().numpy()
+    return prices

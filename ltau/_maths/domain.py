@@ -8,6 +8,8 @@ __all__ = ["FARTHEST", "error_factor", "excess", "local_ratio", "outside_share",
 
 FARTHEST = 1000.0  # ratio of distances, either way, beyond which nothing is told apart
 
+_NEAREST = 0.5  # ratio of distances below which nearness makes errors no smaller
+
 
 def local_ratio(xp: Any, distance: Any, reference: Any) -> Any:
     """Divide the distance to the neighbours by the neighbours' own: the `ood_score`.
@@ -42,8 +44,9 @@ def stretch(form: str, exponent: float, ood_score: Any) -> Any:
     Parameters
     ----------
     form : {"bounded", "power"}
-        With the exponent a, ``"power"`` is r^a. ``"bounded"`` is 1 inside the domain, and beyond
-        it grows by a times the outside share, to ``1 + a`` at infinite distance.
+        With the exponent a, ``"power"`` is r^a. ``"bounded"`` is r inside the domain, but at
+        least 1/2; beyond, it grows by a times the outside share, to ``1 + a`` at infinite
+        distance. With a = 0 both are 1.
     exponent : float
         The exponent, not negative.
     ood_score : array of shape (n,), float64
@@ -55,9 +58,9 @@ def stretch(form: str, exponent: float, ood_score: Any) -> Any:
     array of shape (n,), float64
         The factors.
     """
-    if form == "power":
+    if form == "power" or not exponent:
         return ood_score.clip(1 / FARTHEST, FARTHEST) ** exponent
-    return 1.0 + exponent * outside_share(ood_score)
+    return ood_score.clip(_NEAREST, 1.0) + exponent * outside_share(ood_score)
 
 
 def excess(

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader
 from torch.utils.hooks import RemovableHandle
 
+from ltau.adapters._recording.held_out import HeldOutErrors
 from ltau.adapters._recording.hooks import find_layer
 from ltau.adapters._recording.ids import BatchIds
 from ltau.adapters._recording.recorder import ErrorRecorder, Reduction
@@ -38,6 +42,9 @@ class ErrorRecorderCallback(Callback):
     is, and so do the batches that it gets. Every epoch is written under its number, so
     that a run resumed from a checkpoint goes on in the same log.
 
+    Where the trainer validates, the errors of the validation samples are recorded as
+    well, for ``LTAUEstimator.calibrate``: those of the last pass, in `held_out`.
+
     Parameters
     ----------
     log : str, path-like or ErrorLog
@@ -49,7 +56,8 @@ class ErrorRecorderCallback(Callback):
     residuals : callable, optional
         Called with what the module gives and the batch, it returns prediction minus
         target, of shape (n,) or (n, ...), in the unit of the target. By default the
-        batches are ``(x, y)`` and the residuals are the output minus `y`.
+        batches are ``(x, y)`` and the residuals are the output minus `y`. Batches of
+        validation are given to it too.
     reduction : {"norm", "mean", "max"} or callable, default="norm"
         What the error of a sample with several outputs is, as in `ErrorRecorder`.
 
@@ -61,6 +69,14 @@ class ErrorRecorderCallback(Callback):
         are not finite or have another length than the batch.
     RuntimeError
         From ``Trainer.fit``: if the submodule does not run once a training step.
+    FileNotFoundError
+        From ``Trainer.validate``: if there is no log.
+
+    Warns
+    -----
+    UserWarning
+        Once, if validation lacks what would end a training with one of these errors.
+        The training goes on, and `held_out` says what was missing.
 
     Notes
     -----
@@ -68,6 +84,11 @@ class ErrorRecorderCallback(Callback):
     `Subset`, the positions in it. Samples that an epoch leaves out, as the last ones
     with ``drop_last``, are NaN. In a distributed run the processes put their errors
     together at the end of each epoch, and rank 0 writes them.
+
+    Errors of validation samples are of the weights that the pass ran with, averaged ones
+    where a callback such as `WeightAveraging` puts them there. For others, as those of
+    the best checkpoint, call ``Trainer.validate(..., ckpt_path="best")`` after training.
+    Passes before training, of the sanity check, do not count.
 
     Examples
     --------
@@ -86,22 +107,29 @@ class ErrorRecorderCallback(Callback):
     ...     def training_step(self, batch, batch_idx):
     ...         x, y = batch
     ...         return torch.nn.functional.mse_loss(self(x), y)
+    ...     def validation_step(self, batch, batch_idx):
+    ...         self.log("loss", self.training_step(batch, batch_idx))
     ...     def configure_optimizers(self):
     ...         return torch.optim.Adam(self.parameters())
-    >>> loader = DataLoader(TensorDataset(torch.rand(20, 2), torch.rand(20)), 5, shuffle=True)
+    >>> data = TensorDataset(torch.rand(26, 2), torch.rand(26))
+    >>> training, validation = torch.utils.data.random_split(data, [20, 6])
     >>> folder = tempfile.TemporaryDirectory()
+    >>> callback = ErrorRecorderCallback(folder.name)
     >>> trainer = Trainer(
     ...     max_epochs=3,
-    ...     callbacks=ErrorRecorderCallback(folder.name),
+    ...     callbacks=callback,
     ...     accelerator="cpu",
     ...     logger=False,
     ...     enable_checkpointing=False,
     ...     enable_progress_bar=False,
     ...     enable_model_summary=False,
     ... )
-    >>> trainer.fit(Regressor(), loader)
+    >>> trainer.fit(Regressor(), DataLoader(training, 5, shuffle=True), DataLoader(validation, 5))
     >>> ErrorLog(folder.name).shape    # ready for LTAUEstimator.fit
     (20, 3)
+    >>> ids, errors = callback.held_out    # ready for LTAUEstimator.calibrate
+    >>> ids
+    array([0, 1, 2, 3, 4, 5])
     >>> folder.cleanup()
     """
 
@@ -122,24 +150,49 @@ class ErrorRecorderCallback(Callback):
         self._hook: RemovableHandle | None = None
         self._open_log: ErrorLog | None = None  # of rank 0
         self._recorder: ErrorRecorder  # from the start of training
+        folder = log.path if isinstance(log, ErrorLog) else Path(log)
+        self._held_out = HeldOutErrors(folder / "held-out.npz", reduction)
 
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Listen to the module, and to the training loader that is about to be made."""
-        watched = pl_module if self.module is None else find_layer(pl_module, self.module)
+    @property
+    def held_out(self) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        """Ids and errors of the validation samples, by the weights of the last pass over them.
 
-        def keep(_module: torch.nn.Module, _inputs: Any, output: Any) -> None:
-            if trainer.training:
-                self._outputs.append(output)
+        Two arrays of shape (n,), the errors in the unit of the target. Ids are the rows of
+        the validation loader's dataset; of several loaders, those of their datasets one
+        after the other, as in a `ConcatDataset`. Samples that the pass left out are left
+        out. Beside the log they are kept as ``held-out.npz``, for `numpy.load`. In a
+        distributed run rank 0 has them.
 
-        self._hook = watched.register_forward_hook(keep)
+        Raises
+        ------
+        RuntimeError
+            If there are none: no pass has ended, or something was missing in the last.
+        """
+        return self._held_out.errors()
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Listen to the loaders that are about to be made."""
+        if stage not in ("fit", "validate"):
+            return
         process = trainer.strategy.process_dataloader
 
         def process_dataloader(dataloader: object) -> object:
-            return process(self._ids.watch(dataloader) if trainer.training else dataloader)
+            watch = self._ids.watch if trainer.training else self._held_out.watch
+            return process(watch(dataloader))
 
         # Called when the trainer has put its own sampler into the loader, a distributed
         # one maybe, and has not begun to draw from it.
         trainer.strategy.process_dataloader = process_dataloader  # type: ignore[method-assign]
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Listen to the module."""
+        watched = pl_module if self.module is None else find_layer(pl_module, self.module)
+
+        def keep(_module: torch.nn.Module, _inputs: Any, output: Any) -> None:
+            if trainer.training or trainer.validating:
+                self._outputs.append(output)
+
+        self._hook = watched.register_forward_hook(keep)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Open the log."""
@@ -150,6 +203,7 @@ class ErrorRecorderCallback(Callback):
         if trainer.is_global_zero:
             log = self.error_log
             self._open_log = log if isinstance(log, ErrorLog) else ErrorLog(log, n_samples)
+            self._held_out.forget()
         self._recorder = ErrorRecorder(n_samples, self._open_log, reduction=self.reduction)
 
     def on_train_batch_start(
@@ -170,26 +224,62 @@ class ErrorRecorderCallback(Callback):
         ids = self._ids.next()
         if batch is None:  # collated so to be skipped: no training step was run
             return
-        if self.module is None and trainer.strategy.model is not pl_module:
-            # A wrapper, as DDP's, runs the whole training step as the module's forward:
-            # the last output is the loss.
-            self._outputs.pop()
-        if len(self._outputs) != 1:
-            name = "the LightningModule" if self.module is None else f"module {self.module!r}"
-            raise RuntimeError(
-                f"Expected {name} to run once a training step, it ran {len(self._outputs)} times. "
-                "Give ErrorRecorderCallback the name of a module that does: one of "
-                f"{[name for name, _ in pl_module.named_modules()][1:]}."
-            )
+        output = self._output_of_step(trainer, pl_module)
         with torch.no_grad():
-            residuals = self.residuals(self._outputs.pop(), batch)
+            residuals = self.residuals(output, batch)
         self._recorder.record(ids, residuals)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the epoch."""
         self._recorder.end_epoch(trainer.current_epoch)
 
-    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Begin a pass over the validation samples."""
+        if trainer.sanity_checking:
+            return
+        if self._hook is None:  # in Trainer.validate, where no training has started
+            if not isinstance(self.error_log, ErrorLog):
+                ErrorLog(self.error_log)  # refuse what is none
+            self.on_fit_start(trainer, pl_module)
+        self._held_out.begin(len(trainer.num_val_batches))
+
+    def on_validation_batch_start(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Forget what the module gave outside validation steps."""
+        self._outputs.clear()
+
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: torch.Tensor | Mapping[str, Any] | None,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Record the batch."""
+        if trainer.sanity_checking:
+            return
+
+        def residuals() -> torch.Tensor | None:
+            if batch is None:
+                return None
+            return self.residuals(self._output_of_step(trainer, pl_module), batch)
+
+        self._held_out.record(dataloader_idx, residuals)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keep the errors of the pass."""
+        if not trainer.sanity_checking:
+            self._held_out.end(trainer.strategy.reduce_boolean_decision)
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Close the log, and listen no more."""
         self._release(trainer)
 
@@ -198,6 +288,22 @@ class ErrorRecorderCallback(Callback):
     ) -> None:
         """Close the log, and listen no more; the epoch under way is lost."""
         self._release(trainer)
+
+    def _output_of_step(self, trainer: Trainer, pl_module: LightningModule) -> Any:
+        """Take what the module gave in the step that has ended."""
+        if self.module is None and trainer.strategy.model is not pl_module:
+            # A wrapper, as DDP's, runs the whole step as the module's forward: the last
+            # output is that of the step.
+            self._outputs.pop()
+        if len(self._outputs) != 1:
+            name = "the LightningModule" if self.module is None else f"module {self.module!r}"
+            step = "training" if trainer.training else "validation"
+            raise RuntimeError(
+                f"Expected {name} to run once a {step} step, it ran {len(self._outputs)} times. "
+                "Give ErrorRecorderCallback the name of a module that does: one of "
+                f"{[name for name, _ in pl_module.named_modules()][1:]}."
+            )
+        return self._outputs.pop()
 
     def _release(self, trainer: Trainer) -> None:
         vars(trainer.strategy).pop("process_dataloader", None)

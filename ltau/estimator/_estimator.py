@@ -60,14 +60,17 @@ class LTAUEstimator(Saving):
         largest error. `n_bins` is not used then.
     weights : {"distance", "uniform"}, default="distance"
         Weights of the neighbours: the inverse of their distance, or equal, as in the paper.
-    distance_scaling : float, default=2.5
+        Equal ones suit targets that are noisy, latents in few distinct places, as the leaves
+        of trees, and prototypes.
+    distance_scaling : float, default=3.0
         How much distance stretches each predicted error: 0 does not, as in the paper. Above
         0, `fit` searches the training samples' own neighbours; with an exact index of many
         samples that takes long.
     stretch : {"bounded", "power"}, default="bounded"
         How errors are stretched, with the `ood_score` r and the `distance_scaling` a.
-        ``"bounded"``: not at all where r is at most 1, and by 1 + a (1 - 1/r) beyond, which is
-        never more than 1 + a. ``"power"``: by r^a, with r taken to be from 1/1,000 to 1,000.
+        ``"bounded"``: by r inside the domain, where r is at most 1, but no less than 1/2; by
+        1 + a (1 - 1/r) beyond it, which is never more than 1 + a. ``"power"``: by r^a, with r
+        taken to be from 1/1,000 to 1,000.
     disagreement_scaling : float, default=0.7
         Where `fit` was given targets: how much predictions that lie far from the neighbours'
         mean target add to expected errors beyond the domain. It is c max(0, w d - D), with

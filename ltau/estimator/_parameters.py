@@ -65,7 +65,7 @@ class Parameters(BaseEstimator):
         n_bins: int = 100,
         bins: str | ArrayLike = "log",
         weights: str = "distance",
-        distance_scaling: float = 2.5,
+        distance_scaling: float = 3.0,
         stretch: str = "bounded",
         disagreement_scaling: float = 0.7,
         index: str = "auto",

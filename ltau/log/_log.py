@@ -116,6 +116,11 @@ class ErrorLog:
         self._under_way: Floats | None = None  # errors of the epoch that has not ended
 
     @property
+    def path(self) -> Path:
+        """Folder of the log."""
+        return self._path
+
+    @property
     def n_samples(self) -> int:
         """Number of training samples."""
         return self._metadata["n_samples"]

@@ -76,6 +76,7 @@ class ErrorCalibrationDisplay:
         errors: ArrayLike,
         *,
         strata: ArrayLike | None = None,
+        y_pred: ArrayLike | None = None,
         name: str | None = None,
         ax: Axes | None = None,
         **kwargs: Any,
@@ -92,6 +93,8 @@ class ErrorCalibrationDisplay:
             Their observed absolute errors, in the target's unit.
         strata : array-like of shape (n_samples,), optional
             Their classes, if the estimator was fitted with classes.
+        y_pred : array-like of shape (n_samples,) or (n_samples, n_outputs), optional
+            The model's predictions, if the estimator was fitted with targets.
         name : str, optional
             Name of the curve; by default that of the estimator's class.
         ax : matplotlib Axes, optional
@@ -127,7 +130,7 @@ class ErrorCalibrationDisplay:
         'LTAUEstimator'
         """
         return cls.from_predictions(
-            estimator.predict_distribution(X, strata),
+            estimator.predict_distribution(X, strata, y_pred=y_pred),
             errors,
             name=type(estimator).__name__ if name is None else name,
             ax=ax,

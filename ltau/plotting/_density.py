@@ -85,6 +85,7 @@ class ErrorDensityDisplay:
         errors: ArrayLike | None = None,
         *,
         strata: ArrayLike | None = None,
+        y_pred: ArrayLike | None = None,
         xscale: Literal["log", "linear"] | None = None,
         name: str | Sequence[str] | None = None,
         unit: str | None = None,
@@ -103,6 +104,8 @@ class ErrorDensityDisplay:
             Their observed absolute errors, in the target's unit, to be marked.
         strata : array-like of shape (n_samples,), optional
             Their classes, if the estimator was fitted with classes.
+        y_pred : array-like of shape (n_samples,) or (n_samples, n_outputs), optional
+            The model's predictions, if the estimator was fitted with targets.
         xscale : {"log", "linear"}, optional
             Scale of the error axis; by default linear for bins of one width, else log.
         name : str or sequence of n_samples str, optional
@@ -140,7 +143,7 @@ class ErrorDensityDisplay:
         'log'
         """
         return cls.from_predictions(
-            estimator.predict_distribution(X, strata),
+            estimator.predict_distribution(X, strata, y_pred=y_pred),
             errors,
             xscale=xscale,
             name=name,

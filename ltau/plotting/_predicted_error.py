@@ -104,6 +104,7 @@ class PredictedErrorDisplay:
         errors: ArrayLike,
         *,
         strata: ArrayLike | None = None,
+        y_pred: ArrayLike | None = None,
         n_bins: int = 10,
         name: str | None = None,
         unit: str | None = None,
@@ -122,6 +123,8 @@ class PredictedErrorDisplay:
             Their observed absolute errors, in the target's unit.
         strata : array-like of shape (n_samples,), optional
             Their classes, if the estimator was fitted with classes.
+        y_pred : array-like of shape (n_samples,) or (n_samples, n_outputs), optional
+            The model's predictions, if the estimator was fitted with targets.
         n_bins : int, default=10
             Number of bins of predicted error, from 1 to n_samples.
         name : str, optional
@@ -164,7 +167,7 @@ class PredictedErrorDisplay:
         """
         return cls.from_predictions(
             errors,
-            estimator.predict(X, strata),
+            estimator.predict(X, strata, y_pred=y_pred),
             n_bins=n_bins,
             name=type(estimator).__name__ if name is None else name,
             unit=unit,

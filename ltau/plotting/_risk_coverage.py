@@ -87,6 +87,7 @@ class RiskCoverageDisplay:
         errors: ArrayLike,
         *,
         strata: ArrayLike | None = None,
+        y_pred: ArrayLike | None = None,
         name: str | None = None,
         unit: str | None = None,
         ax: Axes | None = None,
@@ -104,6 +105,8 @@ class RiskCoverageDisplay:
             Their observed absolute errors, in the target's unit.
         strata : array-like of shape (n_samples,), optional
             Their classes, if the estimator was fitted with classes.
+        y_pred : array-like of shape (n_samples,) or (n_samples, n_outputs), optional
+            The model's predictions, if the estimator was fitted with targets.
         name : str, optional
             Name of the curve; by default that of the estimator's class.
         unit : str, optional
@@ -142,7 +145,7 @@ class RiskCoverageDisplay:
         """
         return cls.from_predictions(
             errors,
-            estimator.predict(X, strata),
+            estimator.predict(X, strata, y_pred=y_pred),
             name=type(estimator).__name__ if name is None else name,
             unit=unit,
             ax=ax,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ from scipy.sparse import csr_array
 
 from ltau._inputs.numbers import check_positive
 from ltau._maths.environment import edge_weights, environment
+from ltau.structures._neighbors import pairs_within
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -20,7 +20,7 @@ __all__ = ["environment_latents"]
 
 
 def environment_latents(
-    latents: ArrayLike, frames: Iterable[Atoms], cutoff: float = 3.0
+    latents: ArrayLike, frames: Iterable[Atoms], cutoff: float = 3.5
 ) -> NDArray[np.float32]:
     r"""Put beside each atom's latents what its neighbours are like.
 
@@ -40,7 +40,7 @@ def environment_latents(
         Latents of all atoms, frame by frame.
     frames : iterable of ase.Atoms
         The structures, in the same order.
-    cutoff : float, default=3.0
+    cutoff : float, default=3.5
         Distance from which on an atom is no neighbour, in Å.
 
     Returns
@@ -63,8 +63,8 @@ def environment_latents(
     >>> from ltau.structures import environment_latents
     >>> pair = Atoms("H2", [[0.0, 0.0, 0.0], [0.0, 0.0, 1.5]])
     >>> environment_latents([[0.0], [1.0]], [pair]).round(2)
-    array([[0.  , 0.98, 0.04],
-           [1.  , 0.02, 0.96]], dtype=float32)
+    array([[0.  , 0.98, 0.03],
+           [1.  , 0.02, 0.97]], dtype=float32)
     """
     structures = _structures(frames)
     reach = check_positive(cutoff, "cutoff")
@@ -94,20 +94,17 @@ def _structures(frames: Any) -> list[Any]:
 
 def _weights(structures: Sequence[Any], cutoff: float) -> csr_array:
     """Weigh each atom's neighbours: a sparse matrix of shape (n_atoms, n_atoms)."""
-    from ase.neighborlist import neighbor_list
-
-    atoms, neighbors, distances = [], [], []
-    firsts = itertools.accumulate(map(len, structures), initial=0)
-    for first, (number, structure) in zip(firsts, enumerate(structures), strict=False):
+    pairs, first = [], 0
+    for number, structure in enumerate(structures):
         if not (np.isfinite(structure.positions).all() and np.isfinite(structure.cell).all()):
             raise ValueError(
                 f"Expected finite positions and cell, got NaN or infinity in frame {number}."
             )
-        of, to, apart = neighbor_list("ijd", structure, cutoff)
-        atoms.append(first + of)
-        neighbors.append(first + to)
-        distances.append(apart)
-    n_atoms = sum(map(len, structures))
-    values = edge_weights(np, np.concatenate(distances), cutoff)
-    places = np.concatenate(atoms), np.concatenate(neighbors)
-    return csr_array((values, places), shape=(n_atoms, n_atoms))
+        if len(structure):
+            atoms, neighbors, distances = pairs_within(structure, cutoff)
+            pairs.append((first + atoms, first + neighbors, distances))
+        first += len(structure)
+    if not pairs:
+        return csr_array((0, 0))
+    of, to, apart = map(np.concatenate, zip(*pairs, strict=True))
+    return csr_array((edge_weights(np, apart, cutoff), (of, to)), shape=(first, first))

@@ -51,6 +51,13 @@ class Regressor(lightning.LightningModule):
         return torch.optim.SGD(self.parameters(), lr=self.lr)
 
 
+class Validated(Regressor):
+    """Validates as it trains."""
+
+    def validation_step(self, batch, batch_idx, dataloader_idx=0):
+        return self.training_step(batch, batch_idx)
+
+
 @pytest.fixture
 def data():
     generator = torch.Generator().manual_seed(1)
@@ -68,8 +75,9 @@ def fit(module, loader, callback, *, ckpt_path=None, **kwargs):
     settings = {"max_epochs": 3, "enable_checkpointing": False, **kwargs}
     quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
     callbacks = [callback, *settings.pop("callbacks", [])]
+    validation = settings.pop("validation", None)
     trainer = lightning.Trainer(accelerator="cpu", callbacks=callbacks, **quiet, **settings)
-    trainer.fit(module, loader, ckpt_path=ckpt_path)
+    trainer.fit(module, loader, validation, ckpt_path=ckpt_path)
     return trainer
 
 
@@ -267,8 +275,173 @@ def test_a_run_that_diverges_ends_and_leaves_the_log_to_others(data, path):
     assert log.n_epochs == 0
 
 
+# --- the errors of validation samples -------------------------------------------------
+
+
+def held_out(path):
+    """What lies beside the log."""
+    with np.load(path / "held-out.npz") as file:
+        return file["ids"], file["errors"]
+
+
+def assert_held_out(callback, path, ids, errors):
+    for found in (callback.held_out, held_out(path)):
+        np.testing.assert_array_equal(found[0], ids)
+        np.testing.assert_allclose(found[1], errors, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:Your `val_dataloader`'s sampler has shuffling")
+@pytest.mark.parametrize("loading", [{}, {"shuffle": True}, {"num_workers": 1}])
+def test_validation_samples_have_the_errors_of_the_final_weights(data, path, loading):
+    module, callback = Validated(), ErrorRecorderCallback(path)
+    validation = DataLoader(Subset(data, range(20, 33)), batch_size=4, **loading)
+    fit(module, DataLoader(Subset(data, range(20)), 5), callback, validation=validation)
+    expected = errors_of(module.net.state_dict(), data)[20:]
+    assert_held_out(callback, path, np.arange(13), expected)
+    assert abs(errors_of(module.weights[-1], data)[20:] - expected).min() > 1e-5  # not those before
+    assert ErrorLog(path).shape == (20, 3)
+
+
+def test_the_last_pass_counts_whatever_the_epoch_is(data, path):
+    module, callback = Validated(), ErrorRecorderCallback(path)
+    settings = {"check_val_every_n_epoch": 2, "num_sanity_val_steps": 0}
+    fit(module, DataLoader(data, N), callback, validation=DataLoader(data, 8), **settings)
+    assert_held_out(callback, path, np.arange(N), errors_of(module.weights[2], data))
+
+
+def test_samples_that_validation_leaves_out_are_left_out(data, path):
+    module, callback = Validated(lr=0.0), ErrorRecorderCallback(path)
+    validation = DataLoader(data, batch_sampler=[[7, 2], [3], [30, 31]])
+    fit(module, DataLoader(data, 8), callback, validation=validation, limit_val_batches=2)
+    expected = errors_of(module.net.state_dict(), data)[[2, 3, 7]]
+    assert_held_out(callback, path, [2, 3, 7], expected)
+
+
+def test_ids_of_several_loaders_are_those_of_their_datasets_one_after_the_other(data, path):
+    module, callback = Validated(lr=0.0), ErrorRecorderCallback(path)
+    parts = [Subset(data, [4, 5, 6]), Subset(data, [20, 10]), Subset(data, [0])]
+    loaders = [DataLoader(part, batch_size=2) for part in parts]
+    settings = {"reload_dataloaders_every_n_epochs": 1}
+    fit(module, DataLoader(data, 8), callback, validation=loaders, **settings)
+    expected = errors_of(module.net.state_dict(), data)[[4, 5, 6, 20, 10, 0]]
+    assert_held_out(callback, path, np.arange(6), expected)
+
+
+def test_averaged_weights_are_those_that_validation_uses(data, path):
+    module, callback = Validated(), ErrorRecorderCallback(path)
+    average = lightning.callbacks.EMAWeightAveraging(decay=0.5)
+    settings = {"callbacks": [average], "validation": DataLoader(data, 8)}
+    fit(module, DataLoader(data, 8), callback, **settings)
+    expected = errors_of(module.net.state_dict(), data)  # which are averaged at the end
+    assert_held_out(callback, path, np.arange(N), expected)
+
+
+def test_validate_records_the_errors_of_other_weights(data, path, tmp_path):
+    module, callback = Validated(), ErrorRecorderCallback(path)
+    keep = lightning.callbacks.ModelCheckpoint(tmp_path, filename="{epoch}", save_top_k=-1)
+    settings = {"enable_checkpointing": True, "callbacks": [keep]}
+    validation = DataLoader(data, 8)
+    trainer = fit(module, DataLoader(data, N), callback, validation=validation, **settings)
+    trainer.validate(module, validation, ckpt_path=tmp_path / "epoch=0.ckpt", verbose=False)
+    assert_held_out(callback, path, np.arange(N), errors_of(module.weights[1], data))
+    assert not module._forward_hooks
+    assert "process_dataloader" not in vars(trainer.strategy)
+
+
+def test_validate_needs_a_log_but_no_training_before(data, path):
+    trainer = lightning.Trainer(
+        accelerator="cpu", logger=False, enable_progress_bar=False, enable_checkpointing=False
+    )
+    trainer.callbacks.append(ErrorRecorderCallback(path))
+    with pytest.raises(FileNotFoundError, match="no log at"):
+        trainer.validate(Validated(), DataLoader(data, 8), verbose=False)
+    module, callback = Validated(), ErrorRecorderCallback(ErrorLog(path, 7))
+    trainer.callbacks[-1] = callback
+    trainer.validate(module, DataLoader(data, 8), verbose=False)
+    assert_held_out(callback, path, np.arange(N), errors_of(module.net.state_dict(), data))
+
+
+def test_without_validation_there_are_none_and_those_of_a_former_training_go(data, path):
+    callback = ErrorRecorderCallback(path)
+    with pytest.raises(RuntimeError, match="no pass over validation samples has ended"):
+        _ = callback.held_out
+    fit(Validated(), DataLoader(data, 8), callback, validation=DataLoader(data, 8))
+    assert (path / "held-out.npz").exists()
+    again = ErrorRecorderCallback(path)
+    fit(Regressor(), DataLoader(data, 8), again)
+    assert not (path / "held-out.npz").exists()
+    with pytest.raises(RuntimeError, match="no pass over validation samples has ended"):
+        _ = again.held_out
+
+
+class Unusual(Validated):
+    """Validates without its own forward."""
+
+    def validation_step(self, batch, batch_idx):
+        return self.net(batch[0]).mean()
+
+
+class Untargeted(Validated):
+    """Validates without targets."""
+
+    def validation_step(self, batch, batch_idx):
+        return self(batch[0]).mean()
+
+
+def nan_targets(data):
+    return TensorDataset(data[:][0], torch.full((N,), torch.nan))
+
+
+@pytest.mark.parametrize(
+    ("module", "loader", "message"),
+    [
+        (Unusual, lambda data: DataLoader(data, 8), "to run once a validation step, it ran 0"),
+        (Validated, lambda data: DataLoader(nan_targets(data), 8), "NaN or infinite ones of 33"),
+        (Validated, lambda _: DataLoader(Stream()), "dataset with a length"),
+        (Untargeted, lambda data: DataLoader(TensorDataset(data[:][0]), 8), r"batches \(x, y\)"),
+    ],
+)
+def test_what_validation_lacks_is_said_once_and_ends_no_training(
+    data, path, module, loader, message
+):
+    callback = ErrorRecorderCallback(path)
+    with pytest.warns(UserWarning, match=f"validation samples are not recorded.*{message}") as said:
+        fit(module(), DataLoader(data, 8), callback, validation=loader(data))
+    assert sum("not recorded" in str(warning.message) for warning in said) == 1
+    assert ErrorLog(path).shape == (N, 3)
+    assert not (path / "held-out.npz").exists()
+    with pytest.raises(RuntimeError, match=f"no errors of validation samples: .*{message}"):
+        _ = callback.held_out
+
+
+def test_a_pass_that_lacks_something_takes_those_of_the_pass_before_away(data, path):
+    class Failing(Validated):
+        def validation_step(self, batch, batch_idx):
+            return self(batch[0]) if self.current_epoch < 2 else None
+
+    callback = ErrorRecorderCallback(path)
+    with pytest.warns(UserWarning, match="it ran 0 times"):
+        fit(Failing(), DataLoader(data, 8), callback, validation=DataLoader(data, 8))
+    assert not (path / "held-out.npz").exists()
+    with pytest.raises(RuntimeError, match="it ran 0 times"):
+        _ = callback.held_out
+
+
+def test_a_pass_that_lacks_nothing_after_one_that_did_is_recorded(data, path):
+    class Late(Validated):
+        def validation_step(self, batch, batch_idx):
+            return self(batch[0]) if self.current_epoch == 2 else None
+
+    module, callback = Late(), ErrorRecorderCallback(path)
+    with pytest.warns(UserWarning, match="it ran 0 times"):
+        fit(module, DataLoader(data, 8), callback, validation=DataLoader(data, 8))
+    expected = errors_of(module.net.state_dict(), data)
+    assert_held_out(callback, path, np.arange(N), expected)
+
+
 DISTRIBUTED = """
 import sys
+from pathlib import Path
 import torch
 import lightning.pytorch as lightning
 from torch.utils.data import DataLoader, TensorDataset
@@ -284,6 +457,9 @@ class Regressor(lightning.LightningModule):
         return self.net(x).flatten()
     def training_step(self, batch, batch_idx):
         return torch.nn.functional.mse_loss(self(batch[0]), batch[1])
+    def validation_step(self, batch, batch_idx):
+        fails = sys.argv[1] == "fails" and self.global_rank == 1
+        return None if fails else self.training_step(batch, batch_idx)
     def configure_optimizers(self):
         return torch.optim.SGD(self.parameters(), lr=0.0)
 
@@ -292,29 +468,50 @@ data, module = TensorDataset(torch.randn(33, 2), torch.randn(33)), Regressor()
 trainer = lightning.Trainer(
     accelerator="cpu", devices=2, strategy="ddp", max_epochs=2, logger=False,
     enable_checkpointing=False, enable_progress_bar=False,
-    callbacks=[ErrorRecorderCallback("log")],
+    callbacks=[callback := ErrorRecorderCallback("log")],
 )
-trainer.fit(module, DataLoader(data, batch_size=4, shuffle=True))
+loader = DataLoader(data, batch_size=4)
+trainer.fit(module, DataLoader(data, batch_size=4, shuffle=True), loader)
 assert trainer.world_size == 2
+try:
+    said = f"{len(callback.held_out[0])} samples"
+except RuntimeError as error:
+    said = str(error)
+Path(f"rank-{trainer.global_rank}").write_text(said)
 if trainer.is_global_zero:
     torch.save((module.net.state_dict(), data.tensors), "run.pt")
 """
 
 
-@pytest.mark.skipif(
-    not (torch.distributed.is_available() and torch.distributed.is_gloo_available()),
-    reason="no gloo",
-)
-def test_two_processes_write_one_log(tmp_path):
-    (tmp_path / "train.py").write_text(DISTRIBUTED)
+def train_with_two_processes(folder, validation):
+    if not (torch.distributed.is_available() and torch.distributed.is_gloo_available()):
+        pytest.skip("no gloo")
+    (folder / "train.py").write_text(DISTRIBUTED)
     root = str(Path(__file__).resolve().parents[2])
     environment = {**os.environ, "PYTHONPATH": root, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "train.py"]
+    command = [sys.executable, "train.py", validation]
     run = subprocess.run(
-        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120
     )
     assert run.returncode == 0, run.stderr
-    weights, tensors = torch.load(tmp_path / "run.pt")
-    expected = errors_of(weights, TensorDataset(*tensors))  # 33 samples: one fills up a batch
-    log = ErrorLog(tmp_path / "log")
-    np.testing.assert_allclose(log[:], np.stack([expected] * 2, axis=1), rtol=1e-4, atol=1e-6)
+    weights, tensors = torch.load(folder / "run.pt")
+    errors = errors_of(weights, TensorDataset(*tensors))  # 33 samples: one fills up a batch
+    log = ErrorLog(folder / "log")
+    np.testing.assert_allclose(log[:], np.stack([errors] * 2, axis=1), rtol=1e-4, atol=1e-6)
+    return errors, [(folder / f"rank-{rank}").read_text() for rank in range(2)]
+
+
+def test_two_processes_write_one_log(tmp_path):
+    errors, said = train_with_two_processes(tmp_path, "works")
+    ids, found = held_out(tmp_path / "log")
+    np.testing.assert_array_equal(ids, np.arange(33))
+    np.testing.assert_allclose(found, errors, rtol=1e-4, atol=1e-6)
+    assert said[0] == "33 samples"
+    assert "the process of rank 0 has them" in said[1]
+
+
+def test_what_one_process_lacks_all_lack(tmp_path):
+    _, said = train_with_two_processes(tmp_path, "fails")
+    assert "another process lacks some" in said[0]
+    assert "it ran 0 times" in said[1]
+    assert not (tmp_path / "log" / "held-out.npz").exists()

@@ -274,21 +274,95 @@ def test_latents_of_a_sample_do_not_depend_on_the_others(data, make):
 # --- the regressor with error bars --------------------------------------------------
 
 
+def folds_by_hand(base, X, y, seed, cv=3):
+    """A model of each fold, what it has seen, and what it has not."""
+    for seen, held_out in KFold(cv, shuffle=True, random_state=seed).split(X):
+        yield clone(base).fit(X[seen], y[seen]), seen, held_out
+
+
+def errors_by_hand(base, X, y, seed):
+    errors = np.empty((len(X), base.n_estimators))
+    for model, _, held_out in folds_by_hand(base, X, y, seed):
+        staged = model.staged_predict(X[held_out])
+        errors[held_out] = np.abs(np.array([*staged]).T - y[held_out, None])
+    return errors
+
+
 def test_errors_come_from_models_that_have_not_seen_the_sample(data):
     X, y = data
     base = GBR(n_estimators=30, random_state=0)
     model = LTAURegressor(base, ltau=LTAUEstimator(7), cv=3, random_state=4).fit(X, y)
-    errors = np.empty((300, 30))
-    for seen, held_out in KFold(3, shuffle=True, random_state=4).split(X):
-        staged = clone(base).fit(X[seen], y[seen]).staged_predict(X[held_out])
-        errors[held_out] = np.abs(np.array([*staged]).T - y[held_out, None])
     final = clone(base).fit(X, y)
     np.testing.assert_array_equal(model.predict(X), final.predict(X))
-    expected = LTAUEstimator(7).fit(latents(final, X), errors)
-    new = latents(final, draw(50, seed=1)[0])
-    np.testing.assert_allclose(
-        model.ltau_.predict_pdf(new), expected.predict_pdf(new), rtol=1e-5, atol=1e-12
-    )
+    expected = LTAUEstimator(7).fit(latents(final, X), errors_by_hand(base, X, y, 4), targets=y)
+    new = draw(50, seed=1)[0]
+    known = {"X": latents(final, new), "y_pred": final.predict(new)}
+    pdf = model.ltau_.reset_calibration().predict_pdf(**known)
+    np.testing.assert_allclose(pdf, expected.predict_pdf(**known), rtol=1e-5, atol=1e-12)
+
+
+def held_out_by_hand(base, ltau, X, y, seed):
+    """What each fold's estimator predicts of samples that it has not seen, and their errors."""
+    errors = errors_by_hand(base, X, y, seed)
+    for model, seen, held_out in folds_by_hand(base, X, y, seed):
+        estimator = clone(ltau).fit(latents(model, X[seen]), errors[seen], targets=y[seen])
+        y_pred = model.predict(X[held_out])
+        predicted = estimator.predict_distribution(latents(model, X[held_out]), y_pred=y_pred)
+        yield predicted, np.abs(y_pred - y[held_out])
+
+
+def test_the_calibration_fits_what_models_and_estimators_have_not_seen(data):
+    X, y = data
+    base = GBR(n_estimators=30, random_state=0)
+    ltau = LTAUEstimator(20, burn_in=0, scaling="none")
+    model = LTAURegressor(base, ltau=ltau, cv=3, random_state=4).fit(X, y)
+    judged = list(held_out_by_hand(base, ltau, X, y, 4))
+    scales = np.geomspace(0.3, 1.2, 200)
+    crps = [[p.scaled(s).crps(e[:, None]).mean() for s in scales] for p, e in judged]
+    best = np.exp(np.log(scales[np.argmin(crps, axis=1)]).mean())
+    calibration = model.ltau_.calibration_
+    assert best < 0.9  # errors of the first stages are far too large
+    assert calibration.scale == pytest.approx(best, rel=0.01)
+    assert calibration.exponent == ltau.distance_scaling
+    for q in (0.5, 0.9):
+        (level,) = calibration.levels(q)
+        stretch = calibration.scale * max(level, 1)  # above 1 it is a factor of the largest error
+        covered = [(e <= p.scaled(stretch).quantile(min(level, 1))).sum() for p, e in judged]
+        assert sum(covered) == np.ceil(301 * q)
+
+
+def test_an_estimator_that_starts_from_the_wrong_scale_is_put_right():
+    X, y = draw(2000)
+    new, y_new = draw(2000, seed=1)
+    base = MLPRegressor(hidden_layer_sizes=(16,), batch_size=20, max_iter=20)  # off by 10 at first
+    model = LTAURegressor(base, ltau=LTAUEstimator(20, burn_in=0)).fit(X, y + 10)
+    low, high = binomial_bounds(2000, 0.9, slack=0.03)
+    assert low <= inside(model, new, y_new + 10, 0.9) <= high
+    model.ltau_.reset_calibration()
+    assert not low <= inside(model, new, y_new + 10, 0.9) <= high
+
+
+def test_a_prediction_far_from_the_targets_nearby_is_trusted_less_beyond_the_domain():
+    X, y = draw(500)
+    base = MLPRegressor(hidden_layer_sizes=(16,), max_iter=30, random_state=0)
+    model = LTAURegressor(base).fit(X, y)
+    z = latents(model.estimator_, [[5.0, 0.0, 0.0]])
+    assert model.ltau_.ood_score(z) > 2
+    _, rows = model.ltau_.kneighbors(z)
+    near = y[rows].mean(axis=1)
+    few, many = (model.ltau_.predict(z, y_pred=near + shift) for shift in (0.0, 10.0))
+    assert many > 2 * few
+    error = model.predict_error([[5.0, 0.0, 0.0]]).mean()
+    expected = model.ltau_.predict(z, y_pred=model.predict([[5.0, 0.0, 0.0]]))
+    np.testing.assert_allclose(error, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("ltau", [None, LTAUEstimator(10), LTAUEstimator(3, n_prototypes=10)])
+def test_folds_may_have_fewer_samples_than_the_estimator_asks_for(ltau):
+    X, y = draw(10)
+    model = LTAURegressor(SGDRegressor(max_iter=5), ltau=ltau, cv=2).fit(X, y)
+    assert model.ltau_.n_neighbors == (10 if ltau is None else ltau.n_neighbors)
+    assert np.isfinite(model.predict(X, return_std=True)[1]).all()
 
 
 def test_the_standard_deviation_is_the_root_of_the_expected_squared_error(data):
@@ -305,7 +379,8 @@ def test_intervals_reach_as_far_as_the_error(data):
     X, _ = draw(20, seed=1)
     model = LTAURegressor(random_state=0).fit(*data)
     interval = model.predict_interval(X, level=0.7)
-    half_width = model.predict_error(X).quantile(0.7)
+    z, y_pred = latents(model.estimator_, X), model.predict(X)
+    half_width = model.ltau_.predict_quantile(z, 0.7, y_pred=y_pred)
     np.testing.assert_allclose(interval.mean(axis=1), model.predict(X))
     np.testing.assert_allclose(np.diff(interval, axis=1)[:, 0], 2 * half_width)
     np.testing.assert_array_equal(model.predict_interval(X), model.predict_interval(X, 0.9))
@@ -355,6 +430,7 @@ def test_the_errors_of_models_that_stopped_at_different_stages_end_with_the_last
         last[held_out] = np.abs(fold.predict(X[held_out]) - y[held_out])
     assert len(set(n_stages)) > 1
     model.set_params(ltau__burn_in=max(n_stages) - 1).fit(X, y)  # leaves the last one alone
+    model.ltau_.reset_calibration()
     edges = model.ltau_.bin_edges_
     assert edges[-1] == pytest.approx(last.max(), rel=1e-6)
     rows = latents(model.estimator_, X)
@@ -378,12 +454,13 @@ def test_missing_values_pass_to_a_regressor_that_takes_them(data):
 def test_a_seed_makes_everything_repeatable(data):
     X, y = data
 
-    def run(seed):
+    def run(**seed):
         base = MLPRegressor(hidden_layer_sizes=(8,), max_iter=5)
-        return LTAURegressor(base, random_state=seed).fit(X, y).predict(X, return_std=True)
+        return LTAURegressor(base, **seed).fit(X, y).predict(X, return_std=True)
 
-    np.testing.assert_array_equal(run(0), run(0))
-    assert not np.array_equal(run(0), run(1))
+    np.testing.assert_array_equal(run(), run())  # there is one by default
+    assert not np.array_equal(run(), run(random_state=1))
+    assert not np.array_equal(run(random_state=None), run(random_state=None))
 
 
 def test_works_in_scikit_learns_machinery(data):

@@ -124,7 +124,7 @@ BELOW_1 = (0.25, 0.5, 0.9)  # that so many held-out samples can keep
 DEFAULTS = {
     "weights": "distance",
     "stretch": "bounded",
-    "distance_scaling": 2.5,
+    "distance_scaling": 3.0,
     "disagreement_scaling": 0.7,
 }
 

@@ -98,10 +98,10 @@ class Oracle:
         p = share @ density
         loss = p @ self.centers
         outside = max(0.0, 1.0 - 1.0 / ratio) if ratio > 0 else 0.0
-        if self.stretch == "power":
+        if self.stretch == "power" or self.exponent == 0:
             expected = loss * np.clip(ratio, 1e-3, 1e3) ** self.exponent
         else:
-            expected = loss * (1.0 + self.exponent * outside)
+            expected = loss * (min(1.0, max(0.5, ratio)) + self.exponent * outside)
         if y_pred is not None:
             distance_of_targets = np.linalg.norm(y_pred - share @ target)
             expected += self.c * max(0.0, outside * distance_of_targets - share @ apart)

@@ -44,5 +44,5 @@ def test_an_old_file_predicts_the_same(name):
     np.testing.assert_allclose(np.median(quantiles / expected["quantile"]), 1.0, rtol=1e-9)
 
 
-def test_both_older_formats_are_there():
-    assert {name.split("_")[0] for name in FILES} == {"format1", "format2"}
+def test_all_older_formats_are_there():
+    assert {name.split("_")[0] for name in FILES} == {"format1", "format2", "format3"}

@@ -43,9 +43,15 @@ def test_a_power_is_bounded_where_samples_coincide():
     np.testing.assert_allclose(factor, [1 / FARTHEST**0.5, 2, FARTHEST**0.5])
 
 
-def test_a_bounded_stretch_is_none_inside_and_grows_by_the_exponent_beyond():
-    factor = stretch("bounded", 2.0, np.array([0.0, 0.5, 1.0, 2.0, np.inf]))
-    np.testing.assert_allclose(factor, [1, 1, 1, 2, 3])
+def test_a_bounded_stretch_is_the_ratio_inside_and_grows_by_the_exponent_beyond():
+    ratio = np.array([0.0, 0.5, 0.75, 1.0, 2.0, np.inf])
+    np.testing.assert_allclose(stretch("bounded", 2.0, ratio), [0.5, 0.5, 0.75, 1, 2, 3])
+
+
+@pytest.mark.parametrize("form", ["bounded", "power"])
+def test_no_exponent_is_no_stretch(form):
+    factor = stretch(form, 0.0, np.array([0.0, 0.5, 1.0, 2.0, np.inf]))
+    np.testing.assert_array_equal(factor, np.ones(5))
 
 
 @given(st.sampled_from(["bounded", "power"]), exponents, ratios, ratios)

@@ -6,6 +6,7 @@ import sys
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 from ltau import plotting
 from ltau.plotting import (
@@ -54,6 +55,20 @@ def test_estimator_draws_what_its_predictions_draw(display, fitted):
     for one, other in zip(drawn(first), drawn(second), strict=True):
         np.testing.assert_array_equal(one, other)
     assert first.ax_.get_ylabel() == second.ax_.get_ylabel()
+
+
+@pytest.mark.parametrize("display", DISPLAYS)
+def test_predictions_are_passed_on_where_there_are_targets(display, fitted):
+    estimator, latents, errors, strata = fitted
+    latents = latents + 5.0  # beyond the domain, where they count
+    targets = latents[:, 0]
+    aware = clone(estimator).fit(latents - 5.0, errors[:, None], strata, targets=targets)
+    shown = [
+        display.from_estimator(aware, latents, errors, strata=strata, y_pred=y_pred)
+        for y_pred in (targets, np.linspace(-9, 99, len(targets)))
+    ]
+    pairs = zip(*map(drawn, shown), strict=True)
+    assert any(not np.array_equal(one, other) for one, other in pairs)
 
 
 @pytest.mark.parametrize("display", [*WITH_CURVE, PredictedErrorDisplay])

@@ -65,11 +65,29 @@ def test_it_is_what_loops_over_all_images_give(cutoff):
     assert (np.abs(expected[1][:, 5:10] - expected[1][:, :5]) > 0.01).any()
 
 
-def test_the_cutoff_is_3_by_default():
+def test_a_cell_that_is_not_periodic_does_not_matter():
+    rng = np.random.default_rng(0)
+    atoms, latents = molecule(rng), rng.normal(size=(8, 2))
+    expected = environment_latents(latents, [atoms])
+    atoms.cell = [50.0, 0.0, 2.0]
+    np.testing.assert_allclose(environment_latents(latents, [atoms]), expected, rtol=1e-6)
+    atoms.pbc = [False, True, False]  # without a cell vector
+    np.testing.assert_allclose(environment_latents(latents, [atoms]), expected, rtol=1e-6)
+
+
+def test_a_frame_without_atoms_has_no_rows():
+    rng = np.random.default_rng(0)
+    atoms, latents = molecule(rng), rng.normal(size=(8, 2))
+    found = environment_latents(latents, [Atoms(), atoms, Atoms()])
+    np.testing.assert_array_equal(found, environment_latents(latents, [atoms]))
+    assert environment_latents(latents[:0], [Atoms()]).shape == (0, 6)
+
+
+def test_the_cutoff_has_a_default():
     rng = np.random.default_rng(0)
     atoms, latents = molecule(rng), rng.normal(size=(8, 2))
     np.testing.assert_array_equal(
-        environment_latents(latents, [atoms]), environment_latents(latents, [atoms], 3.0)
+        environment_latents(latents, [atoms]), environment_latents(latents, [atoms], 3.5)
     )
 
 

@@ -17,6 +17,7 @@ from benchmarks.is2rs.relaxing.paths import Path
 from benchmarks.is2rs.sources.systems import System, free_atoms
 from ltau import LTAUEstimator
 from ltau.adapters.nequip import UncertainNequIPCalculator, load_model
+from ltau.structures import environment_cutoff, environment_latents
 
 __all__ = ["ForceField", "Models"]
 
@@ -78,7 +79,7 @@ class ForceField:
         Parameters
         ----------
         latents : ndarray of shape (n_steps, n_atoms, n_features)
-            Latents of the atoms.
+            Latents of the atoms, as the estimator knows them.
         numbers : ndarray of shape (n_atoms,)
             Their atomic numbers.
 
@@ -135,8 +136,11 @@ class ForceField:
         shape = len(frames), len(numbers)
         found = passes(self.model, frames)
         strata = self._strata(numbers, len(frames))
+        latents, cutoff = found.latents, environment_cutoff(self.estimator)
+        if cutoff is not None:
+            latents = environment_latents(latents, frames, cutoff)
         distribution, ood_score = self.estimator.predict_distribution(
-            found.latents, strata, return_ood_score=True
+            latents, strata, return_ood_score=True
         )
         truth = np.array([atoms.get_forces(apply_constraint=False) for atoms in frames])
         forces = found.forces.reshape(*shape, 3).astype(np.float64)
@@ -152,7 +156,7 @@ class ForceField:
             expected_error=distribution.mean().reshape(shape),
             exceedance=1.0 - distribution.cdf(self.tolerance).reshape(shape),
             ood_score=ood_score.reshape(shape),
-            distance=self.distances(found.latents.reshape(*shape, -1), numbers),
+            distance=self.distances(latents.reshape(*shape, -1), numbers),
             spread=self.spread(frames[0], positions),
             true_error=np.linalg.norm(forces - truth, axis=2),
             converged=True,

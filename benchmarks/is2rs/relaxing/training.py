@@ -15,11 +15,10 @@ from benchmarks.harness import nequip_training
 from benchmarks.harness.files import whole_folder
 from benchmarks.harness.nequip_training import Training
 from benchmarks.is2rs.sources.systems import DataError, System
-from ltau import LTAUEstimator
+from benchmarks.methods.domains import SYSTEM
+from ltau.structures import FORCE_FIELD
 
-__all__ = ["SYSTEM", "fit", "frames_to_train_on", "hold_out", "train"]
-
-SYSTEM = "system"  # in the `info` of a frame: the name of its system
+__all__ = ["fit", "frames_to_train_on", "hold_out", "train"]
 
 _HELD_OUT_SHARE = 0.1  # of the systems, at least one: what predicted errors are calibrated on
 
@@ -85,7 +84,7 @@ def frames_to_train_on(system: System, n_frames: int) -> list[Atoms]:
 
 
 def fit(run: Path, elements: Set[str], path: Path) -> None:
-    """Fit an estimator to a training.
+    """Fit an estimator to a training, and calibrate it on the systems that were held out.
 
     Parameters
     ----------
@@ -94,7 +93,7 @@ def fit(run: Path, elements: Set[str], path: Path) -> None:
     elements : set of str
         What is going to be met.
     path : Path
-        Where the estimator is saved. Its strata are the elements, if there are enough training
+        Where the estimator is saved. Its strata may be the elements, if there are enough training
         atoms of each.
     """
     from ltau.adapters.nequip import fit_run
@@ -104,9 +103,9 @@ def fit(run: Path, elements: Set[str], path: Path) -> None:
         for atoms in ase.io.iread(run / nequip_training.TRAINING_FRAMES, ":")
         for symbol in atoms.get_chemical_symbols()
     )
-    most = LTAUEstimator().n_neighbors
+    most = FORCE_FIELD["n_neighbors"]
     enough = all(learnt[symbol] > most for symbol in elements | learnt.keys())
-    fit_run(run, strata="elements" if enough else None).save(path)
+    fit_run(run, strata="auto" if enough else None, groups=SYSTEM).save(path)
 
 
 def _labelled(atoms: Atoms, zero: float, sid: str) -> Atoms:

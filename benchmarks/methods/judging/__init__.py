@@ -7,7 +7,8 @@ from benchmarks.methods.judging.class_mean import ClassMean
 from benchmarks.methods.judging.constant import Constant
 from benchmarks.methods.judging.distance import Distance
 from benchmarks.methods.judging.judge import Judge
-from benchmarks.methods.judging.ltau import DISTANCE_AWARE, LTAU, PAPER
+from benchmarks.methods.judging.ltau import LTAU, PAPER
+from benchmarks.methods.judging.ltau_structures import LTAUStructures
 from benchmarks.methods.judging.mahalanobis import Mahalanobis
 from benchmarks.methods.judging.mixture import Mixture
 from benchmarks.methods.judging.regressor import Regressor
@@ -30,20 +31,35 @@ def methods(domain: Domain) -> dict[str, Judge]:
     dict of str to Judge
         The methods, not fitted.
     """
-    aware = DISTANCE_AWARE
     by_class = {} if domain.train.classes is None else {"Class mean": ClassMean()}
+    ltau = _of_rows() if domain.train.frames is None else _of_structures()
     return {
-        "LTAU, paper": LTAU(PAPER, strata=False),
-        "LTAU, distance-aware": LTAU(aware, strata=True),
-        "LTAU, distance-aware, steps": LTAU(aware, strata=True, errors="step"),
-        "LTAU, calibrated": LTAU(aware, strata=True, calibration={}),
-        "LTAU, calibrated, exponent 1": LTAU(aware, strata=True, calibration={"exponent": 1.0}),
+        "LTAU, paper": LTAU(PAPER, targets=False),
+        **ltau,
         **{name: Spread(name) for name in domain.train.spreads},
-        "Distance": Distance(aware),
+        "Distance": Distance(),
         "Mahalanobis": Mahalanobis(),
         "Mixture": Mixture(),
         "Rigidity": Rigidity(),
         "Regressor": Regressor(),
         **by_class,
         "Constant": Constant(),
+    }
+
+
+def _of_rows() -> dict[str, Judge]:
+    return {
+        "LTAU": LTAU({}),
+        "LTAU, steps": LTAU({}, errors="step"),
+        "LTAU, calibrated": LTAU({}, calibrated=True),
+        "LTAU, calibrated, without targets": LTAU({}, targets=False, calibrated=True),
+    }
+
+
+def _of_structures() -> dict[str, Judge]:
+    return {
+        "LTAU": LTAUStructures(),
+        "LTAU, steps": LTAUStructures(errors="step"),
+        "LTAU, calibrated": LTAUStructures(calibrated=True),
+        "LTAU, calibrated, own latents": LTAUStructures(calibrated=True, environment=None),
     }

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -16,12 +13,7 @@ __all__ = ["Distance"]
 
 
 class Distance(Scored):
-    """Mean distance to the nearest neighbours [1]_.
-
-    Parameters
-    ----------
-    settings : mapping of str to Any
-        Parameters of the `LTAUEstimator` whose neighbours these are.
+    """Mean distance to the thirty nearest neighbours, in whitened latents [1]_.
 
     References
     ----------
@@ -29,14 +21,13 @@ class Distance(Scored):
        network-driven chemical discovery", Chem. Sci. 10, 7913 (2019). doi:10.1039/C9SC02298H
     """
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
-        self.settings = settings
+    n_neighbors = 30
 
     def learn(self, domain: Domain) -> None:
         """Index the training samples."""
         train = domain.train
         # The errors are not looked at: an estimator is asked for neighbours alone.
-        self.estimator = LTAUEstimator(**self.settings).fit(
+        self.estimator = LTAUEstimator(self.n_neighbors, distance_scaling=0.0, n_jobs=1).fit(
             train.latents, train.errors[:, None], train.classes
         )
 

@@ -1,4 +1,4 @@
-"""LTAU as in the paper, aware of distance, and calibrated."""
+"""LTAU as in the paper, as users get it, and calibrated."""
 
 from __future__ import annotations
 
@@ -10,35 +10,28 @@ from benchmarks.methods.judging.judge import Judge
 from benchmarks.methods.predictions import LEVELS, ErrorPrediction
 from ltau import LTAUEstimator
 
-__all__ = ["DISTANCE_AWARE", "LTAU", "PAPER"]
+__all__ = ["LTAU", "PAPER"]
 
 PAPER: dict[str, Any] = {
     "n_neighbors": 10,
     "burn_in": 0.0,
     "scaling": "none",
+    "weights": "uniform",
     "distance_scaling": 0.0,
-    "n_jobs": 1,
-    "random_state": 0,
-}
-DISTANCE_AWARE = PAPER | {
-    "n_neighbors": 30,
-    "burn_in": 1 / 3,
-    "scaling": "whiten",
-    "distance_scaling": 1.0,
 }
 
 
 class LTAU(Judge):
-    """LTAU on the training samples' errors.
+    """LTAU on the training samples' errors, whatever the samples are.
 
     Parameters
     ----------
     settings : mapping of str to Any
-        Parameters of `LTAUEstimator`.
-    strata : bool
-        Whether classes are strata, where there are classes.
-    calibration : mapping of str to Any, optional
-        Arguments of `LTAUEstimator.calibrate`; by default it is not called.
+        Parameters of `LTAUEstimator` that are not its defaults.
+    targets : bool, default=True
+        Whether targets are given, where there are any.
+    calibrated : bool, default=False
+        Whether scale and levels are learnt from the validation samples.
     errors : {"eval", "step"}, default="eval"
         Those after each epoch, of the weights that are evaluated, or of the training steps.
 
@@ -53,37 +46,37 @@ class LTAU(Judge):
         self,
         settings: Mapping[str, Any],
         *,
-        strata: bool,
-        calibration: Mapping[str, Any] | None = None,
+        targets: bool = True,
+        calibrated: bool = False,
         errors: str = "eval",
     ) -> None:
         self.settings = settings
-        self.strata = strata
-        self.calibration = calibration
+        self.targets = targets
+        self.calibrated = calibrated
         self.errors = errors
 
     def fit(self, given: Domain) -> Self:
         """Fit the trajectories, and calibrate on the validation samples."""
         train, validation = given.train, given.validation
-        self.estimator = LTAUEstimator(**self.settings).fit(
-            train.latents, given.trajectories[self.errors], self._strata(train)
+        self.estimator = LTAUEstimator(**self.settings, n_jobs=1).fit(
+            train.latents,
+            given.trajectories[self.errors],
+            targets=train.targets if self.targets else None,
         )
-        if self.calibration is not None:
-            strata = self._strata(validation)
-            self.estimator.calibrate(
-                validation.latents, validation.errors, strata, **self.calibration
-            )
+        if self.calibrated:
+            y_pred = self._y_pred(validation)
+            self.estimator.calibrate(validation.latents, validation.errors, y_pred=y_pred)
         return self
 
     def predict(self, asked: Samples) -> ErrorPrediction:
         """Predict the distributions, and how far the samples lie outside."""
-        latents, strata = asked.latents, self._strata(asked)
-        bounds = self.estimator.predict_quantile(latents, LEVELS, strata)
-        if not self.settings["distance_scaling"]:
-            errors = self.estimator.predict_distribution(latents, strata)
+        latents, given = asked.latents, {"y_pred": self._y_pred(asked)}
+        bounds = self.estimator.predict_quantile(latents, LEVELS, **given)
+        if not self.estimator.distance_scaling:
+            errors = self.estimator.predict_distribution(latents, **given)
             return ErrorPrediction(errors, bounds, errors.mean())
-        errors, score = self.estimator.predict_distribution(latents, strata, return_ood_score=True)
+        errors, score = self.estimator.predict_distribution(latents, **given, return_ood_score=True)
         return ErrorPrediction(errors, bounds, score)
 
-    def _strata(self, samples: Samples) -> Any:
-        return samples.classes if self.strata else None
+    def _y_pred(self, samples: Samples) -> Any:
+        return samples.y_pred if self.targets else None

@@ -1,1 +1,1 @@
-"""What all adapters of PyTorch share: ids of samples, hooks on layers, passes, the recorder."""
+"""What all adapters of PyTorch share: ids of samples, hooks on layers, passes, recorders."""

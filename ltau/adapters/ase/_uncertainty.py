@@ -205,6 +205,8 @@ class Uncertainty(Reporter):
 
 def _check_target(estimator: LTAUEstimator, unit_factor: float | None) -> None:
     """Refuse an estimator of something else than forces in eV/Å, if it tells."""
+    if estimator.fitted_.targets is not None:
+        raise ValueError("Expected an estimator fitted without targets, got one with targets.")
     target, unit = estimator.target_, estimator.unit_
     if target not in (None, "forces"):
         raise ValueError(f"Expected an estimator fitted on errors of forces, got one of {target}.")

@@ -15,7 +15,6 @@ from nequip.integrations.ase import NequIPCalculator
 from nequip.utils import torch_default_dtype
 from numpy.typing import NDArray
 
-from ltau.adapters._forces.environment import cutoff_of
 from ltau.adapters._forces.results import Strata
 from ltau.adapters.ase import Uncertainty
 from ltau.adapters.nequip._compiled_uncertainty import CompiledUncertainty
@@ -31,6 +30,7 @@ from ltau.adapters.nequip._models import (
 )
 from ltau.adapters.nequip._probe import check_same_model
 from ltau.estimator import LTAUEstimator
+from ltau.structures import environment_cutoff
 
 __all__ = ["UncertainNequIPCalculator"]
 
@@ -141,7 +141,7 @@ class UncertainNequIPCalculator(NequIPCalculator):
                 estimator, tolerance=tolerance, strata=strata, **reporting
             )
         self._due = True  # whether it is this calculation's turn
-        self._environment = None if estimator is None else cutoff_of(estimator)
+        self._environment = None if estimator is None else environment_cutoff(estimator)
         self._fields: Fields = {}  # what the model was last given
         super().__init__(
             model,

@@ -23,7 +23,6 @@ from nequip.utils.aoti_metadata import (
 from nequip.utils.global_state import get_latest_global_state
 
 from ltau._files.whole import write_whole
-from ltau.adapters._forces.environment import cutoff_of
 from ltau.adapters.ase import Uncertainty
 from ltau.adapters.nequip._fields import Fields
 from ltau.adapters.nequip._fused import ModelWithUncertainty
@@ -39,6 +38,7 @@ from ltau.adapters.nequip._models import (
 from ltau.adapters.nequip._probe import check_same_model
 from ltau.adapters.nequip._state import nequip_state
 from ltau.estimator import LTAUEstimator
+from ltau.structures import environment_cutoff
 
 __all__ = ["compile_model"]
 
@@ -174,7 +174,7 @@ def _check_model(source: Path, estimator: LTAUEstimator, type_names: list[str]) 
     """Refuse an estimator that belongs to another model."""
     loaded = load_model(source)
     dimer = Atoms([type_names[0]] * 2, [[0.0, 0.0, 0.0], [0.3, 0.0, 0.0]])
-    environment = cutoff_of(estimator)
+    environment = environment_cutoff(estimator)
     check_same_model(
         estimator, dimer, lambda atoms: latents(loaded, [atoms], environment=environment)
     )

@@ -7,9 +7,6 @@ from typing import Any
 
 import torch
 
-from ltau._inputs.numbers import check_positive
-from ltau.adapters._forces.choosing import Options, choose, learn
-from ltau.adapters._forces.samples import Samples
 from ltau.adapters.nequip._environment import check_reach, reach_of
 from ltau.adapters.nequip._held_out import held_out_samples
 from ltau.adapters.nequip._latents import latents
@@ -17,7 +14,7 @@ from ltau.adapters.nequip._models import NequIPModel
 from ltau.adapters.nequip._probe import make_probe
 from ltau.adapters.nequip._run import Training, read_training
 from ltau.estimator import LTAUEstimator
-from ltau.structures import FORCE_FIELD
+from ltau.structures import StructureSamples, check_options, environment_cutoff, fit_structures
 
 __all__ = ["fit_run"]
 
@@ -39,9 +36,9 @@ def fit_run(
 
     The latents are those of the recorded training structures, by the model of the
     checkpoint; the errors are those of the epochs up to it. The structures that the training
-    validated with, where they were recorded, choose what is not given, by the mean CRPS of
-    their errors; then they calibrate. Nothing of the training's configuration or data is
-    needed.
+    validated with, where they were recorded, choose what is not given, as in
+    `ltau.structures.fit_structures`; then they calibrate. Nothing of the training's
+    configuration or data is needed.
 
     Parameters
     ----------
@@ -69,10 +66,11 @@ def fit_run(
         Cutoff of environment latents, no larger than the model's (see
         `ltau.structures.environment_latents`): an atom is then compared with its
         neighbours, and theirs. None takes the model's own latents alone. ``"auto"`` chooses
-        between 3 Å and none; without validation structures it is 3 Å. A structure as a
+        between 3.5 Å and none; without validation structures it is 3.5 Å. A structure as a
         whole has no environment.
     groups : str, optional
-        An entry of the structures' ``atoms.info``, an integer or a string: structures that
+        An entry of the structures' ``atoms.info``, an integer or a string, which the
+        callback records from data files that ASE reads: structures that
         have it in common, such as those of one trajectory, are not independent, and their
         atoms are not taken for each other's neighbours where the distances between
         training atoms are measured. By default each structure is a group of its own.
@@ -124,34 +122,28 @@ def fit_run(
     >>> from ltau.adapters.nequip import fit_run
     >>> estimator = fit_run("outputs/2025-01-01/12-00-00")  # doctest: +SKIP
     >>> estimator.notes_["chosen"]["environment"]  # doctest: +SKIP
-    3.0
+    3.5
     >>> estimator.save("forces.ltau")  # doctest: +SKIP
     """
     _check_arguments(estimator, target, strata, environment, groups)
     training = read_training(run, checkpoint, target, device)
     samples, held_out = _samples(training, target, calibrate, progress)
-    given = LTAUEstimator(**FORCE_FIELD) if estimator is None else estimator
-    options = Options.of(
-        None if samples.whole else environment,
-        None if samples.whole else strata,
-        None if estimator is None else estimator.n_neighbors,
-        reach=_reach(training.model, environment),
+    fitted = fit_structures(
+        samples,
+        held_out,
+        estimator=estimator,
+        strata=strata,
+        environment=environment,
+        groups=groups,
+        longest_cutoff=_reach(training.model, environment),
     )
-    labels = samples.groups(groups)
-    choice, scores = choose(given, samples, labels, held_out, options)
-    fitted = learn(given, samples, labels, choice)
-    if held_out is not None:
-        elements = None if choice.strata is None else held_out.elements()
-        fitted.calibrate(held_out.rows(choice.environment), held_out.errors, elements)
+    cutoff = environment_cutoff(fitted)
     fitted.target_, fitted.unit_ = training.log.target, training.log.unit
     fitted.notes_ = {
         **training.log.notes,
         **fitted.notes_,
         "epoch": training.epoch,
-        "chosen": {**choice._asdict(), "scores": scores},
-        "groups": groups,
-        "n_held_out": 0 if held_out is None else len(held_out.frames),
-        "probe": make_probe(samples.frames, samples.latents, choice.environment),
+        "probe": make_probe(samples.frames, samples.latents, cutoff),
     }
     return fitted
 
@@ -162,24 +154,17 @@ def _check_arguments(
     """Refuse what is wrong before anything is read."""
     if target not in ("forces", "energy"):
         raise ValueError(f"Expected target 'forces' or 'energy', got {target!r}.")
-    if strata not in ("auto", "elements", None):
-        raise ValueError(f"Expected strata 'auto', 'elements' or None, got {strata!r}.")
-    if environment not in ("auto", None):
-        check_positive(environment, "environment")
+    check_options(estimator, strata, environment, groups)
     if target == "energy" and not (strata in ("auto", None) and environment in ("auto", None)):
         raise ValueError(
             "Expected neither strata nor an environment of whole structures, got "
             f"strata={strata!r} and environment={environment!r} with target='energy'."
         )
-    if not isinstance(estimator, LTAUEstimator | None):
-        raise TypeError(f"Expected an LTAUEstimator, got {type(estimator).__name__}.")
-    if not isinstance(groups, str | None):
-        raise TypeError(f"Expected groups to be an entry of atoms.info, got {groups!r}.")
 
 
 def _samples(
     training: Training, target: str, calibrate: bool | None, progress: bool
-) -> tuple[Samples, Samples | None]:
+) -> tuple[StructureSamples, StructureSamples | None]:
     """Give what was trained on its latents, and what was not its errors too."""
     held_out = None
     if calibrate is not False:
@@ -191,7 +176,7 @@ def _samples(
                 "ErrorRecorderCallback, or call calibrate() with latents and errors."
             )
     own = latents(training.model, training.frames, progress=progress)
-    return Samples(training.frames, own, training.errors, target == "energy"), held_out
+    return StructureSamples(training.frames, own, training.errors, target == "energy"), held_out
 
 
 def _reach(model: NequIPModel, environment: Any) -> float:

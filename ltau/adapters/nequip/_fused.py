@@ -18,12 +18,12 @@ from ltau._fitted.state import Fitted, Table
 from ltau._maths.domain import error_factor, local_ratio
 from ltau._maths.ties import level_to_reach, quantile_in_bin
 from ltau._maths.weights import inverse_distance_weights, neighbor_places
-from ltau.adapters._forces.environment import cutoff_of
 from ltau.adapters.nequip._blocks import NOWHERE, SIZE, Blocks
 from ltau.adapters.nequip._environment import environment_of
 from ltau.adapters.nequip._fields import Fields
 from ltau.adapters.nequip._models import LATENTS, SUMMARY, UNCERTAINTY
 from ltau.estimator import LTAUEstimator
+from ltau.structures import environment_cutoff
 
 __all__ = ["ModelWithUncertainty"]
 
@@ -104,7 +104,7 @@ class ModelWithUncertainty(torch.nn.Module):
         self.model = model
         self.model_dtype = model.model_dtype
         self._settings = settings
-        self._cutoff = cutoff_of(estimator)
+        self._cutoff = environment_cutoff(estimator)
         self._level = float(quantile_levels(settings.calibration, level, 1, None)[0, 0])
         self._merged = fitted.sizes is not None
         tables = list(fitted.tables())

@@ -9,13 +9,13 @@ from ase import Atoms
 from nequip.data import AtomicDataDict
 from numpy.typing import NDArray
 
-from ltau.adapters._forces.samples import Samples
 from ltau.adapters.nequip._fields import Fields, batches_of_fields
 from ltau.adapters.nequip._frames import VALIDATION, fingerprint, load_frames
 from ltau.adapters.nequip._latents import latents_of
 from ltau.adapters.nequip._models import NequIPModel
 from ltau.adapters.nequip._run import Training
 from ltau.adapters.nequip._state import nequip_state
+from ltau.structures import StructureSamples
 
 __all__ = ["held_out_samples"]
 
@@ -24,7 +24,9 @@ Floats = NDArray[np.float64]
 _BATCH = 32  # structures
 
 
-def held_out_samples(training: Training, target: str, progress: bool = False) -> Samples | None:
+def held_out_samples(
+    training: Training, target: str, progress: bool = False
+) -> StructureSamples | None:
     """Pass the validation structures of a training through its model.
 
     Parameters
@@ -38,7 +40,7 @@ def held_out_samples(training: Training, target: str, progress: bool = False) ->
 
     Returns
     -------
-    Samples or None
+    StructureSamples or None
         The structures, with latents and errors by the weights of the checkpoint; None where
         none were recorded, or none has labels.
 
@@ -73,7 +75,9 @@ def _has_label(frame: Atoms, target: str) -> bool:
     return label is not None and bool(np.isfinite(label).all())
 
 
-def _passed(model: NequIPModel, frames: list[Atoms], target: str, progress: bool) -> Samples:
+def _passed(
+    model: NequIPModel, frames: list[Atoms], target: str, progress: bool
+) -> StructureSamples:
     latents, predictions = [], []
     with nequip_state():
         for fields in batches_of_fields(frames, model, _BATCH, "validation", progress):
@@ -87,7 +91,7 @@ def _passed(model: NequIPModel, frames: list[Atoms], target: str, progress: bool
     errors = np.linalg.norm(predicted - truth, axis=1)
     if target == "energy":
         errors /= [len(frame) for frame in frames]
-    return Samples(frames, np.concatenate(latents), errors, target == "energy")
+    return StructureSamples(frames, np.concatenate(latents), errors, target == "energy")
 
 
 def _labels(frames: list[Atoms], target: str) -> Floats:

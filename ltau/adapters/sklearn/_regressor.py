@@ -16,9 +16,10 @@ from sklearn.utils._param_validation import HasMethods, Interval
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ltau._inputs.missing import fill_masked
+from ltau.adapters.sklearn._cross_fit import Samples, calibration_on_folds, cross_fit
 from ltau.adapters.sklearn._latents import latents
 from ltau.adapters.sklearn._learners import wrap
-from ltau.adapters.sklearn._stages import held_out_errors, train
+from ltau.adapters.sklearn._stages import train
 from ltau.distribution import ErrorDistribution
 from ltau.estimator import LTAUEstimator
 
@@ -33,8 +34,12 @@ class LTAURegressor(RegressorMixin, BaseEstimator):
     `fit` trains the regressor on all samples, and once more for each of `cv` folds to
     log the errors on the samples of the fold: boosted trees and networks come close to
     the targets that they have seen, and their errors on those say little about new
-    samples. `LTAUEstimator` learns from these errors and from the latents of the
-    regressor that was trained on all samples.
+    samples. `LTAUEstimator` learns from these errors, from the latents of the regressor
+    that was trained on all samples, and from the targets, so that a prediction far from
+    the targets nearby is trusted less beyond the training domain.
+
+    The estimator is calibrated on the errors of all folds: in each fold, one that learns
+    from what the fold's regressor has seen judges the samples that it has not seen.
 
     Parameters
     ----------
@@ -43,23 +48,24 @@ class LTAURegressor(RegressorMixin, BaseEstimator):
         `HistGradientBoostingRegressor`. One that learns by passes gets as many as its
         `max_iter`, and wants features and targets of about unit variance.
     ltau : LTAUEstimator, default=None
-        What learns from the errors. By default the densities of the 20 nearest samples
-        are averaged, or of all if there are fewer, and the first two thirds of the
-        stages are left out.
+        What learns from the errors. By default it averages the densities of the 20
+        nearest samples, or of all if there are fewer, with equal weights; takes the
+        latents as they are; and leaves out the first two thirds of the stages.
     cv : int, default=5
         Number of folds, at least 2. Training takes about `cv` times as long as that of
         the regressor alone, and a prediction no longer than before but for the search
         of neighbours.
-    random_state : int or None, default=None
+    random_state : int or None, default=0
         Seed of the folds, of the order of the samples in passes over them, and of a
-        regressor that has no seed of its own.
+        regressor that has no seed of its own; None draws anew each time.
 
     Attributes
     ----------
     estimator_ : regressor
         The regressor trained on all samples.
     ltau_ : LTAUEstimator
-        Predicts errors from ``latents(estimator_, X)``.
+        Predicts errors from ``latents(estimator_, X)``, and ``estimator_.predict(X)`` as
+        `y_pred`. Its `reset_calibration` takes the calibration away.
     n_features_in_ : int
         Number of features.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -71,9 +77,10 @@ class LTAURegressor(RegressorMixin, BaseEstimator):
     too narrow. Those of a single held-out share give the right level, but fewer samples
     to find neighbours among, and so a worse ranking.
 
-    Boosted trees that fit the noise see their training samples more clearly than new
-    ones. Where targets are noise for the most part, the intervals can come out some
-    points too narrow: check them on held-out data.
+    Levels of `predict_interval` are conformal scores of all training samples, each by the
+    estimator of the fold that holds it out. They are close to exchangeable with those of
+    new samples, but not quite: the regressor of a fold was trained on fewer samples, and
+    the estimator learns from errors of the other folds' regressors.
 
     Samples of one group, such as repeated measurements, are put into different folds;
     the errors then look smaller than they are on a new group.
@@ -113,7 +120,7 @@ class LTAURegressor(RegressorMixin, BaseEstimator):
         *,
         ltau: LTAUEstimator | None = None,
         cv: int = 5,
-        random_state: int | None = None,
+        random_state: int | None = 0,
     ) -> None:
         self.estimator = estimator
         self.ltau = ltau
@@ -154,9 +161,13 @@ class LTAURegressor(RegressorMixin, BaseEstimator):
         targets = targets.astype(np.float64)
         self.estimator_ = self._new_estimator()
         train(self.estimator_, features, targets, self.random_state)
-        self.ltau_ = self._new_ltau(len(targets)).fit(
-            latents(self.estimator_, features), self._cross_fit(features, targets)
-        )
+        samples = Samples(features, targets)
+        splits = KFold(self.cv, shuffle=True, random_state=self.random_state).split(features)
+        folds, errors = cross_fit(self._new_estimator, samples, splits, self.random_state)
+        ltau = self._new_ltau(len(targets))
+        ltau.fit(latents(self.estimator_, features), errors, targets=targets)
+        ltau.calibration_ = calibration_on_folds(ltau, folds, samples, errors)
+        self.ltau_ = ltau
         return self
 
     def predict(
@@ -184,7 +195,7 @@ class LTAURegressor(RegressorMixin, BaseEstimator):
         prediction = self.estimator_.predict(features)
         if not return_std:
             return prediction
-        error = self.ltau_.predict_distribution(latents(self.estimator_, features))
+        error = self._error(features, prediction)
         return prediction, np.hypot(error.mean(), error.std())
 
     def predict_interval(self, X: ArrayLike, level: float = 0.9) -> Floats:
@@ -222,7 +233,8 @@ class LTAURegressor(RegressorMixin, BaseEstimator):
             One distribution a sample, in the unit of the target: its ``mean()`` is the
             expected error, its ``cdf(tolerance)`` the probability to stay within one.
         """
-        return self.ltau_.predict_distribution(latents(self.estimator_, self._check(X)))
+        features = self._check(X)
+        return self._error(features, self.estimator_.predict(features))
 
     def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Score the predictions of the target. The error bars have no part in it.
@@ -243,6 +255,12 @@ class LTAURegressor(RegressorMixin, BaseEstimator):
         """
         return super().score(X, y, sample_weight)
 
+    def _error(self, features: NDArray[Any], prediction: NDArray[Any]) -> ErrorDistribution:
+        """Predict the error of predictions that are made already."""
+        return self.ltau_.predict_distribution(
+            latents(self.estimator_, features), y_pred=prediction
+        )
+
     def _new_estimator(self) -> Any:
         """Make an untrained regressor, and seed it unless it has a seed of its own."""
         given = self.estimator is not None
@@ -255,29 +273,9 @@ class LTAURegressor(RegressorMixin, BaseEstimator):
     def _new_ltau(self, n_samples: int) -> LTAUEstimator:
         if self.ltau is None:
             return LTAUEstimator(
-                n_neighbors=min(20, n_samples), burn_in=2 / 3, scaling="none", distance_scaling=0.0
+                n_neighbors=min(20, n_samples), burn_in=2 / 3, scaling="none", weights="uniform"
             )
         return clone(self.ltau)
-
-    def _cross_fit(self, X: NDArray[Any], y: Floats) -> NDArray[np.float32]:
-        """Compute every sample's errors, stage by stage, by a model that has not seen it."""
-        folds = KFold(self.cv, shuffle=True, random_state=self.random_state)
-        rows, parts = [], []
-        for seen, held_out in folds.split(X):
-            rows.append(held_out)
-            parts.append(
-                held_out_errors(
-                    self._new_estimator(),
-                    (X[seen], y[seen]),
-                    (X[held_out], y[held_out]),
-                    self.random_state,
-                )
-            )
-        # A model that stopped early has fewer stages. The last ones are those that compare.
-        errors = np.full((len(y), max(part.shape[1] for part in parts)), np.nan, np.float32)
-        for held_out, part in zip(rows, parts, strict=True):
-            errors[held_out, errors.shape[1] - part.shape[1] :] = part
-        return errors
 
     def _check(self, X: ArrayLike) -> NDArray[Any]:
         check_is_fitted(self)

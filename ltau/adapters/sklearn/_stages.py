@@ -116,7 +116,8 @@ def fit_with_errors(
     Returns
     -------
     ndarray of shape (n_samples, n_epochs), float32
-        Absolute errors, in the unit of the target.
+        Absolute errors, in the unit of the target. For ``LTAUEstimator.fit``, with `y` as
+        its `targets`.
 
     Raises
     ------

@@ -15,7 +15,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from nequip.integrations.ase import NequIPCalculator
 
 from ltau.adapters.nequip import ErrorRecorderCallback
-from ltau.adapters.nequip._frames import load_frames
+from ltau.adapters.nequip._frames import fingerprint, load_frames
 from ltau.adapters.nequip._state import nequip_state
 from ltau.log import ErrorLog
 
@@ -140,6 +140,51 @@ def test_a_training_set_that_is_not_split(train, frames, tmp_path):
     kept = load_frames(tmp_path / "log" / "frames.extxyz")
     for atoms, original in zip(kept, frames[:5], strict=True):
         assert_same_structure(atoms, original)
+
+
+def test_validation_structures_are_kept_too(run, frames):
+    """Those that were split off, with their labels."""
+    trained = load_frames(run.evals / "frames.extxyz")
+    held_out = load_frames(run.evals / "validation.extxyz")
+    assert len(held_out) == 4
+    assert {fingerprint([a]) for a in trained}.isdisjoint({fingerprint([a]) for a in held_out})
+    for atoms in held_out:
+        (original,) = (
+            frame for frame in frames if np.abs(frame[0].position - atoms[0].position).max() < 1e-6
+        )
+        assert_same_structure(atoms, original)
+        np.testing.assert_allclose(atoms.get_forces(), original.get_forces(), atol=1e-7)
+        assert atoms.get_potential_energy() == pytest.approx(original.get_potential_energy())
+
+
+def test_structures_keep_what_their_files_say_of_them(train, frames, tmp_path):
+    told = [atoms.copy() for atoms in frames]
+    for number, (atoms, original) in enumerate(zip(told, frames, strict=True)):
+        atoms.calc = original.calc
+        atoms.info |= {"system": f"run {number // 3}", "number": number, "weight": 0.5}
+    train(tmp_path, told, [ErrorRecorderCallback(tmp_path / "log")], epochs=1)
+    numbers = []
+    for name in ("frames", "validation"):
+        for atoms in load_frames(tmp_path / "log" / f"{name}.extxyz"):
+            number = atoms.info["number"]
+            assert atoms.info == {"system": f"run {number // 3}", "number": number}
+            assert_same_structure(atoms, frames[number])
+            numbers.append(number)
+    assert sorted(numbers) == list(range(len(frames)))
+
+
+def test_all_validation_sets_are_kept_and_those_of_the_last_start(train, frames, tmp_path):
+    paths = [str(tmp_path / f"{number}.extxyz") for number in range(3)]
+    for path, part in zip(paths, (frames[:5], frames[5:7], frames[7:10]), strict=True):
+        ase.io.write(path, part)
+    for held_out, expected in ((paths[1:], 5), (paths[1], 2)):
+        data = {"train_file_path": paths[0], "val_file_path": held_out, "split_dataset": []}
+        callback = ErrorRecorderCallback(tmp_path / "log")
+        train(tmp_path, frames, [callback], epochs=1, data=data)
+        kept = load_frames(tmp_path / "log" / "validation.extxyz")
+        assert len(kept) == expected
+        for atoms, original in zip(kept, frames[5:], strict=False):
+            assert_same_structure(atoms, original)
 
 
 class Witness(lightning.Callback):

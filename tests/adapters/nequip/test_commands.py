@@ -10,6 +10,7 @@ from ase import Atoms
 from ltau import LTAUEstimator
 from ltau.adapters.nequip import UncertainNequIPCalculator, fit_run
 from ltau.cli import main
+from ltau.structures import FORCE_FIELD
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +26,7 @@ def folder(run, tmp_path_factory):
 def fitted(folder):
     """An estimator that the command fitted and saved."""
     options = ["--n-neighbors", "5", "--burn-in", "1", "--scaling", "standardize"]
+    options += ["--environment", "2.5"]
     main(["nequip", "fit", str(folder / "run"), "-o", str(folder / "model.ltau"), *options])
     return folder / "model.ltau"
 
@@ -55,17 +57,41 @@ def predict(fitted, run, structures, output, *options):
 def test_fit_saves_what_fit_run_gives(folder, fitted):
     estimator = LTAUEstimator.load(fitted)
     assert estimator.get_params() == {
-        **LTAUEstimator().get_params(),
+        **LTAUEstimator(**FORCE_FIELD).get_params(),
         "n_neighbors": 5,
         "burn_in": 1,
         "scaling": "standardize",
     }
-    expected = fit_run(folder / "run", estimator=estimator)
+    expected = fit_run(folder / "run", estimator=estimator, environment=2.5)
+    assert expected.notes_ == estimator.notes_
     rng = np.random.default_rng(0)
     queries, elements = rng.normal(size=(4, estimator.n_features_in_)), [29, 29, 79, 79]
     np.testing.assert_array_equal(
         estimator.predict(queries, elements), expected.predict(queries, elements)
     )
+
+
+@pytest.mark.parametrize(
+    ("options", "said", "cutoff"),
+    [
+        ([], "calibrated on 4 validation structures", None),
+        (["--no-calibration"], "by environments of 3.5 Å; not calibrated", 3.5),
+        (["--environment", "none", "--no-calibration"], "by own latents; not calibrated", None),
+    ],
+)
+def test_fit_says_what_is_chosen(folder, tmp_path, capsys, options, said, cutoff):
+    output = tmp_path / "model.ltau"
+    main(["nequip", "fit", str(folder / "run"), "-o", str(output), *options])
+    assert said in capsys.readouterr().out
+    chosen = LTAUEstimator.load(output).notes_["chosen"]
+    if options:
+        assert chosen["environment"] == cutoff
+    assert bool(chosen["scores"]) == (not options)
+
+
+def test_fit_by_groups_that_nobody_recorded(folder, tmp_path, capsys):
+    command = ["fit", folder / "run", "-o", tmp_path / "model.ltau", "--groups", "system"]
+    fails(capsys, 1, "'system' in the info of all structures", *command)
 
 
 def test_fit_to_energies_from_another_checkpoint(folder, tmp_path, capsys):

@@ -11,11 +11,15 @@ import ase.io
 import numpy as np
 import pytest
 import torch
+from ase.calculators.singlepoint import SinglePointCalculator
+from nequip.integrations.ase import NequIPCalculator
 
 from ltau import LTAUEstimator
 from ltau.adapters.nequip import fit_run, latents
-from ltau.adapters.nequip._frames import load_frames
+from ltau.adapters.nequip._frames import load_frames, save_frames
+from ltau.adapters.nequip._state import nequip_state
 from ltau.log import ErrorLog
+from ltau.structures import FORCE_FIELD, environment_latents
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +39,17 @@ def folder(run, tmp_path):
     return tmp_path / "run"
 
 
+def by_hand(training, environment=3.5, strata=True, errors=None, **parameters):
+    """An estimator as fit_run makes it where nothing is held out, and the rows it knows."""
+    structures, rows, all_errors, elements = training
+    groups = np.repeat(np.arange(len(structures)), [len(atoms) for atoms in structures])
+    if environment is not None:
+        rows = environment_latents(rows, structures, environment)
+    estimator = LTAUEstimator(**{**FORCE_FIELD, **parameters})
+    errors = all_errors if errors is None else errors
+    return estimator.fit(rows, errors, elements if strata else None, groups=groups), rows
+
+
 def at_epoch(checkpoint, epoch):
     """Pretend that a checkpoint was saved at another epoch."""
     contents = torch.load(checkpoint, weights_only=False)
@@ -43,17 +58,20 @@ def at_epoch(checkpoint, epoch):
 
 
 def test_one_call_does_what_is_done_by_hand(folder, training):
-    _, rows, errors, elements = training
-    fitted = fit_run(folder)
-    expected = LTAUEstimator().fit(rows, errors, elements)
+    elements = training[-1]
+    fitted = fit_run(folder, calibrate=False)
+    expected, rows = by_hand(training)
     np.testing.assert_array_equal(fitted.predict(rows, elements), expected.predict(rows, elements))
     np.testing.assert_array_equal(fitted.strata_, [29, 79])
+    assert fitted.calibration_ is None
+    assert fitted.notes_["environment"] == 3.5
+    assert fitted.notes_["chosen"]["scores"] == []
     assert (fitted.target_, fitted.unit_) == ("forces", "eV/Å")
 
 
 def test_the_estimator_keeps_a_probe_of_the_model_in_its_file(folder, training, path):
     structures, rows, _, _ = training
-    fit_run(folder).save(path)
+    fit_run(folder, environment=2.5).save(path)
     notes = LTAUEstimator.load(path).notes_
     smallest = min(range(len(structures)), key=lambda number: len(structures[number]))
     first = sum(len(atoms) for atoms in structures[:smallest])
@@ -62,16 +80,17 @@ def test_the_estimator_keeps_a_probe_of_the_model_in_its_file(folder, training, 
     np.testing.assert_array_equal(probe["positions"], atoms.positions)
     np.testing.assert_array_equal(probe["cell"], atoms.cell.array)
     np.testing.assert_array_equal(probe["pbc"], atoms.pbc)
-    np.testing.assert_array_equal(np.float32(probe["latents"]), rows[first : first + len(atoms)])
+    expected = environment_latents(rows, structures, 2.5)[first : first + len(atoms)]
+    np.testing.assert_array_equal(np.float32(probe["latents"]), expected)
+    assert notes["environment"] == 2.5
     assert notes["epoch"] == 3
     assert notes["frames"] == ErrorLog(folder / "evals" / "forces").notes["frames"]
 
 
 def test_an_estimator_gives_its_parameters_and_stays_as_it_is(folder, training):
-    _, rows, errors, _ = training
-    given = LTAUEstimator(n_neighbors=3, scaling="whiten")
-    fitted = fit_run(folder, estimator=given, strata=None)
-    expected = LTAUEstimator(n_neighbors=3, scaling="whiten").fit(rows, errors)
+    given = LTAUEstimator(n_neighbors=3, scaling="standardize")
+    fitted = fit_run(folder, estimator=given, strata=None, environment=None, calibrate=False)
+    expected, rows = by_hand(training, None, False, n_neighbors=3, scaling="standardize")
     np.testing.assert_array_equal(fitted.predict(rows), expected.predict(rows))
     assert fitted.strata_ is None
     assert not hasattr(given, "notes_")
@@ -81,19 +100,22 @@ def test_errors_of_energies_belong_to_the_mean_latents_of_a_structure(folder, tr
     structures, rows, _, _ = training
     ends = np.cumsum([0, *map(len, structures)])
     means = np.stack([rows[a:b].mean(axis=0) for a, b in pairwise(ends)])
-    fitted = fit_run(folder, target="energy")
-    expected = LTAUEstimator().fit(means, ErrorLog(folder / "evals" / "energy")[:])
-    np.testing.assert_array_equal(fitted.predict(means), expected.predict(means))
+    fitted = fit_run(folder, target="energy", calibrate=False)
+    errors = ErrorLog(folder / "evals" / "energy")[:]
+    k = fitted.notes_["chosen"]["n_neighbors"]
+    assert k == 10  # there are too few structures for 30
+    expected = LTAUEstimator(**{**FORCE_FIELD, "n_neighbors": k}).fit(means, errors)
+    np.testing.assert_allclose(fitted.predict(means), expected.predict(means), rtol=1e-5)
     assert (fitted.target_, fitted.unit_) == ("energy per atom", "eV")
     assert len(fitted.notes_["probe"]["latents"]) == len(fitted.notes_["probe"]["numbers"])
 
 
 def test_a_checkpoint_from_before_the_end_of_the_log_takes_its_epochs_alone(folder, training):
-    _, rows, errors, elements = training
+    elements = training[-1]
     at_epoch(folder / "last.ckpt", 1)
     with pytest.warns(UserWarning, match=r"is of epoch 1, and the log goes on to 3: .* 0 to 1"):
-        fitted = fit_run(folder)
-    expected = LTAUEstimator().fit(rows, errors[:, :2], elements)
+        fitted = fit_run(folder, calibrate=False)
+    expected, rows = by_hand(training, errors=training[2][:, :2])
     np.testing.assert_array_equal(fitted.predict(rows, elements), expected.predict(rows, elements))
     assert (fitted.target_, fitted.unit_, fitted.notes_["epoch"]) == ("forces", "eV/Å", 1)
 
@@ -104,10 +126,114 @@ def test_a_log_that_ends_before_the_checkpoint_is_refused(folder):
         fit_run(folder)
 
 
+@pytest.fixture(scope="module")
+def held_out(run):
+    """Validation structures, and what nequip's own calculator gets wrong in them."""
+    frames = load_frames(run.evals / "validation.extxyz")
+    with nequip_state():
+        calculator = NequIPCalculator._from_saved_model(
+            str(run.checkpoint), chemical_species_to_atom_type_map=True
+        )
+        forces, energies = [], []
+        for atoms in frames:
+            truth, atoms.calc = atoms.calc.results, calculator
+            forces.append(np.linalg.norm(atoms.get_forces() - truth["forces"], axis=1))
+            energies.append(abs(atoms.get_potential_energy() - truth["energy"]) / len(atoms))
+    return frames, np.concatenate(forces), np.array(energies)
+
+
+def assert_same_calibration(found, expected):
+    assert found.scale == pytest.approx(expected.scale, rel=1e-3)
+    np.testing.assert_allclose(found.scores[None], expected.scores[None], atol=1e-3)
+
+
+def test_it_is_calibrated_on_the_errors_in_validation_structures(run, folder, training, held_out):
+    frames, forces, _ = held_out
+    fitted = fit_run(folder, environment=3.5, strata="elements", estimator=LTAUEstimator(5))
+    expected, _ = by_hand(training, n_neighbors=5)
+    expected.set_params(**LTAUEstimator(5).get_params())
+    rows = environment_latents(latents(run.checkpoint, frames), frames)
+    expected.calibrate(rows, forces, np.concatenate([atoms.numbers for atoms in frames]))
+    assert_same_calibration(fitted.calibration_, expected.calibration_)
+    assert fitted.notes_["n_held_out"] == 4
+
+
+def test_validation_structures_choose_what_is_not_given(folder):
+    chosen = fit_run(folder).notes_["chosen"]
+    tried = {(entry["environment"], entry["strata"]) for entry in chosen["scores"]}
+    assert tried == {(3.5, "elements"), (None, "elements"), (3.5, None), (None, None)}
+    assert all(entry["crps"] > 0 for entry in chosen["scores"])
+    again = fit_run(folder).notes_["chosen"]
+    assert again == chosen
+
+
+def test_energies_are_calibrated_on_energies(run, folder, held_out):
+    frames, _, energies = held_out
+    fitted = fit_run(folder, target="energy", estimator=LTAUEstimator(3))
+    means = np.stack([latents(run.checkpoint, [atoms]).mean(axis=0) for atoms in frames])
+    found = fitted.calibration_
+    assert_same_calibration(found, fitted.calibrate(means, energies).calibration_)
+
+
+def test_without_validation_structures_nothing_is_calibrated(folder, training):
+    (folder / "evals" / "validation.extxyz").unlink()
+    elements = training[-1]
+    expected, rows = by_hand(training)
+    fitted = fit_run(folder)
+    np.testing.assert_array_equal(fitted.predict(rows, elements), expected.predict(rows, elements))
+    assert fitted.calibration_ is None
+    assert fitted.notes_["n_held_out"] == 0
+    with pytest.raises(ValueError, match=r"validation structures with labels of forces in .*evals"):
+        fit_run(folder, calibrate=True)
+
+
+def test_what_is_left_of_the_validation_structures_is_said(folder):
+    path = folder / "evals" / "validation.extxyz"
+    frames = load_frames(path)
+    frames[0].calc = SinglePointCalculator(frames[0], energy=0.0)
+    frames[1].calc.results["forces"][0, 0] = np.nan
+    trained_on = load_frames(folder / "evals" / "frames.extxyz")[:3]
+    save_frames(path, frames + trained_on)
+    with pytest.warns(UserWarning, match="7 validation structures") as warned:
+        assert fit_run(folder).notes_["n_held_out"] == 2
+    said = [str(warning.message) for warning in warned if "validation" in str(warning.message)]
+    assert [text.split(":")[0] for text in said] == [
+        f"2 of 7 validation structures in {path} lack forces",
+        f"3 of 7 validation structures in {path} were trained on",
+    ]
+    assert all(
+        warning.filename == __file__ for warning in warned if "valid" in str(warning.message)
+    )
+    save_frames(path, frames[:2])
+    assert fit_run(folder).notes_["n_held_out"] == 0
+    with pytest.raises(ValueError, match=r"labels of forces .* got none"):
+        fit_run(folder, calibrate=True)
+
+
+def test_groups_are_those_that_the_structures_tell(folder, training):
+    structures, _, _, elements = training
+    path = folder / "evals" / "frames.extxyz"
+    frames = load_frames(path)
+    for number, atoms in enumerate(frames):
+        atoms.info["system"] = f"pair {number // 2}"
+    save_frames(path, frames)
+    fitted = fit_run(folder, groups="system", calibrate=False)
+    groups = np.repeat(np.arange(len(frames)) // 2, [len(atoms) for atoms in structures])
+    expected, rows = by_hand(training)
+    by_structure = expected.ood_score(rows, elements)
+    expected.fit(rows, training[2], elements, groups=groups)
+    found = fitted.ood_score(rows, elements)
+    np.testing.assert_allclose(found, expected.ood_score(rows, elements), rtol=1e-9)
+    assert np.abs(found - by_structure).max() > 1e-3
+    with pytest.raises(ValueError, match=r"'run' in the info of all structures, .* 20 of 20 lack"):
+        fit_run(folder, groups="run")
+
+
 def test_one_folder_of_logs_is_found(run, folder, tmp_path):
     with pytest.raises(ValueError, match=r"several: .*evals, .*steps"):
         fit_run(run.folder)
-    assert fit_run(run.steps, checkpoint=run.checkpoint).notes_["mode"] == "step"
+    fitted = fit_run(run.steps, checkpoint=run.checkpoint, calibrate=False)
+    assert fitted.notes_["mode"] == "step"
     with pytest.raises(FileNotFoundError, match=r"no folder .*elsewhere"):
         fit_run(tmp_path / "elsewhere")
     shutil.rmtree(folder / "evals" / "forces")
@@ -120,11 +246,12 @@ def test_one_folder_of_logs_is_found(run, folder, tmp_path):
 
 def test_one_checkpoint_is_found(folder, training, tmp_path):
     _, rows, _, elements = training
-    expected = fit_run(folder).predict(rows, elements)
+    options = {"environment": None, "calibrate": False}
+    expected = fit_run(folder, **options).predict(rows, elements)
     shutil.copy(folder / "last.ckpt", folder / "last-v1.ckpt")
     with pytest.raises(ValueError, match=r"several: .*last-v1.ckpt, .*last.ckpt"):
         fit_run(folder)
-    chosen = fit_run(folder, checkpoint=folder / "last-v1.ckpt")
+    chosen = fit_run(folder, checkpoint=folder / "last-v1.ckpt", **options)
     np.testing.assert_array_equal(chosen.predict(rows, elements), expected)
     for checkpoint in folder.glob("last*.ckpt"):
         checkpoint.unlink()
@@ -167,6 +294,11 @@ def test_a_log_of_other_origin_is_refused(folder, training):
     [
         ({"target": "stress"}, ValueError, "'forces' or 'energy', got 'stress'"),
         ({"strata": "species"}, ValueError, "'elements' or None, got 'species'"),
+        ({"environment": 0.0}, ValueError, r"positive, finite environment, got 0\.0"),
+        ({"environment": 4.5}, ValueError, r"within the model's cutoff, 4, got one of 4\.5"),
+        ({"target": "energy", "environment": 3.5}, ValueError, r"neither strata nor an env.*3\.5"),
+        ({"target": "energy", "strata": "elements"}, ValueError, "strata='elements'"),
+        ({"groups": 3}, TypeError, r"entry of atoms\.info, got 3"),
         ({"estimator": 10}, TypeError, "an LTAUEstimator, got int"),
         ({"estimator": LTAUEstimator(n_neighbors=500)}, ValueError, "500"),
     ],

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from ase import Atoms
 from numpy.typing import NDArray
 
 from ltau.log import ErrorLog
-from ltau.structures import environment_latents
+from ltau.structures._environment import environment_latents
 
-__all__ = ["Samples"]
+if TYPE_CHECKING:
+    from ase import Atoms
+
+__all__ = ["StructureSamples"]
 
 
 @dataclass(frozen=True)
-class Samples:
+class StructureSamples:
     """Atoms of structures, or the structures as a whole, with the errors made on them.
 
     Parameters
@@ -30,6 +33,18 @@ class Samples:
     whole : bool, default=False
         Whether the samples are the structures, whose latents are the mean of their atoms',
         and not the atoms.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ase import Atoms
+    >>> from ltau.structures import StructureSamples
+    >>> frames = [Atoms("OH2"), Atoms("H2")]
+    >>> samples = StructureSamples(frames, np.zeros((5, 8), np.float32), np.ones((5, 20)))
+    >>> samples.elements()
+    array([8, 1, 1, 1, 1])
+    >>> samples.groups()
+    array([0, 0, 0, 1, 1])
     """
 
     frames: Sequence[Atoms]
@@ -64,13 +79,13 @@ class Samples:
         """Give the atomic number of each sample, None where they are structures."""
         return None if self.whole else np.concatenate([frame.numbers for frame in self.frames])
 
-    def groups(self, key: str | None) -> NDArray[np.generic]:
+    def groups(self, key: str | None = None) -> NDArray[np.generic]:
         """Give the group of each sample.
 
         Parameters
         ----------
-        key : str or None
-            The entry of ``atoms.info`` that tells it, an integer or a string; None for the
+        key : str, optional
+            The entry of ``atoms.info`` that tells it, an integer or a string; by default the
             structure.
 
         Returns

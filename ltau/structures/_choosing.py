@@ -9,14 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
-from ltau.adapters._forces.environment import ENVIRONMENT
-from ltau.adapters._forces.samples import Samples
 from ltau.estimator import LTAUEstimator
-from ltau.structures import FORCE_FIELD
+from ltau.structures._cutoff import ENVIRONMENT
+from ltau.structures._samples import StructureSamples
+from ltau.structures._settings import FORCE_FIELD
 
 __all__ = ["CUTOFF", "Choice", "Options", "choose", "learn"]
 
-CUTOFF = 3.0  # Å, of the environments that are tried, and taken where nothing can be tried
+Floats = NDArray[np.float64]
+
+CUTOFF = 3.5  # Å, of the environments that are tried, and taken where nothing can be tried
 
 _N_NEIGHBORS = (FORCE_FIELD["n_neighbors"], 10, 100)  # the first where nothing can be tried
 
@@ -50,7 +52,7 @@ class Options(NamedTuple):
         Parameters
         ----------
         environment : float, "auto" or None
-            Cutoff in Å; ``"auto"`` tries 3 Å, and none.
+            Cutoff in Å; ``"auto"`` tries 3.5 Å, and none.
         strata : {"auto", "elements", None}
             ``"auto"`` tries elements, and none.
         n_neighbors : int or None
@@ -72,7 +74,7 @@ class Options(NamedTuple):
 
 
 def learn(
-    estimator: LTAUEstimator, samples: Samples, groups: NDArray[np.generic], choice: Choice
+    estimator: LTAUEstimator, samples: StructureSamples, groups: NDArray[np.generic], choice: Choice
 ) -> LTAUEstimator:
     """Fit a copy of an estimator.
 
@@ -80,7 +82,7 @@ def learn(
     ----------
     estimator : LTAUEstimator
         The other parameters.
-    samples : Samples
+    samples : StructureSamples
         What was trained on.
     groups : ndarray of shape (n_samples,)
         Their groups.
@@ -97,24 +99,29 @@ def learn(
 
 def choose(
     estimator: LTAUEstimator,
-    samples: Samples,
+    samples: StructureSamples,
     groups: NDArray[np.generic],
-    held_out: Samples | None,
+    held_out: StructureSamples | None,
+    units: NDArray[np.generic] | None,
     options: Options,
 ) -> tuple[Choice, list[dict[str, Any]]]:
     """Choose what scores best on held-out structures.
 
     Each candidate is fitted to the training samples; one common scale of its predicted errors
-    is learnt from the held-out ones, and the mean CRPS of these decides.
+    is learnt from the held-out ones, and the mean CRPS of these decides: the best candidate
+    takes the place of the first if it is better by more than the standard error of the
+    difference [1]_.
 
     Parameters
     ----------
     estimator : LTAUEstimator
         The other parameters.
-    samples, held_out : Samples
+    samples, held_out : StructureSamples
         What was trained on, and what was not; None if there is nothing.
     groups : ndarray of shape (n_samples,)
         Groups of those trained on.
+    units : ndarray of shape (n_held_out,) or None
+        Groups of those held out, which are independent of each other.
     options : Options
         What is tried. Elements are no strata where one has too few training atoms; nor are
         more neighbours tried than there can be.
@@ -122,7 +129,7 @@ def choose(
     Returns
     -------
     choice : Choice
-        The best; of equal ones, or without held-out samples, the first option.
+        The best, or the first option, where none is clearly better or nothing is held out.
     scores : list of dict
         Of each candidate its fields, and under ``crps`` its score; empty where nothing was
         tried.
@@ -131,25 +138,42 @@ def choose(
     ------
     ValueError
         If no candidate is possible, with the reason of the estimator.
+
+    References
+    ----------
+    .. [1] L. Breiman, J. Friedman, R. Olshen and C. Stone, *Classification and Regression
+       Trees*, Wadsworth (1984), section 3.4.3: the rule of one standard error.
     """
     possible = list(_possible(options, samples, groups, held_out))
-    if held_out is None or len(possible) < 2:
+    if held_out is None or units is None or len(possible) < 2:
         first = Choice(options.environments[0], options.strata[0], options.n_neighbors[0])
         return (possible or [first])[0], []
-    scores = []
+    scores = {}
     for environment in options.environments:
         rows, others = samples.rows(environment), held_out.rows(environment)
         for choice in possible:
             if choice.environment == environment:
                 fitted = _fit(estimator, samples, groups, choice, rows)
-                scores.append((_crps(fitted, others, held_out), choice))
-    best = min(scores, key=lambda scored: scored[0])[1]
-    return best, [{**choice._asdict(), "crps": crps} for crps, choice in scores]
+                scores[choice] = _crps(fitted, others, held_out)
+    report = [{**choice._asdict(), "crps": float(scores[choice].mean())} for choice in possible]
+    first, best = possible[0], min(possible, key=lambda choice: scores[choice].mean())
+    return (best if _is_clear(scores[first] - scores[best], units) else first), report
+
+
+def _is_clear(gains: Floats, units: NDArray[np.generic]) -> bool:
+    """Tell whether the mean of gains is more than its standard error, over independent units."""
+    _, codes = np.unique(units, return_inverse=True)
+    sizes, sums = np.bincount(codes), np.bincount(codes, gains)
+    n, mean = len(sizes), gains.mean()
+    if n < 2:
+        return False
+    error = np.sqrt(n / (n - 1) * ((sums - mean * sizes) ** 2).sum()) / len(gains)
+    return bool(mean > error)
 
 
 def _fit(
     estimator: LTAUEstimator,
-    samples: Samples,
+    samples: StructureSamples,
     groups: NDArray[np.generic],
     choice: Choice,
     rows: NDArray[np.float32],
@@ -161,18 +185,19 @@ def _fit(
     return fitted
 
 
-def _crps(fitted: LTAUEstimator, rows: NDArray[np.float32], held_out: Samples) -> float:
-    """Score on held-out samples, once their errors are right in size on the whole."""
+def _crps(fitted: LTAUEstimator, rows: NDArray[np.float32], held_out: StructureSamples) -> Floats:
+    """Score held-out samples, once their errors are right in size on the whole."""
     strata = None if fitted.strata_ is None else held_out.elements()
-    fitted.calibrate(rows, held_out.errors, strata, stretch_fraction=1.0)
-    return -fitted.score(rows, held_out.errors, strata)
+    observed = np.reshape(held_out.errors, (len(rows), -1))
+    fitted.calibrate(rows, observed, strata, stretch_fraction=1.0)
+    return np.nanmean(fitted.predict_distribution(rows, strata).crps(observed), axis=1)
 
 
 def _possible(
     options: Options,
-    samples: Samples,
+    samples: StructureSamples,
     groups: NDArray[np.generic],
-    held_out: Samples | None,
+    held_out: StructureSamples | None,
 ) -> Iterable[Choice]:
     """List what can be fitted, and asked of the held-out samples."""
     elements = samples.elements()
