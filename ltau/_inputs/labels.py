@@ -18,6 +18,7 @@ __all__ = [
     "check_size",
     "check_strata",
     "check_strata_given",
+    "refuse_one_group",
     "refuse_uncalibrated",
     "refuse_unseen",
 ]
@@ -108,13 +109,31 @@ def check_group_numbers(
     for stratum in [None] if strata is None else np.unique(strata):
         own = numbers if stratum is None else numbers[strata == stratum]
         if (own == own[0]).all():
-            where = "" if stratum is None else f" in stratum {stratum}"
-            raise ValueError(
-                f"Expected samples of at least 2 groups{where}, got {len(own)} that are all of "
-                f"group {names[own[0]]}. Fit without groups, or with finer ones"
-                + ("." if stratum is None else "; or without strata.")
-            )
+            refuse_one_group(len(own), names[own[0]], stratum)
     return numbers
+
+
+def refuse_one_group(n_samples: int, group: object, stratum: object) -> NoReturn:
+    """Say that all samples, or all of a stratum, are in one group.
+
+    Parameters
+    ----------
+    n_samples : int
+        How many they are.
+    group, stratum : label
+        What they are of; no stratum is None.
+
+    Raises
+    ------
+    ValueError
+        Always.
+    """
+    where = "" if stratum is None else f" in stratum {stratum}"
+    raise ValueError(
+        f"Expected samples of at least 2 groups{where}, got {n_samples} that are all of "
+        f"group {group}. Fit without groups, or with finer ones"
+        + ("." if stratum is None else "; or without strata.")
+    )
 
 
 def check_strata_given(given: bool, at_fit: bool) -> None:

@@ -7,7 +7,12 @@ from ltau.neighbors._factory import INDEX_CLASSES, make_index
 from ltau.neighbors._flat import FlatIndex
 from ltau.neighbors._latents import Found, LatentIndex, Stratum
 from ltau.neighbors._merging import merge_coincident
-from ltau.neighbors._other_groups import MIXED, common_groups
+from ltau.neighbors._other_groups import (
+    MIXED,
+    common_groups,
+    nearest_of_other_groups,
+    others_of_other_groups,
+)
 from ltau.neighbors._scaling import LatentScaler, extremes, scatter, unit_of
 from ltau.neighbors._strata import (
     ScaledStratum,
@@ -38,6 +43,8 @@ __all__ = [
     "make_index",
     "merge_coincident",
     "n_threads",
+    "nearest_of_other_groups",
+    "others_of_other_groups",
     "refuse_exploded",
     "rounding_floor",
     "scale_strata",

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ltau.neighbors._approximate import ApproximateIndex
-from ltau.neighbors._base import NeighborIndex, Neighbors
+from ltau.neighbors._base import NeighborIndex, Neighbors, Vectors
 
-__all__ = ["MIXED", "common_groups", "others_of_other_groups"]
+__all__ = ["MIXED", "common_groups", "nearest_of_other_groups", "others_of_other_groups"]
 
 Ints = NDArray[np.intp]
 
@@ -46,6 +47,35 @@ def common_groups(groups: Ints, owners: Ints | None) -> Ints:
     return np.where(lowest == highest, lowest, MIXED)
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """Samples whose nearest of other groups are searched, in the index or not."""
+
+    index: NeighborIndex
+    groups: Ints  # of each
+    vectors_of: Callable[[Ints], Vectors]  # by their numbers
+    nearest: Callable[[Ints, int], Neighbors]  # by their numbers
+    rows: Ints | None  # in the index, if they are there
+
+    @property
+    def n_others(self) -> int:
+        """How many may be found of each at most."""
+        return len(self.index) - (self.rows is not None)
+
+    def n_own(self, groups: Ints) -> Ints:
+        """Count what may not be found of each: those of its own group, itself included."""
+        names, sizes = np.unique(groups, return_counts=True)
+        which = np.searchsorted(names, self.groups).clip(max=len(names) - 1)
+        alike = np.where(names[which] == self.groups, sizes[which], 0)
+        return np.where(self.groups == MIXED, int(self.rows is not None), alike)
+
+    def are_alike(self, part: Ints, found: Ints, groups: Ints) -> NDArray[np.bool_]:
+        """Tell which of the index are of the group of some, or are the same sample."""
+        mine = self.groups[part][:, None]
+        alike = (groups[found] == mine) & (mine != MIXED)
+        return alike if self.rows is None else alike | (found == self.rows[part][:, None])
+
+
 def others_of_other_groups(
     index: NeighborIndex, rows: Ints, k: int, groups: Ints
 ) -> Iterator[tuple[Ints, Neighbors]]:
@@ -72,23 +102,72 @@ def others_of_other_groups(
     distances, indices : ndarray of shape (n_batch, k), or as many as there are
         Their neighbours.
     """
-    with _enough_effort(index, rows, k, groups):
-        yield from _search(index, rows, k, groups)
+    asked = _Asked(
+        index,
+        groups[rows],
+        lambda part: index.vectors_of(rows[part]),
+        lambda part, width: index.search_others(rows[part], width),
+        rows,
+    )
+    for part, found in _nearest(asked, k, groups):
+        yield rows[part], found
+
+
+def nearest_of_other_groups(
+    index: NeighborIndex, queries: Vectors, k: int, asked: Ints, groups: Ints
+) -> Iterator[tuple[Ints, Neighbors]]:
+    """Find the `k` nearest of another group than queries have, in batches.
+
+    Parameters
+    ----------
+    index : NeighborIndex
+        Samples.
+    queries : ndarray of shape (n_queries, n_features), float32, C-contiguous
+        The queries, which are not among them.
+    k : int
+        Number of neighbours.
+    asked : ndarray of shape (n_queries,), intp
+        The group of every query.
+    groups : ndarray of shape (n_vectors,), intp
+        The group of every sample; two that are `MIXED` differ.
+
+    Yields
+    ------
+    rows : ndarray of shape (n_batch,), intp
+        Queries; none that has no neighbour.
+    distances, indices : ndarray of shape (n_batch, k), or as many as there are
+        Their neighbours.
+    """
+    among = _Asked(
+        index,
+        asked,
+        lambda part: queries[part],
+        lambda part, width: index.search(queries[part], width),
+        None,
+    )
+    yield from _nearest(among, k, groups)
+
+
+def _nearest(asked: _Asked, k: int, groups: Ints) -> Iterator[tuple[Ints, Neighbors]]:
+    every = np.arange(len(asked.groups))
+    with _enough_effort(asked, every, k, groups):
+        yield from _search(asked, every, k, groups)
 
 
 @contextmanager
-def _enough_effort(index: NeighborIndex, rows: Ints, k: int, groups: Ints) -> Iterator[None]:
+def _enough_effort(asked: _Asked, every: Ints, k: int, groups: Ints) -> Iterator[None]:
     """Let an approximate index look farther: what it was tuned to find may all be of one group."""
-    if not isinstance(index, ApproximateIndex) or not len(rows):
+    index = asked.index
+    if not isinstance(index, ApproximateIndex) or not len(every):
         yield
         return
     effort = index.effort
-    tried = np.sort(np.random.default_rng(0).permutation(rows)[:_N_TRIED])
-    true = _mean_distances(index, tried, k, groups)
+    tried = np.sort(np.random.default_rng(0).permutation(every)[:_N_TRIED])
+    true = _mean_distances(asked, tried, k, groups)
     try:
         while index.effort < index.max_effort:
-            found = np.empty(len(true))
-            for part, (distances, _) in _search(index, tried, k, groups):
+            found = np.zeros(len(true))
+            for part, (distances, _) in _search(asked, tried, k, groups):
                 found[np.searchsorted(tried, part)] = distances.mean(axis=1)
             if found.sum() <= (1 + _FARTHER) * true.sum():
                 break
@@ -98,37 +177,31 @@ def _enough_effort(index: NeighborIndex, rows: Ints, k: int, groups: Ints) -> It
         index.effort = effort
 
 
-def _mean_distances(index: NeighborIndex, rows: Ints, k: int, groups: Ints) -> NDArray[np.float64]:
+def _mean_distances(asked: _Asked, tried: Ints, k: int, groups: Ints) -> NDArray[np.float64]:
     """Give mean distances to the `k` nearest of other groups, by comparison with all."""
-    vectors, nearest = index.vectors_of(rows), np.full((len(rows), k), np.inf)
-    size = max(1, _BATCH_VALUES // (len(rows) * vectors.shape[1]))
+    vectors, nearest = asked.vectors_of(tried), np.full((len(tried), k), np.inf)
+    size = max(1, _BATCH_VALUES // (len(tried) * vectors.shape[1]))
     for start in range(0, len(groups), size):
         others = np.arange(start, min(start + size, len(groups)))
-        apart = np.linalg.norm(vectors[:, None] - index.vectors_of(others), axis=2)
-        mine = groups[rows][:, None]
-        same = (rows[:, None] == others) | ((groups[others] == mine) & (mine != MIXED))
-        near = np.where(same, np.inf, apart)
+        apart = np.linalg.norm(vectors[:, None] - asked.index.vectors_of(others), axis=2)
+        near = np.where(asked.are_alike(tried, others[None], groups), np.inf, apart)
         nearest = np.sort(np.concatenate([nearest, near], axis=1), axis=1)[:, :k]
     there = np.isfinite(nearest)
     return np.where(there, nearest, 0.0).sum(axis=1) / np.maximum(there.sum(axis=1), 1)
 
 
-def _search(
-    index: NeighborIndex, rows: Ints, k: int, groups: Ints
-) -> Iterator[tuple[Ints, Neighbors]]:
-    _, number, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    own = np.where(groups[rows] == MIXED, 1, sizes[number[rows]])
-    wanted = np.minimum(k, len(groups) - own)
+def _search(asked: _Asked, rows: Ints, k: int, groups: Ints) -> Iterator[tuple[Ints, Neighbors]]:
+    most = asked.n_others
+    wanted = np.minimum(k, len(groups) - asked.n_own(groups)[rows])
     for n in np.unique(wanted[wanted > 0]).tolist():
-        left, width = rows[wanted == n], min(2 * n, len(groups) - 1)
+        left, width = rows[wanted == n], min(2 * n, most)
         while len(left):
             still = []
-            batch = max(1, _BATCH_VALUES // (index.vectors.shape[1] + 2 * width))
+            batch = max(1, _BATCH_VALUES // (asked.index.vectors.shape[1] + 2 * width))
             for start in range(0, len(left), batch):
                 part = left[start : start + batch]
-                distances, found = index.search_others(part, width)
-                mine = groups[part][:, None]
-                other = (groups[found] != mine) | (mine == MIXED)
+                distances, found = asked.nearest(part, width)
+                other = ~asked.are_alike(part, found, groups)
                 enough = other.sum(axis=1) >= n
                 still.append(part[~enough])
                 nearest = np.argsort(~other[enough], axis=1, kind="stable")[:, :n]
@@ -139,4 +212,4 @@ def _search(
                         np.take_along_axis(found[enough], nearest, axis=1),
                     ),
                 )
-            left, width = np.concatenate(still), min(2 * width, len(groups) - 1)
+            left, width = np.concatenate(still), min(2 * width, most)

@@ -5,8 +5,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ltau.neighbors import INDEX_CLASSES, MIXED, common_groups, make_index
-from ltau.neighbors._other_groups import others_of_other_groups
+from ltau.neighbors import (
+    INDEX_CLASSES,
+    MIXED,
+    common_groups,
+    make_index,
+    nearest_of_other_groups,
+    others_of_other_groups,
+)
 
 
 def by_comparison(vectors, groups, row, k):
@@ -61,6 +67,48 @@ def test_trajectories_of_near_twins_are_passed_over_by_every_index(kind):
     exact = kind == "flat"
     assert np.mean(reached) == pytest.approx(1, abs=1e-5 if exact else 0.01)
     np.testing.assert_allclose(reached, 1, atol=1e-4 if exact else 0.15)
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(0, 10_000), st.integers(1, 6), st.sampled_from([1, 3, 15]))
+def test_queries_that_are_no_samples_find_the_nearest_of_other_groups(seed, k, n_groups):
+    rng = np.random.default_rng(seed)
+    vectors, queries = (rng.normal(size=(n, 3)).astype(np.float32) for n in (40, 12))
+    groups, asked = (rng.integers(-1, n_groups + extra, size=n) for n, extra in ((40, 0), (12, 2)))
+    index = make_index("flat", vectors.copy(), n_neighbors=k)
+    nearest = {}
+    for part, (distances, indices) in nearest_of_other_groups(index, queries, k, asked, groups):
+        for query, near, which in zip(part, distances, indices, strict=True):
+            assert query not in nearest
+            nearest[int(query)] = near
+            np.testing.assert_allclose(
+                np.linalg.norm(vectors[which] - queries[query], axis=1), near, rtol=1e-5
+            )
+    for query, group in enumerate(asked):
+        apart = np.linalg.norm(vectors.astype(float) - queries[query], axis=1)
+        expected = np.sort(apart[(groups != group) | (group == MIXED)])[:k]
+        np.testing.assert_allclose(nearest.get(query, []), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("kind", sorted(INDEX_CLASSES))
+def test_queries_beside_a_trajectory_of_their_own_pass_it_over(kind):
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(40), 30)
+    vectors = 5 * rng.normal(size=(40, 8))[groups] + 0.01 * rng.normal(size=(1200, 8))
+    vectors = vectors.astype(np.float32)
+    index = make_index(kind, vectors.copy(), n_neighbors=5, random_state=0)
+    effort = getattr(index, "effort", None)
+    rows = np.arange(0, 1200, 50)
+    queries = vectors[rows] + np.float32(0.001)
+    found = nearest_of_other_groups(index, queries, 5, groups[rows], groups)
+    reached = [
+        np.mean(near) / np.mean(by_comparison(vectors, groups, rows[query], 5))
+        for part, (distances, _) in found
+        for query, near in zip(part, distances, strict=True)
+    ]
+    assert len(reached) == len(rows)
+    np.testing.assert_allclose(reached, 1, atol=1e-2 if kind == "flat" else 0.15)
+    assert getattr(index, "effort", None) == effort
 
 
 def test_a_group_that_is_nearly_all_has_the_few_others_there_are():

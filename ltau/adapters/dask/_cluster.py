@@ -1,14 +1,20 @@
-"""Results of tasks, brought to the client."""
+"""Results of tasks, brought together."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
+from dask import delayed
 from dask.delayed import Delayed
 from distributed import Client, as_completed
 
-__all__ = ["gather", "gather_as_finished"]
+from ltau._batches import batches
+from ltau.adapters.dask._merging import nearest
+
+__all__ = ["gather", "gather_as_finished", "merge"]
+
+_MERGED_AT_ONCE = 16  # neighbours from so many shards
 
 
 def gather(client: Client, tasks: list[Delayed]) -> list[Any]:
@@ -24,3 +30,11 @@ def gather_as_finished(client: Client, tasks: list[Delayed]) -> Iterator[tuple[i
     del futures  # or the cluster would keep what has been given
     for future, result in finished:
         yield numbers[future.key], result
+
+
+def merge(found: list[Delayed], k: int) -> Delayed:
+    """Merge what the shards found, the `k` nearest, some shards at a time."""
+    while len(found) > 1:
+        groups = batches(len(found), _MERGED_AT_ONCE)
+        found = [delayed(nearest)(found[group], k) for group in groups]
+    return found[0]

@@ -50,38 +50,6 @@ class Nearest(NamedTuple):
 
     def repeats(self) -> NDArray[np.bool_]:
         """Tell where a place was found before, by another shard: at the same distance."""
-        order, again = self._by_place()
-        repeats = np.empty_like(again)
-        np.put_along_axis(repeats, order, again, axis=1)
-        return repeats & (self.rows != NOBODY)
-
-    def means_of_places(self, values: Floats, sizes: Floats) -> Floats:
-        """Average over all samples of each place, in whatever shards they are.
-
-        Parameters
-        ----------
-        values : ndarray of shape (n, m, n_outputs), float64
-            Mean values of the samples of what was found, in its shard.
-        sizes : ndarray of shape (n, m), float64
-            How many these are.
-
-        Returns
-        -------
-        ndarray of shape (n, m, n_outputs), float64
-            The means, the same for all that was found of one place.
-        """
-        order, again = self._by_place()
-        numbers = np.empty(order.shape, np.intp)  # of the places, throughout
-        np.put_along_axis(numbers, order, np.reshape(np.cumsum(~again) - 1, again.shape), axis=1)
-        totals = np.bincount(numbers.ravel(), sizes.ravel())
-        means = np.empty(values.shape)
-        for output in range(values.shape[2]):
-            sums = np.bincount(numbers.ravel(), (sizes * values[:, :, output]).ravel())
-            means[:, :, output] = (sums / totals)[numbers]
-        return means
-
-    def _by_place(self) -> tuple[NDArray[np.intp], NDArray[np.bool_]]:
-        """Put what each query found in the order of places; tell where one goes on."""
         order = np.lexsort((self.distances, self.places), axis=1)
         places = np.take_along_axis(self.places, order, axis=1)
         distances = np.take_along_axis(self.distances, order, axis=1)
@@ -89,7 +57,9 @@ class Nearest(NamedTuple):
         with np.errstate(invalid="ignore"):  # where there are fewer, infinity less infinity
             together = np.diff(distances, axis=1) <= self.floors[:, None]
         again[:, 1:] = together & (places[:, 1:] == places[:, :-1])
-        return order, again
+        repeats = np.empty_like(again)
+        np.put_along_axis(repeats, order, again, axis=1)
+        return repeats & (self.rows != NOBODY)
 
 
 def nearest(found: list[Nearest], k: int) -> Nearest:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,8 +21,11 @@ from ltau.neighbors import (
     NeighborIndex,
     ScaledStratum,
     Vectors,
+    common_groups,
     make_index,
     merge_coincident,
+    nearest_of_other_groups,
+    others_of_other_groups,
     search_equally_near,
 )
 
@@ -31,7 +34,6 @@ __all__ = [
     "Holdings",
     "Labels",
     "OwnMeans",
-    "PlaceTargets",
     "Queries",
     "Shard",
     "StratumScale",
@@ -42,6 +44,7 @@ Floats = NDArray[np.float64]
 Labels = NDArray[np.generic]
 
 _BATCH_VALUES = 1 << 22  # in the largest temporary of a search
+_SIDES: tuple[Literal["left"], Literal["right"]] = ("left", "right")
 
 
 class Geometry(NamedTuple):
@@ -86,23 +89,16 @@ class Holdings(NamedTuple):
     sizes: Floats  # training samples of the shard that each stands for
     twins: list[NDArray[np.intp]]  # the rows of these
     own_distances: Floats | None  # mean distances to their own neighbours, where needed
-    targets: Floats | None  # their mean targets, where known
+    targets: Floats | None  # the mean targets of their places, where known
     disagreements: Floats | None  # of these with those of their own neighbours
 
 
 class OwnMeans(NamedTuple):
-    """What is usual among the places of a shard: means over their own neighbours."""
+    """What is known of the places of a shard beside their errors."""
 
-    distances: Floats  # to these
-    disagreements: Floats | None  # of their targets with the mean of theirs, where known
-
-
-class PlaceTargets(NamedTuple):
-    """Targets of some places of a shard."""
-
-    rows: NDArray[np.intp]  # of the samples that stand for them, ascending
-    sizes: Floats  # training samples of the shard that each stands for
-    targets: Floats  # (n, n_outputs), their means
+    distances: Floats  # mean ones to their own neighbours
+    targets: Floats | None = None  # (n, n_outputs), where known
+    disagreements: Floats | None = None  # of these with the mean of the neighbours' own
 
 
 @dataclass(frozen=True)
@@ -130,7 +126,9 @@ class Shard:
     strata : dict of label to (numbers, index, places)
         The places of each stratum.
     targets : ndarray of shape (n_places, n_outputs), float64, or None
-        The mean targets of the places, where known.
+        The mean targets of its samples in each place, where known.
+    groups : ndarray of shape (n_places,), intp, or None
+        The group of its samples in each place, where own neighbours are to be of other ones.
     """
 
     first: int
@@ -138,6 +136,7 @@ class Shard:
     densities: TrainingDensities
     strata: dict[Any, _Part]
     targets: Floats | None = None
+    groups: NDArray[np.intp] | None = None
 
     @classmethod
     def build(
@@ -147,6 +146,7 @@ class Shard:
         queries: Queries,
         scales: Mapping[Any, StratumScale],
         targets: Floats | None = None,
+        groups: NDArray[np.intp] | None = None,
         **index: Any,
     ) -> Self:
         """Index samples that were scaled; `index` are the options of `make_index`."""
@@ -169,7 +169,8 @@ class Shard:
         }
         together = densities if owners is None else merged.together()
         means = None if targets is None else mean_targets(targets, owners)
-        return cls(first, merged, together, parts, means)
+        alike = None if groups is None else common_groups(groups, owners)
+        return cls(first, merged, together, parts, means, alike)
 
     @cached_property
     def rows(self) -> NDArray[np.intp]:
@@ -185,8 +186,8 @@ class Shard:
         counts = self.densities.cumulative.nbytes
         if len(self.merged.owners) > len(self):
             counts += self.merged.densities.cumulative.nbytes
-        targets = 0 if self.targets is None else self.targets.nbytes
-        return int(counts + indices + self.merged.owners.nbytes + targets)
+        given = sum(each.nbytes for each in (self.targets, self.groups) if each is not None)
+        return int(counts + indices + self.merged.owners.nbytes + given)
 
     def queries(self) -> Queries:
         """Give its own places, to search their neighbours."""
@@ -238,34 +239,96 @@ class Shard:
                 found.append((asked[part], near, rows[numbers[which]], where, stratum.floor))
         return Nearest.of(queries.n_samples, found)
 
+    def search_other_groups(
+        self,
+        queries: Queries,
+        k: int,
+        asked: NDArray[np.intp],
+        groups: NDArray[np.intp],
+        *,
+        own: bool,
+    ) -> Nearest:
+        """Find the `k` nearest of its places that are of another group than queries are.
+
+        Parameters
+        ----------
+        queries : Queries
+            The samples.
+        k : int
+            Number of neighbours.
+        asked : ndarray of shape (n_queries,), intp
+            Their groups.
+        groups : ndarray of shape (n_places,), intp
+            Those of its places.
+        own : bool
+            Whether the queries are its own places: none is then its own neighbour.
+
+        Returns
+        -------
+        Nearest
+            What was found.
+        """
+        rows, found = self.rows, []
+        for label, (who, vectors) in queries.parts.items():
+            if label not in self.strata:
+                continue
+            stratum = self.strata[label]
+            numbers, index = stratum.numbers, stratum.index
+            theirs = groups[numbers]
+            nearest = (
+                others_of_other_groups(index, np.arange(len(numbers)), k, theirs)
+                if own
+                else nearest_of_other_groups(index, vectors, k, asked[who], theirs)
+            )
+            for part, (near, which) in nearest:
+                where = stratum.places[which]
+                found.append((who[part], near, rows[numbers[which]], where, stratum.floor))
+        return Nearest.of(queries.n_samples, found)
+
+    def coinciding(
+        self, queries: Queries, places: NDArray[np.uint64]
+    ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+        """Find its places where queries lie too.
+
+        Parameters
+        ----------
+        queries : Queries
+            The samples, places of another shard.
+        places : ndarray of shape (n_queries,), uint64
+            The number of each, as `places_of` gives it.
+
+        Yields
+        ------
+        asked, numbers : ndarray of shape (n_pairs,), intp
+            Queries, each at most once, and the places in the shard.
+        """
+        for label, (asked, vectors) in queries.parts.items():
+            if label not in self.strata:
+                continue
+            stratum = self.strata[label]
+            order = np.argsort(stratum.places, kind="stable")
+            cells = stratum.places[order]
+            first, end = (np.searchsorted(cells, places[asked], side) for side in _SIDES)
+            for step in range(int((end - first).max(initial=0))):
+                rows = np.flatnonzero(first + step < end)
+                which = order[first[rows] + step]
+                apart = vectors[rows] - stratum.index.vectors_of(which)
+                same = np.linalg.norm(apart, axis=1) <= stratum.floor
+                yield asked[rows[same]], stratum.numbers[which[same]]
+
     def look_up(self, rows: NDArray[np.intp], own: OwnMeans | None) -> Holdings:
         """Tell what is held of those of some training samples that are its own."""
-        here, numbers = self._here(rows)
+        here, numbers = self.find(rows)
         sizes = self.merged.sizes[numbers]
         twins = [self.first + rows for rows in self.merged.samples_of(numbers)]
-        counts = self.densities.cumulative[numbers]
-        distances = disagreements = targets = None
-        if own is not None:
-            distances = own.distances[numbers]
-            disagreements = _some(own.disagreements, numbers)
-            targets = _some(self.targets, numbers)
-        return Holdings(here, counts, sizes, twins, distances, targets, disagreements)
+        known = (None, None, None) if own is None else own
+        usual = (None if values is None else values[numbers] for values in known)
+        return Holdings(here, self.densities.cumulative[numbers], sizes, twins, *usual)
 
-    def targets_of(self, rows: NDArray[np.intp]) -> PlaceTargets | None:
-        """Tell the targets of those of some training samples that are its own, if known."""
-        if self.targets is None:
-            return None
-        here, numbers = self._here(rows)
-        return PlaceTargets(here, self.merged.sizes[numbers], self.targets[numbers])
-
-    def _here(self, rows: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-        """Find those of some rows that stand for its places, ascending, and their numbers."""
+    def find(self, rows: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Give those of some rows that stand for its places, ascending, and their numbers."""
         here = np.intersect1d(rows, self.rows)
         return here, np.searchsorted(self.rows, here)
-
-
-def _some(values: Floats | None, numbers: NDArray[np.intp]) -> Floats | None:
-    return None if values is None else values[numbers]
 
 
 def rows_by_stratum(

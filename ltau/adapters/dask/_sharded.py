@@ -13,24 +13,23 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from ltau._batches import batches
+from ltau._errors.bins import ErrorBins
 from ltau.adapters.dask import _tasks as tasks
+from ltau.adapters.dask._blocks import Block, checked_blocks, training_blocks
 from ltau.adapters.dask._checks import check_errors, check_latents, check_outputs, check_rows
-from ltau.adapters.dask._cluster import gather
+from ltau.adapters.dask._cluster import gather, merge
 from ltau.adapters.dask._counts import find_bins
-from ltau.adapters.dask._merging import nearest
+from ltau.adapters.dask._groups import find_groups
 from ltau.adapters.dask._moments import learn_scales
-from ltau.adapters.dask._own import floors_of, log_sums, own_means, with_floors
+from ltau.adapters.dask._own import learn_own
 from ltau.adapters.dask._predictions import LazyPredictions, Output, Rows
-from ltau.adapters.dask._shard import Geometry
+from ltau.adapters.dask._shard import Geometry, Labels
 from ltau.estimator import LTAUEstimator
 from ltau.log import ErrorLog
 
 __all__ = ["ShardedEstimator"]
 
 Floats = NDArray[np.float64]
-
-_MERGED_AT_ONCE = 16  # neighbours from so many shards
 
 
 class ShardedEstimator(LazyPredictions):
@@ -80,9 +79,9 @@ class ShardedEstimator(LazyPredictions):
     may change places. Predictions agree as closely. Samples of one place count together, in
     whatever shards they are.
 
-    `ood_score` and `distance_scaling` above 0 need each training sample's own neighbours: all
-    shards are searched for all samples, once. `calibrate`, `save` and prototypes are
-    not offered.
+    `ood_score`, `distance_scaling` above 0, targets and groups need each training sample's own
+    neighbours: all shards are searched for all samples, once. `calibrate`, `save` and
+    prototypes are not offered.
 
     Examples
     --------
@@ -118,6 +117,7 @@ class ShardedEstimator(LazyPredictions):
         y: da.Array | ErrorLog,
         strata: ArrayLike | da.Array | None = None,
         *,
+        groups: ArrayLike | da.Array | None = None,
         targets: ArrayLike | da.Array | None = None,
     ) -> Self:
         """Make a shard of each block of training samples.
@@ -132,6 +132,8 @@ class ShardedEstimator(LazyPredictions):
             the same path.
         strata : dask.array.Array or array-like of shape (n_samples,), optional
             Class of each sample.
+        groups : dask.array.Array or array-like of shape (n_samples,), optional
+            Group of each sample, as in `LTAUEstimator.fit`.
         targets : dask.array.Array or array-like, optional
             What the model should have predicted, of shape (n_samples,) or (n_samples,
             n_outputs), as in `LTAUEstimator.fit`.
@@ -149,45 +151,58 @@ class ShardedEstimator(LazyPredictions):
         settings: LTAUEstimator = clone(self.estimator)
         settings.settings()  # refuses parameters that are invalid
         check_latents(X)
+        outputs = None if targets is None else check_outputs(targets, X, None, "targets")
         errors = check_errors(y, X.chunks[0], settings.burn_in)
-        firsts = np.cumsum((0, *X.chunks[0][:-1])).tolist()
-        blocks = [
-            (delayed(tasks.checked)(first, latents, settings.scaling), classes)
-            for first, (latents, classes) in zip(
-                firsts, _checked_blocks(X, check_rows(strata, X, "strata")), strict=True
-            )
-        ]
-        scales = learn_scales(blocks, settings.scaling, settings.n_neighbors, X.dtype, self.client)
+        blocks = training_blocks(
+            X,
+            errors,
+            settings.scaling,
+            strata=check_rows(strata, X, "strata"),
+            targets=outputs,
+            groups=check_rows(groups, X, "groups"),
+        )
+        where = [(block.latents, block.classes) for block in blocks]
+        scales = learn_scales(where, settings.scaling, settings.n_neighbors, X.dtype, self.client)
+        names = None
+        if groups is not None:
+            sizes = {label: stratum.n_samples for label, stratum in scales.items()}
+            names = find_groups([(b.groups, b.classes) for b in blocks], sizes, self.client)
         bins = find_bins(errors, settings, self.client)
+        shared = self.client.compute(delayed(scales))
+        shards = self._build(blocks, settings, shared, names, bins)
+        self.recall_ = min(gather(self.client, [delayed(tasks.recall)(s) for s in shards]))
+        self.n_samples_fit_, self._n_features = X.shape
+        self._settings, self._bins, self._labels = settings, bins, list(scales)
+        self._scales, self._shards = shared, shards
+        floors = np.array([stratum.floor for stratum in scales.values()])
+        units = np.array([stratum.scaler.unit for stratum in scales.values()])
+        self._geometry = Geometry(floors, floors, units)
+        self._n_target_outputs = None if outputs is None else outputs.shape[1]
+        self._own: tuple[list[Future], Floats] | None = None  # with the floors of the strata
+        if settings.distance_scaling or outputs is not None or groups is not None:
+            self._training_distances()
+        return self
+
+    def _build(
+        self,
+        blocks: list[Block],
+        settings: LTAUEstimator,
+        scales: Future,
+        names: Labels | None,
+        bins: ErrorBins,
+    ) -> list[Future]:
+        """Make a shard of each block."""
         options = {
             "kind": settings.index,
             "n_neighbors": settings.n_neighbors,
             "recall": settings.recall,
             "random_state": settings.random_state,
         }
-        shared = self.client.compute(delayed(scales))
-        expected = None if targets is None else check_outputs(targets, X, None, "targets")
-        parts = zip(
-            firsts, blocks, _target_blocks(X, expected), errors.to_delayed().ravel(), strict=True
+        given = scales, self.client.compute(delayed(names)), bins, options
+        shards: list[Future] = self.client.compute(
+            [delayed(tasks.build)(*block, *given) for block in blocks]
         )
-        shards = self.client.compute(
-            [
-                delayed(tasks.build)(first, *block, *others, shared, bins, options)
-                for first, block, *others in parts
-            ]
-        )
-        self.recall_ = min(gather(self.client, [delayed(tasks.recall)(s) for s in shards]))
-        self.n_samples_fit_ = len(X)
-        self._settings, self._bins, self._labels = settings, bins, list(scales)
-        self._n_features, self._scales, self._shards = X.shape[1], shared, shards
-        floors = np.array([stratum.floor for stratum in scales.values()])
-        units = np.array([stratum.scaler.unit for stratum in scales.values()])
-        self._geometry = Geometry(floors, floors, units)
-        self._n_target_outputs = None if expected is None else expected.shape[1]
-        self._own: tuple[list[Future], Floats] | None = None  # with the floors of the strata
-        if settings.distance_scaling or expected is not None:
-            self._training_distances()
-        return self
+        return shards
 
     @property
     def bin_edges_(self) -> Floats:
@@ -224,7 +239,7 @@ class ShardedEstimator(LazyPredictions):
     def _predict(
         self, method: str, X: da.Array, rows: Rows, settings: dict[str, Any], outputs: list[Output]
     ) -> tuple[da.Array, ...]:
-        blocks = _checked_blocks(X, rows.pop("strata", None))
+        blocks = checked_blocks(X, rows.pop("strata", None))
         others = {name: array.to_delayed().ravel().tolist() for name, array in rows.items()}
         stretches = self._settings.distance_scaling or self._n_outputs is not None
         needs_own = stretches or method in ("ood_score", "predict_summary")
@@ -249,55 +264,13 @@ class ShardedEstimator(LazyPredictions):
 
     def _find(self, asked: Delayed, k: int) -> Delayed:
         """Ask all shards for the neighbours of one block."""
-        found = [delayed(tasks.search)(shard, asked, k) for shard in self._shards]
-        return _merged(found, k)
+        return merge([delayed(tasks.search)(shard, asked, k) for shard in self._shards], k)
 
     def _training_distances(self) -> tuple[list[Future], Floats]:
-        """Mean distance of each shard's samples to their own neighbours, searched once."""
+        """Give what is usual among the samples of each shard, searched once."""
         if self._own is None:
-            # One more: in another shard a place itself may be found.
-            k = self._n_neighbors + 1
-            means, sums = [], []
-            for shard in self._shards:
-                queries = delayed(tasks.own_queries)(shard)
-                found = [delayed(tasks.search)(s, queries, k, own=s is shard) for s in self._shards]
-                merged = _merged(found, k)
-                told = [delayed(tasks.targets_of)(s, merged) for s in self._shards]
-                means.append(delayed(own_means)(shard, merged, told, self._scales, k - 1))
-            means = self.client.compute(means)
-            for shard, mean in zip(self._shards, means, strict=True):
-                sums.append(delayed(log_sums)(shard, mean, self._scales))
-            floors = gather(self.client, [delayed(floors_of)(sums, self._scales)])[0]
-            own = [
-                delayed(with_floors)(shard, mean, floors)
-                for shard, mean in zip(self._shards, means, strict=True)
-            ]
-            self._own = self.client.compute(own), np.array(list(floors.values()))
+            self._own = learn_own(self._shards, self._scales, self._n_neighbors, self.client)
         return self._own
-
-
-def _checked_blocks(X: da.Array, classes: da.Array | None) -> list[tuple[Delayed, Any]]:
-    """Pair the blocks of latents and of strata, each checked when it is computed."""
-    latents = [delayed(tasks.as_latents)(block) for block in X.to_delayed().ravel()]
-    if classes is None:
-        return [(block, None) for block in latents]
-    return list(zip(latents, map(delayed(tasks.as_strata), classes.to_delayed()), strict=True))
-
-
-def _target_blocks(X: da.Array, targets: da.Array | None) -> list[Delayed | None]:
-    """Give the targets of each block, checked when it is computed."""
-    if targets is None:
-        return [None] * X.numblocks[0]
-    as_targets = delayed(tasks.as_targets)
-    return [as_targets(block, targets.shape[1]) for block in targets.to_delayed().ravel()]
-
-
-def _merged(found: list[Delayed], k: int) -> Delayed:
-    """Merge what the shards found, some at a time."""
-    while len(found) > 1:
-        groups = batches(len(found), _MERGED_AT_ONCE)
-        found = [delayed(nearest)(found[group], k) for group in groups]
-    return found[0]
 
 
 def _joined(

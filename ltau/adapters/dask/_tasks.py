@@ -16,6 +16,7 @@ from ltau._inputs.labels import check_size, check_strata, refuse_unseen
 from ltau._inputs.outputs import as_outputs
 from ltau.adapters.dask._counts import count_block
 from ltau.adapters.dask._found import predict_found
+from ltau.adapters.dask._groups import numbers_of
 from ltau.adapters.dask._merging import Nearest
 from ltau.adapters.dask._predictions import Output, empty
 from ltau.adapters.dask._shard import (
@@ -23,7 +24,6 @@ from ltau.adapters.dask._shard import (
     Holdings,
     Labels,
     OwnMeans,
-    PlaceTargets,
     Queries,
     Shard,
     StratumScale,
@@ -39,11 +39,9 @@ __all__ = [
     "checked",
     "finish",
     "look_up",
-    "own_queries",
     "recall",
     "scale",
     "search",
-    "targets_of",
 ]
 
 Floats = NDArray[np.float64]
@@ -73,8 +71,8 @@ def as_strata(classes: NDArray[Any]) -> Labels | None:
     return check_strata(classes, len(classes)) if len(classes) else classes
 
 
-def as_targets(targets: NDArray[Any], n_outputs: int) -> Floats:
-    return as_outputs(targets, len(targets), n_outputs, "targets")
+def as_targets(targets: NDArray[Any]) -> Floats:
+    return as_outputs(targets, len(targets), targets.shape[1], "targets")
 
 
 def build(
@@ -82,8 +80,10 @@ def build(
     latents: Latents,
     classes: Labels | None,
     targets: Floats | None,
+    groups: Labels | None,
     errors: NDArray[Any],
     scales: Scales,
+    names: Labels | None,
     bins: ErrorBins,
     options: dict[str, Any],
 ) -> Shard:
@@ -91,15 +91,12 @@ def build(
     check_seen(histogram.n_seen > 0, first)
     densities = TrainingDensities.from_histogram(histogram)
     queries = Queries.of(latents, classes, scales)
-    return Shard.build(first, densities, queries, scales, targets, **options)
+    numbers = None if groups is None or names is None else numbers_of(groups, names)
+    return Shard.build(first, densities, queries, scales, targets, numbers, **options)
 
 
 def recall(shard: Shard) -> float:
     return min((part.index.recall for part in shard.strata.values()), default=1.0)
-
-
-def own_queries(shard: Shard) -> Queries:
-    return shard.queries()
 
 
 def scale(latents: Latents, classes: Labels | None, scales: Scales, k: int) -> Asked:
@@ -118,17 +115,12 @@ def scale(latents: Latents, classes: Labels | None, scales: Scales, k: int) -> A
     return Asked(queries, strata)
 
 
-def search(shard: Shard, asked: Asked | Queries, k: int, own: bool = False) -> Nearest:
-    queries = asked.queries if isinstance(asked, Asked) else asked
-    return shard.search(queries, k, own=own)
+def search(shard: Shard, asked: Asked, k: int) -> Nearest:
+    return shard.search(asked.queries, k)
 
 
 def look_up(shard: Shard, own: OwnMeans | None, found: Nearest) -> Holdings:
     return shard.look_up(found.rows, own)
-
-
-def targets_of(shard: Shard, found: Nearest) -> PlaceTargets | None:
-    return shard.targets_of(found.rows)
 
 
 def finish(

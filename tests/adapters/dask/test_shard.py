@@ -2,7 +2,6 @@
 
 import itertools
 import sys
-from dataclasses import replace
 
 import numpy as np
 from hypothesis import given, settings
@@ -10,8 +9,9 @@ from hypothesis import strategies as st
 
 from ltau._fitted.densities import TrainingDensities
 from ltau.adapters.dask._merging import NOBODY, nearest
+from ltau.adapters.dask._places import own_places, put_together, share_of
 from ltau.adapters.dask._shard import OwnMeans, Queries, Shard, StratumScale
-from ltau.neighbors import LatentScaler
+from ltau.neighbors import MIXED, LatentScaler
 
 UNSCALED = StratumScale(LatentScaler(np.zeros(2), None), 1e-6, 30)
 INDEX = {"kind": "flat", "n_neighbors": 3, "recall": 1.0, "random_state": 0}
@@ -113,8 +113,8 @@ def test_a_shard_looks_up_its_own_samples_once_each():
     densities = TrainingDensities(np.arange(5.0), counts)
     shard = Shard.build(20, densities, Queries(10, {}), {}, **INDEX)
     asked = np.array([[25, 3, 20], [29, 25, 30]])
-    shard = replace(shard, targets=np.arange(20.0).reshape(10, 2))
-    held = shard.look_up(asked, OwnMeans(np.arange(10.0), np.arange(10.0) ** 2))
+    targets = np.arange(20.0).reshape(10, 2)
+    held = shard.look_up(asked, OwnMeans(np.arange(10.0), targets, np.arange(10.0) ** 2))
     assert held.rows.tolist() == [20, 25, 29]
     assert held.cumulative[:, 0].tolist() == [1, 21, 37]
     assert held.own_distances.tolist() == [0, 5, 9]
@@ -147,3 +147,43 @@ def test_a_sample_in_two_shards_is_one_place():
     found = nearest([shard.search(query, 2) for shard in shards], 2)
     assert found.rows.tolist() == [[0, 2, 3]]
     assert found.repeats().tolist() == [[False, True, False]]
+
+
+def test_places_of_another_shard_are_found_by_where_they_lie():
+    latents = np.array([[0, 0], [9, 0], [0.05, 0], [0.5, 0], [9, 0]], np.float32)
+    scales = {0: UNSCALED._replace(floor=0.1)}  # the first, third and fourth share a cell
+    one, other = shards_of(latents, np.zeros(5), [2], scales)
+    pairs = [
+        pair
+        for parts in other.coinciding(one.queries(), one.places())
+        for pair in zip(*parts, strict=True)
+    ]
+    assert sorted(pairs) == [(0, 0), (1, 2)]
+
+
+def test_a_place_has_the_mean_target_and_the_groups_of_all_shards():
+    latents = np.array([[0, 0], [9, 0], [5, 0], [0, 0], [9, 0], [0, 0]], np.float32)
+    targets = np.array([[1.0], [2.0], [3.0], [7.0], [2.5], [13.0]])
+    groups = np.array([0, 1, 2, 0, 3, 0])
+    scales = {0: UNSCALED._replace(floor=0.1)}
+    one, other = (
+        Shard.build(
+            rows.start,
+            ones(3),
+            Queries.of(latents[rows], np.zeros(3), scales),
+            scales,
+            targets[rows],
+            groups[rows],
+            **INDEX,
+        )
+        for rows in (slice(0, 3), slice(3, 6))
+    )
+    ours = put_together(one, [share_of(other, own_places(one))])
+    assert ours.targets.tolist() == [[7.0], [2.25], [3.0]]
+    assert ours.groups.tolist() == [0, MIXED, 2]
+    assert ours.twins.tolist() == [False, True, False]
+    assert ours.first.all()
+    theirs = put_together(other, [share_of(one, own_places(other))])
+    assert theirs.targets.tolist() == [[7.0], [2.25]]
+    assert theirs.groups.tolist() == [0, MIXED]
+    assert not theirs.first.any()

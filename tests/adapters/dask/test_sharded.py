@@ -11,7 +11,7 @@ from sklearn.exceptions import NotFittedError
 
 from ltau import LTAUEstimator
 from ltau.adapters.dask import ShardedEstimator
-from ltau.adapters.dask import _sharded as module
+from ltau.adapters.dask import _cluster as module
 from ltau.log import ErrorLog
 
 CALLS = {
