@@ -8,10 +8,16 @@ from ltau.neighbors._flat import FlatIndex
 from ltau.neighbors._latents import Found, LatentIndex, Stratum
 from ltau.neighbors._merging import merge_coincident
 from ltau.neighbors._other_groups import (
-    MIXED,
-    common_groups,
-    nearest_of_other_groups,
-    others_of_other_groups,
+    MIXED as MIXED,
+)
+from ltau.neighbors._other_groups import (
+    common_groups as common_groups,
+)
+from ltau.neighbors._other_groups import (
+    nearest_of_other_groups as nearest_of_other_groups,
+)
+from ltau.neighbors._other_groups import (
+    others_of_other_groups as others_of_other_groups,
 )
 from ltau.neighbors._scaling import LatentScaler, extremes, scatter, unit_of
 from ltau.neighbors._strata import (
@@ -25,7 +31,6 @@ from ltau.neighbors._threads import n_threads
 
 __all__ = [
     "INDEX_CLASSES",
-    "MIXED",
     "FlatIndex",
     "Found",
     "LatentIndex",
@@ -37,14 +42,11 @@ __all__ = [
     "Stratum",
     "TooManyEquallyNear",
     "Vectors",
-    "common_groups",
     "extremes",
     "log_lengths",
     "make_index",
     "merge_coincident",
     "n_threads",
-    "nearest_of_other_groups",
-    "others_of_other_groups",
     "refuse_exploded",
     "rounding_floor",
     "scale_strata",

@@ -108,9 +108,9 @@ def choose(
     """Choose what scores best on held-out structures.
 
     Each candidate is fitted to the training samples; one common scale of its predicted errors
-    is learnt from the held-out ones, and the mean CRPS of these decides: the best candidate
-    takes the place of the first if it is better by more than the standard error of the
-    difference [1]_.
+    is learnt from the held-out ones, and the mean CRPS of these decides: of the candidates
+    that are better than the first by more than the standard error of the difference [1]_, the
+    best takes its place.
 
     Parameters
     ----------
@@ -156,8 +156,9 @@ def choose(
                 fitted = _fit(estimator, samples, groups, choice, rows)
                 scores[choice] = _crps(fitted, others, held_out)
     report = [{**choice._asdict(), "crps": float(scores[choice].mean())} for choice in possible]
-    first, best = possible[0], min(possible, key=lambda choice: scores[choice].mean())
-    return (best if _is_clear(scores[first] - scores[best], units) else first), report
+    first = possible[0]
+    clear = [each for each in possible if _is_clear(scores[first] - scores[each], units)]
+    return min(clear or [first], key=lambda choice: scores[choice].mean()), report
 
 
 def _is_clear(gains: Floats, units: NDArray[np.generic]) -> bool:

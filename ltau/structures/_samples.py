@@ -76,7 +76,13 @@ class StructureSamples:
         return (sums / sizes).astype(np.float32)
 
     def elements(self) -> NDArray[np.int_] | None:
-        """Give the atomic number of each sample, None where they are structures."""
+        """Give the atomic number of each sample.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), or None
+            The numbers; None where the samples are structures.
+        """
         return None if self.whole else np.concatenate([frame.numbers for frame in self.frames])
 
     def groups(self, key: str | None = None) -> NDArray[np.generic]:
