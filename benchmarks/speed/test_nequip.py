@@ -39,6 +39,7 @@ from ltau.adapters.nequip import (
     latents,
     load_model,
 )
+from ltau.structures import StructureSamples, fit_structures
 
 # torch, of its own parts, when it compiles
 pytestmark = [
@@ -50,6 +51,7 @@ DATA = data_folder()
 N_ROUNDS = 20  # each over 50 structures
 N_WARM = 5  # structures before each round
 N_MEMBERS = 10  # of an ensemble
+ENVIRONMENT = 3.5  # Å
 
 CONFIG = """
 run: [train]
@@ -102,15 +104,21 @@ class Case(NamedTuple):
     compiled: Path
     checkpoint: Path
     latents: NDArray[np.float32]  # of the training atoms
-    numbers: NDArray[np.int64]  # theirs
+    frames: list[Atoms]  # those trained on
     test: list[Atoms]
     times: dict[str, list[float]]  # of the training
 
-    def estimator(self, elements: bool, **parameters: Any) -> LTAUEstimator:
+    def estimator(
+        self, elements: bool, environment: float | None = None, **parameters: Any
+    ) -> LTAUEstimator:
         """Fit to the errors that another such model made."""
         errors = np.load(DATA / "acac_nequip" / "train.npz")["errors"]  # (6750, 150)
-        estimator = LTAUEstimator(random_state=0, **parameters)
-        return estimator.fit(self.latents, errors, self.numbers if elements else None)
+        return fit_structures(
+            StructureSamples(self.frames, self.latents, errors),
+            estimator=LTAUEstimator(random_state=0, **parameters),
+            strata="elements" if elements else None,
+            environment=environment,
+        )
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +148,7 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
         model,
         folder / "last.ckpt",
         latents(model, train),
-        np.concatenate([atoms.numbers for atoms in train]),
+        train,
         frames[9::10],
         json.loads((folder / "ltau" / "times.json").read_text()),
     )
@@ -216,12 +224,28 @@ def test_one_pass(case: Case, index: str, elements: bool) -> None:
 
 
 @pytest.mark.parametrize("elements", [True, False], ids=["by element", "all elements"])
-@pytest.mark.parametrize(("k", "n_prototypes"), [(3, 100), (3, 200), (5, None), (10, None)])
+@pytest.mark.parametrize(
+    ("k", "n_prototypes", "environment"),
+    [
+        (3, 100, None),
+        (3, 200, None),
+        (3, 100, ENVIRONMENT),
+        (3, 200, ENVIRONMENT),
+        (5, None, None),
+        (10, None, None),
+        (30, None, ENVIRONMENT),
+    ],
+)
 def test_compiled_together(
-    case: Case, k: int, n_prototypes: int | None, elements: bool, tmp_path: Path
+    case: Case,
+    k: int,
+    n_prototypes: int | None,
+    environment: float | None,
+    elements: bool,
+    tmp_path: Path,
 ) -> None:
     """A model compiled with its uncertainty, the same without, and ten of these."""
-    estimator = case.estimator(elements, n_neighbors=k, n_prototypes=n_prototypes)
+    estimator = case.estimator(elements, environment, n_neighbors=k, n_prototypes=n_prototypes)
     together = tmp_path / "model.nequip.pt2"
     with chdir(case.checkpoint.parent):  # where its configuration has the training data
         compile_model(case.checkpoint, together, estimator=estimator)
@@ -250,7 +274,8 @@ def test_compiled_together(
 
         with torch_default_dtype(torch.float64):
             items = [(atoms, bare.atoms_to_data(atoms)) for atoms in case.test]
-        of = f"k = {k}, n_prototypes = {n_prototypes}{' by element' * elements}, compiled"
+        of = f"k = {k}, n_prototypes = {n_prototypes}{' by element' * elements}"
+        of += f", environment = {environment}, compiled"
         (low, middle, high), before = paired(forward, forward_with_uncertainty, items)
         print(
             f"\nthe model's pass with uncertainty, {of}: {middle:.3f} [{low:.3f}, {high:.3f}] "

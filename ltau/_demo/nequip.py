@@ -28,7 +28,6 @@ from tqdm.auto import tqdm
 
 from ltau.adapters.ase import UncertaintyMonitor
 from ltau.adapters.nequip import UncertainNequIPCalculator, fit_run
-from ltau.estimator import LTAUEstimator
 from ltau.metrics import auroc, bootstrap_estimate, coverage, spearman
 from ltau.plotting import OKABE_ITO, PredictedErrorDisplay
 
@@ -74,8 +73,7 @@ def run(output: Path, *, n_epochs: int = 40, seed: int = 0) -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
         train(frames, held_out, folder, n_epochs, seed)
-        settings = LTAUEstimator(n_neighbors=30, distance_scaling=0.0)
-        estimator = fit_run(folder, estimator=settings, progress=True)
+        estimator = fit_run(folder, progress=True)
         calculator = UncertainNequIPCalculator.from_model(folder / "last.ckpt", estimator)
         known = predict(held_out, calculator, "held-out frames")
         predicted = {name: predict(tests[name], calculator, f"tests at {name}") for name in tests}
@@ -181,7 +179,6 @@ def scored(test: Predictions, held_out: Predictions) -> dict[str, tuple[Floats, 
         upper[test.numbers == number] = np.quantile(errors, 0.9)
     return {
         "LTAU": (test.expected, test.upper),
-        "LTAU, stretched": (test.expected * test.ood_score, test.upper * test.ood_score),
         "LTAU, ood_score": (test.ood_score, None),
         "element alone": (mean, upper),
     }

@@ -48,7 +48,8 @@ def results(acac, data_dir, tmp_path_factory):
 
 def test_it_trains_tests_and_simulates(results):
     text, output = results
-    assert text.count("LTAU, stretched") == 2  # at 300 K and at 600 K
+    assert text.count("\n  LTAU  ") == 2  # at 300 K and at 600 K
+    assert "The held-out frames chose {'environment': " in text
     assert "300 K: " in text
     assert "1000 K: " in text
     rows = np.genfromtxt(output / "dynamics.csv", delimiter=",", names=True)

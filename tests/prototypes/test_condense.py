@@ -341,9 +341,9 @@ def test_more_neighbours_than_prototypes_are_refused(trajectories):
 # --- on real errors -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("k", "n"), [(3, 100), (10, 400)])
+@pytest.mark.parametrize(("k", "n", "loss"), [(3, 100, 0.03), (10, 400, 0.02)])
 @pytest.mark.parametrize("by_element", [False, True])
-def test_acac_loses_little(acac, by_element, k, n):
+def test_acac_loses_little(acac, by_element, k, n, loss):
     train = acac["train"]
     elements = train["atomic_numbers"] if by_element else None
     full = LTAUEstimator(weights="uniform").fit(train["latents"], train["errors"], elements)
@@ -354,7 +354,7 @@ def test_acac_loses_little(acac, by_element, k, n):
         test = acac[name]
         asked = (test["latents"], test["atomic_numbers"] if by_element else None)
         by_full, by_few = (spearman(test["errors"], e.predict(*asked)) for e in (full, few))
-        assert by_few >= by_full - 0.01
+        assert by_few >= by_full - loss
         assert few.score(asked[0], test["errors"], asked[1]) >= 1.02 * full.score(
             asked[0], test["errors"], asked[1]
         )

@@ -13,6 +13,7 @@ from ltau.adapters._forces.checks import symbols
 from ltau.adapters._forces.reporter import Reporter
 from ltau.adapters._forces.results import UNIT, Results, Strata
 from ltau.estimator import LTAUEstimator
+from ltau.structures import environment_cutoff
 
 __all__ = ["Uncertainty"]
 
@@ -24,7 +25,8 @@ class Uncertainty(Reporter):
     ----------
     estimator : LTAUEstimator
         Fitted on per-atom force errors. If it was fitted with strata, those of the atoms
-        are found as `strata` tells.
+        are found as `strata` tells. If it was fitted on environment latents, it is given
+        those: see `ltau.structures.environment_latents`.
     level : float, default=0.9
         Probability with which the error stays below ``forces_uncertainty_upper``.
     tolerance : float, optional
@@ -168,7 +170,11 @@ class Uncertainty(Reporter):
             queries = queries.astype(np.float64, copy=False)
         expected = (len(atoms), self.estimator.n_features_in_)
         if queries.shape != expected:
-            raise ValueError(f"Expected latents of shape {expected}, got {queries.shape}.")
+            cutoff = environment_cutoff(self.estimator)
+            remedy = (
+                f", as environment_latents gives with a cutoff of {cutoff:g} Å" if cutoff else ""
+            )
+            raise ValueError(f"Expected latents of shape {expected}{remedy}, got {queries.shape}.")
         if not np.isfinite(queries).all():
             bad = ~np.isfinite(queries).all(axis=1)
             raise ValueError(f"Expected finite latents, got NaN or infinity for {_listed(bad)}.")

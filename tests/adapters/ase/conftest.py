@@ -46,9 +46,9 @@ def training():
 
 @pytest.fixture(scope="session")
 def estimator(training):
-    return LTAUEstimator(n_neighbors=8, burn_in=0.0, scaling="none", distance_scaling=0.0).fit(
-        *training
-    )
+    return LTAUEstimator(
+        n_neighbors=8, burn_in=0.0, scaling="none", weights="uniform", distance_scaling=0.0
+    ).fit(*training)
 
 
 @pytest.fixture

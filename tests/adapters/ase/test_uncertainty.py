@@ -11,6 +11,7 @@ pytest.importorskip("ase")
 from ltau import LTAUEstimator
 from ltau.adapters.ase import Uncertainty
 from ltau.log import ErrorLog
+from ltau.structures import StructureSamples, environment_latents, fit_structures
 
 
 @pytest.fixture
@@ -156,6 +157,19 @@ def test_latents_that_are_not_finite_are_refused(bad, estimator, latents, atoms)
 def test_latents_of_another_shape_are_refused(shape, estimator, atoms):
     with pytest.raises(ValueError, match=r"Expected latents of shape \(8, 4\), got"):
         Uncertainty(estimator)(np.zeros(shape), atoms)
+
+
+def test_an_estimator_of_environments_is_given_them(training, latents, atoms, make_cluster):
+    rows, errors, _ = training
+    frames = [make_cluster(seed) for seed in range(40)]
+    estimator = fit_structures(StructureSamples(frames, rows, errors), environment=3.0)
+    given = environment_latents(latents, [atoms], 3.0)
+    results = Uncertainty(estimator)(given, atoms)
+    expected = estimator.predict(given, atoms.numbers)
+    np.testing.assert_allclose(results["forces_uncertainty"], expected)
+    message = r"shape \(8, 12\), as environment_latents gives with a cutoff of 3 Å, got \(8, 4\)"
+    with pytest.raises(ValueError, match=message):
+        Uncertainty(estimator)(latents, atoms)
 
 
 def test_an_estimator_of_something_else_than_forces_is_refused(tmp_path):

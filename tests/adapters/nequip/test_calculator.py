@@ -15,15 +15,18 @@ from nequip.utils import torch_default_dtype
 
 from ltau import LTAUEstimator
 from ltau.adapters.nequip import UncertainNequIPCalculator, fit_run, latents, load_model
+from ltau.structures import environment_cutoff, environment_latents
 
+ENVIRONMENT = 3.0  # Å
 EPOCHS = 4  # of the training `run`
 OF_ATOMS = ("forces_uncertainty", "forces_uncertainty_upper", "ood_score")
 OF_STRUCTURE = ("forces_uncertainty_max", "forces_uncertainty_mean")
 
 
-@pytest.fixture(scope="module")
-def estimator(run):
-    return fit_run(run.evals, checkpoint=run.checkpoint, estimator=LTAUEstimator(5))
+@pytest.fixture(scope="module", params=[None, ENVIRONMENT], ids=["own latents", "environments"])
+def estimator(run, request):
+    options = {"checkpoint": run.checkpoint, "estimator": LTAUEstimator(5), "strata": "elements"}
+    return fit_run(run.evals, environment=request.param, **options)
 
 
 @pytest.fixture(scope="module")
@@ -83,13 +86,15 @@ def test_a_model_in_float64(run64, frames):
 
 
 def test_the_uncertainty_is_that_of_the_estimator(model_path, estimator, frames):
-    """Of the latents that `latents` gives."""
+    """Of the latents that `latents` gives, and their environments."""
     calculator = UncertainNequIPCalculator.from_model(
         model_path, estimator, level=0.8, tolerance=0.5
     )
     for atoms in frames[-4:]:
         found = calculated(calculator, atoms)
         z = latents(model_path, [atoms])
+        if environment_cutoff(estimator) is not None:
+            z = environment_latents(z, [atoms], ENVIRONMENT)
         expected = estimator.predict(z, atoms.numbers)
         close = {"rtol": 1e-4, "atol": 0}
         np.testing.assert_allclose(found["forces_uncertainty"], expected, **close)
@@ -224,6 +229,13 @@ def test_latents_of_another_width(model):
     other = LTAUEstimator(5).fit(rng.random((20, 3)), rng.random((20, 4)))
     with pytest.raises(ValueError, match=r"latents of width 3, .* got 8"):
         UncertainNequIPCalculator.from_model(model, other)
+
+
+def test_environments_beyond_the_models_cutoff(model, frames):
+    own = fitted(model, frames)
+    own.notes_["environment"] = 4.5
+    with pytest.raises(ValueError, match=r"within the model's cutoff, 4, got one of 4\.5"):
+        UncertainNequIPCalculator.from_model(model, own)
 
 
 def test_an_estimator_of_energies(run, model):

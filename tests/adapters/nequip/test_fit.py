@@ -88,7 +88,7 @@ def test_the_estimator_keeps_a_probe_of_the_model_in_its_file(folder, training, 
 
 
 def test_an_estimator_gives_its_parameters_and_stays_as_it_is(folder, training):
-    given = LTAUEstimator(n_neighbors=3, scaling="standardize")
+    given = LTAUEstimator(**{**FORCE_FIELD, "n_neighbors": 3, "scaling": "standardize"})
     fitted = fit_run(folder, estimator=given, strata=None, environment=None, calibrate=False)
     expected, rows = by_hand(training, None, False, n_neighbors=3, scaling="standardize")
     np.testing.assert_array_equal(fitted.predict(rows), expected.predict(rows))
