@@ -33,7 +33,7 @@ class Setting:
     n_neighbors: int = 10
     burn_in: float = 1 / 3
     scaling: str = "whiten"
-    weights: str = "distance"
+    weights: str = "uniform"
     stretch: str = "bounded"
     distance_scaling: float = 3.0
     disagreement_scaling: float = 0.7  # 0 where there are no targets
@@ -92,7 +92,7 @@ class Setting:
         return samples.classes if self.strata else None
 
 
-PAPER = Setting(10, 0.0, "none", "uniform", distance_scaling=0.0, disagreement_scaling=0.0)
+PAPER = Setting(10, 0.0, "none", distance_scaling=0.0, disagreement_scaling=0.0)
 
 _FORMS = (
     ("power", 0.0),
@@ -177,7 +177,6 @@ TABLES = Kind(
     steps=(
         ("burn-in", {"burn_in": 1 / 3}),
         ("whitening", {"scaling": "whiten"}),
-        ("weights by distance", {"weights": "distance"}),
         ("distance", {"distance_scaling": 3.0}),
         ("disagreement", {"disagreement_scaling": 0.7}),
     ),

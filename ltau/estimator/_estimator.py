@@ -58,10 +58,10 @@ class LTAUEstimator(Saving):
     bins : {"log", "linear"} or array-like of shape (n_bins + 1,), default="log"
         Spacing of the bins, found from the errors; or their edges, which must reach the
         largest error. `n_bins` is not used then.
-    weights : {"distance", "uniform"}, default="distance"
-        Weights of the neighbours: the inverse of their distance, or equal, as in the paper.
-        Equal ones suit targets that are noisy, latents in few distinct places, as the leaves
-        of trees, and prototypes.
+    weights : {"uniform", "distance"}, default="uniform"
+        Weights of the neighbours: equal, or the inverse of their distance. The latter ranks
+        better on most tables whose targets have little noise; but a near twin of a training
+        sample then has that one's errors alone, which are too few to tell how large they can be.
     distance_scaling : float, default=3.0
         How much distance stretches each predicted error: 0 does not, as in the paper. Above
         0, `fit` searches the training samples' own neighbours; with an exact index of many
@@ -144,7 +144,7 @@ class LTAUEstimator(Saving):
     -----
     The defaults were chosen on four sets of data and confirmed on five others
     (``python -m benchmarks.ood --explore``). The method as the paper has it is
-    ``LTAUEstimator(burn_in=0, scaling="none", weights="uniform", distance_scaling=0)``.
+    ``LTAUEstimator(burn_in=0, scaling="none", distance_scaling=0)``.
 
     References
     ----------

@@ -64,7 +64,7 @@ class Parameters(BaseEstimator):
         scaling: str = "whiten",
         n_bins: int = 100,
         bins: str | ArrayLike = "log",
-        weights: str = "distance",
+        weights: str = "uniform",
         distance_scaling: float = 3.0,
         stretch: str = "bounded",
         disagreement_scaling: float = 0.7,

@@ -7,8 +7,4 @@ from typing import Any
 
 __all__ = ["FORCE_FIELD"]
 
-FORCE_FIELD: Mapping[str, Any] = {
-    "n_neighbors": 30,
-    "weights": "uniform",  # as good as by distance, and better with prototypes
-    "distance_scaling": 3.5,
-}
+FORCE_FIELD: Mapping[str, Any] = {"n_neighbors": 30, "distance_scaling": 3.5}

@@ -122,7 +122,7 @@ BELOW_1 = (0.25, 0.5, 0.9)  # that so many held-out samples can keep
 
 # As users get them, where they stretch and weigh.
 DEFAULTS = {
-    "weights": "distance",
+    "weights": "uniform",
     "stretch": "bounded",
     "distance_scaling": 3.0,
     "disagreement_scaling": 0.7,

@@ -346,8 +346,8 @@ def test_more_neighbours_than_prototypes_are_refused(trajectories):
 def test_acac_loses_little(acac, by_element, k, n, loss):
     train = acac["train"]
     elements = train["atomic_numbers"] if by_element else None
-    full = LTAUEstimator(weights="uniform").fit(train["latents"], train["errors"], elements)
-    few = LTAUEstimator(k, n_prototypes=n, weights="uniform")
+    full = LTAUEstimator().fit(train["latents"], train["errors"], elements)
+    few = LTAUEstimator(k, n_prototypes=n)
     few.fit(train["latents"], train["errors"], elements)
     frames = []
     for name in ("MD_300K", "MD_600K"):
@@ -366,7 +366,7 @@ def test_acac_loses_little(acac, by_element, k, n, loss):
 
 def test_acac_chooses_few_prototypes_that_rank_as_well(acac):
     train, test = acac["train"], acac["MD_600K"]
-    full = LTAUEstimator(weights="uniform").fit(train["latents"], train["errors"])
+    full = LTAUEstimator().fit(train["latents"], train["errors"])
     few = clone(full).set_params(n_prototypes="auto").fit(train["latents"], train["errors"])
     assert few.n_prototypes_ <= 640
     by_full, by_few = (spearman(test["errors"], e.predict(test["latents"])) for e in (full, few))

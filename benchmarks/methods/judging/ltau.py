@@ -16,7 +16,6 @@ PAPER: dict[str, Any] = {
     "n_neighbors": 10,
     "burn_in": 0.0,
     "scaling": "none",
-    "weights": "uniform",
     "distance_scaling": 0.0,
 }
 

@@ -8,12 +8,13 @@ for module in ("torch", "ase", "pooch", "matplotlib"):
 
 from sklearn.covariance import LedoitWolf  # noqa: E402
 
-from benchmarks.methods.domains import IN_DOMAIN, Domain  # noqa: E402
+from benchmarks.methods.domains import IN_DOMAIN, SYSTEM, Domain  # noqa: E402
 from benchmarks.methods.judging import methods  # noqa: E402
 from benchmarks.methods.judging.class_mean import ClassMean  # noqa: E402
 from benchmarks.methods.judging.constant import Constant  # noqa: E402
 from benchmarks.methods.judging.distance import Distance  # noqa: E402
-from benchmarks.methods.judging.ltau import DISTANCE_AWARE, LTAU, PAPER  # noqa: E402
+from benchmarks.methods.judging.ltau import LTAU, PAPER  # noqa: E402
+from benchmarks.methods.judging.ltau_structures import LTAUStructures  # noqa: E402
 from benchmarks.methods.judging.mahalanobis import Mahalanobis  # noqa: E402
 from benchmarks.methods.judging.mixture import Mixture  # noqa: E402
 from benchmarks.methods.judging.regressor import Regressor  # noqa: E402
@@ -38,12 +39,15 @@ class TestScores:
 
     def test_distances_are_those_of_brute_force_within_classes(self, domain):
         test, train = domain.tests["shift"], domain.train
-        method = Distance(PAPER)
+        method = Distance()
         method.learn(domain)
         for row in range(0, 100, 7):
             same = train.latents[train.classes == test.classes[row]].astype(float)
-            nearest = np.sort(np.linalg.norm(same - test.latents[row], axis=1))[:10]
-            assert method.score(test)[row] == pytest.approx(nearest.mean(), rel=1e-4)
+            inverse = np.linalg.inv(np.cov(same.T, bias=True))
+            apart = same - test.latents[row]
+            distances = np.sqrt(np.einsum("ni,ij,nj->n", apart, inverse, apart))
+            nearest = np.sort(distances)[: method.n_neighbors]
+            assert method.score(test)[row] == pytest.approx(nearest.mean(), rel=1e-3)
 
     def test_the_mahalanobis_distance_is_that_of_each_class(self, domain):
         test, train = domain.tests["shift"], domain.train
@@ -110,7 +114,7 @@ class TestModels:
 
     def test_ltau_of_the_paper_knows_no_classes_and_no_distance(self, domain):
         test = domain.tests["shift"]
-        prediction = LTAU(PAPER, strata=False).fit(domain).predict(test)
+        prediction = LTAU(PAPER).fit(domain).predict(test)
         estimator = LTAUEstimator(10, burn_in=0, scaling="none", distance_scaling=0)
         estimator.fit(domain.train.latents, domain.trajectories["eval"])
         expected = estimator.predict(test.latents)
@@ -120,26 +124,49 @@ class TestModels:
             prediction.bounds, estimator.predict_quantile(test.latents, LEVELS)
         )
 
-    def test_ltau_that_is_aware_of_distance_stretches_what_is_far(self, domain):
+    def test_ltau_is_what_users_get(self, domain):
         test = domain.tests["shift"]
-        prediction = LTAU(DISTANCE_AWARE, strata=True).fit(domain).predict(test)
-        plain = LTAU(DISTANCE_AWARE | {"distance_scaling": 0.0}, strata=True).fit(domain)
-        stretched = prediction.errors.mean() / plain.predict(test).errors.mean()
-        np.testing.assert_allclose(stretched, prediction.ood_score, rtol=1e-6)
+        prediction = LTAU({}).fit(domain).predict(test)
+        estimator = LTAUEstimator().fit(domain.train.latents, domain.trajectories["eval"])
+        np.testing.assert_allclose(prediction.errors.mean(), estimator.predict(test.latents))
+        np.testing.assert_array_equal(prediction.ood_score, estimator.ood_score(test.latents))
+
+    def test_targets_are_given_where_there_are_any(self, with_targets):
+        test, train = with_targets.tests["shift"], with_targets.train
+        estimator = LTAUEstimator().fit(
+            train.latents, with_targets.trajectories["eval"], targets=train.targets
+        )
+        expected = estimator.predict(test.latents, y_pred=test.y_pred)
+        prediction = LTAU({}).fit(with_targets).predict(test)
+        np.testing.assert_allclose(prediction.errors.mean(), expected)
+        without = LTAU({}, targets=False).fit(with_targets).predict(test)
+        assert (without.errors.mean() < expected).any()
 
     def test_errors_are_those_after_each_epoch_or_of_the_steps(self, domain):
         after, steps = (
-            LTAU(PAPER, strata=False, errors=mode).fit(domain).predict(domain.validation)
+            LTAU(PAPER, errors=mode).fit(domain).predict(domain.validation)
             for mode in ("eval", "step")
         )
         np.testing.assert_allclose(steps.errors.mean(), 2 * after.errors.mean(), rtol=1e-5)
 
     def test_ltau_is_calibrated_on_the_validation_samples(self, domain):
-        method = LTAU(DISTANCE_AWARE, strata=True, calibration={"exponent": 0.3}).fit(domain)
-        assert method.estimator.calibration_.exponent == 0.3
+        method = LTAU({}, calibrated=True).fit(domain)
+        assert len(method.estimator.calibration_.scores[None]) == len(domain.validation.errors)
         prediction = method.predict(domain.tests[IN_DOMAIN])
         inside = domain.tests[IN_DOMAIN].errors <= prediction.bounds[:, 1]
         assert 0.8 < inside.mean() < 0.98
+
+    def test_atoms_of_one_system_are_a_group_and_held_out_ones_choose(self, of_structures):
+        method = LTAUStructures(calibrated=True).fit(of_structures)
+        notes = method.estimator.notes_
+        assert notes["groups"] == SYSTEM
+        assert notes["n_held_out"] == len(of_structures.validation.frames)
+        assert len(notes["chosen"]["scores"]) > 1
+        prediction = method.predict(of_structures.tests[IN_DOMAIN])
+        assert 0.5 < np.median(prediction.ood_score) < 2
+        plain = LTAUStructures(environment=None).fit(of_structures)
+        assert plain.estimator.notes_["environment"] is None
+        assert plain.estimator.calibration_ is None
 
     def test_every_method_predicts_every_test_and_looks_at_no_error(self, domain):
         for name, method in methods(domain).items():
