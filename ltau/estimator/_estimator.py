@@ -165,16 +165,16 @@ class LTAUEstimator(Saving):
     >>> estimator.predict(easy_and_hard).round(1)
     array([0.3, 2.3])
     >>> estimator.predict_quantile(easy_and_hard, 0.9).round(1)
-    array([0.7, 4.5])
+    array([0.7, 4.6])
     >>> estimator.predict_cdf(easy_and_hard, 1.0).round(1)             # P(error <= 1)
     array([1. , 0.3])
     >>> estimator.predict_interval(easy_and_hard, [0.0, 0.0], 0.9).round(1)
     array([[-0.7,  0.7],
-           [-4.5,  4.5]])
+           [-4.6,  4.6]])
     >>> estimator.predict_pdf(easy_and_hard).shape                     # over estimator.bin_edges_
     (2, 100)
     >>> estimator.predict_distribution(easy_and_hard).std().round(1)
-    array([0.2, 1.8])
+    array([0.3, 1.9])
     >>> distances, rows = estimator.kneighbors(easy_and_hard)
     >>> errors[rows].mean(axis=(1, 2)).round(1)                        # of the neighbours
     array([0.3, 2.1])

@@ -272,9 +272,7 @@ class LTAURegressor(RegressorMixin, BaseEstimator):
 
     def _new_ltau(self, n_samples: int) -> LTAUEstimator:
         if self.ltau is None:
-            return LTAUEstimator(
-                n_neighbors=min(20, n_samples), burn_in=2 / 3, scaling="none", weights="uniform"
-            )
+            return LTAUEstimator(n_neighbors=min(20, n_samples), burn_in=2 / 3, scaling="none")
         return clone(self.ltau)
 
     def _check(self, X: ArrayLike) -> NDArray[Any]:
