@@ -41,7 +41,7 @@ class ErrorSummary(NamedTuple):
     >>> estimator = LTAUEstimator().fit(rng.normal(size=(200, 2)), rng.random((200, 50)))
     >>> summary = estimator.predict_summary([[0.0, 0.0], [9.0, 9.0]], level=0.9)
     >>> summary.error_bar.round(1)
-    array([0.9, 3.8])
+    array([1. , 3.4])
     >>> summary.ood_score > 2
     array([False,  True])
     """

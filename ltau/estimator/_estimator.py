@@ -163,18 +163,18 @@ class LTAUEstimator(Saving):
     >>> estimator = LTAUEstimator().fit(latents, errors)
     >>> easy_and_hard = [[-1.0, 0.0, 0.0], [1.0, 0.0, 0.0]]
     >>> estimator.predict(easy_and_hard).round(1)
-    array([0.3, 2.2])
+    array([0.3, 2.3])
     >>> estimator.predict_quantile(easy_and_hard, 0.9).round(1)
-    array([0.7, 4.3])
+    array([0.7, 4.5])
     >>> estimator.predict_cdf(easy_and_hard, 1.0).round(1)             # P(error <= 1)
     array([1. , 0.3])
     >>> estimator.predict_interval(easy_and_hard, [0.0, 0.0], 0.9).round(1)
     array([[-0.7,  0.7],
-           [-4.3,  4.3]])
+           [-4.5,  4.5]])
     >>> estimator.predict_pdf(easy_and_hard).shape                     # over estimator.bin_edges_
     (2, 100)
     >>> estimator.predict_distribution(easy_and_hard).std().round(1)
-    array([0.3, 1.8])
+    array([0.2, 1.8])
     >>> distances, rows = estimator.kneighbors(easy_and_hard)
     >>> errors[rows].mean(axis=(1, 2)).round(1)                        # of the neighbours
     array([0.3, 2.1])
@@ -193,7 +193,7 @@ class LTAUEstimator(Saving):
     >>> round(calibrated.calibration_.scale)
     2
     >>> calibrated.predict(easy_and_hard).round()
-    array([1., 5.])
+    array([1., 4.])
     """
 
     def fit(
