@@ -34,8 +34,8 @@ def environment_of(latents: torch.Tensor, fields: Fields, cutoff: float) -> torc
     """
     own = latents.detach()
     atoms, neighbors = fields[AtomicDataDict.EDGE_INDEX_KEY]
-    weights = edge_weights(torch, _lengths(fields, atoms, neighbors), cutoff)
-    weights = weights.to(own.dtype)[:, None]
+    lengths = _lengths(fields, atoms, neighbors).to(own.dtype)
+    weights = edge_weights(torch, lengths, cutoff)[:, None]
 
     def summed(rows: torch.Tensor) -> torch.Tensor:
         return torch.zeros_like(rows).index_add(0, atoms, weights * rows[neighbors])

@@ -28,6 +28,7 @@ from ltau.structures import environment_cutoff
 __all__ = ["ModelWithUncertainty"]
 
 _MOST = 100_000  # samples, which become a part of the compiled file
+_FEW = 5  # of which the least are found one by one
 _BITS = SIZE.bit_length() - 1  # a shift takes less time than a division
 
 Arrays = dict[str, NDArray[Any]]
@@ -68,7 +69,7 @@ class ModelWithUncertainty(torch.nn.Module):
 
     strata: torch.Tensor  # (n_types,), the stratum of each type of atoms
     means: torch.Tensor  # (n_strata, n_features), what is subtracted from latents
-    scalings: torch.Tensor  # (n_features, n_strata * n_features), by which they are multiplied
+    scalings: torch.Tensor  # (n_strata, n_features, n_features), by which they are multiplied
     edges: torch.Tensor  # (n_bins + 1,)
     own_floors: torch.Tensor  # (n_strata,), the least own distance that counts
     floors: torch.Tensor  # (n_strata,), below which samples coincide
@@ -136,10 +137,10 @@ class ModelWithUncertainty(torch.nn.Module):
 
     def _scaled(self, latents: torch.Tensor, strata: torch.Tensor) -> torch.Tensor:
         """Scale latents as those of the samples of their strata, shape (n_atoms, n_features)."""
-        centred = latents.double() - self.means[strata]
-        by_stratum = (centred @ self.scalings).unflatten(1, self.means.shape)
-        own = strata[:, None, None].expand(-1, 1, self.means.shape[1])
-        return by_stratum.gather(1, own)[:, 0].float()
+        centred = (latents.double() - self.means[strata]).float()
+        if len(self.scalings) == 1:
+            return centred @ self.scalings[0]
+        return (centred[:, :, None] * self.scalings[strata]).sum(dim=1)
 
     def _nearest(
         self, scaled: torch.Tensor, strata: torch.Tensor
@@ -147,11 +148,11 @@ class ModelWithUncertainty(torch.nn.Module):
         """Find distances and numbers of the nearest samples, each of shape (n_atoms, k)."""
         to_centres = self.halves - scaled @ self.centres  # and the same for all: |q|² / 2
         to_centres = torch.where(strata[:, None] == self.owners, to_centres, torch.inf)
-        bounds, visited = to_centres.topk(self._n_visited, dim=1, largest=False)
+        bounds, visited = _least(to_centres, self._n_visited)
         squared = (scaled[:, None, :, None] - self.blocks[visited]).square().sum(dim=2)
         squared = torch.where(bounds[:, :, None] < torch.inf, squared, torch.inf).flatten(1)
         n_found = min(self._settings.n_neighbors, squared.shape[1])
-        nearest, places = squared.topk(n_found, dim=1, largest=False)
+        nearest, places = _least(squared, n_found)
         rows = SIZE * visited.gather(1, places >> _BITS) + (places & SIZE - 1)
         distances = nearest.double().sqrt()
         if self._merged:  # there may be fewer neighbours than places in the nearest blocks
@@ -206,12 +207,27 @@ class ModelWithUncertainty(torch.nn.Module):
         return quantile_in_bin(level, *ends)
 
 
+def _least(values: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Find the `k` least values of each row, ascending, and their places.
+
+    Few are found one by one, which is compiled into what comes before and after.
+    """
+    if k > _FEW:
+        return values.topk(k, dim=1, largest=False)
+    places = torch.arange(values.shape[1], device=values.device)
+    found = []
+    for _ in range(k):
+        found.append(values.min(dim=1))
+        values = torch.where(places == found[-1].indices[:, None], torch.inf, values)
+    return tuple(torch.stack(part, dim=1) for part in zip(*found, strict=True))  # type: ignore[return-value]
+
+
 def _scaling(tables: Sequence[Table]) -> Arrays:
     eye = np.eye(len(tables[0].scaler.mean))
     matrices = [eye if t.scaler.matrix is None else t.scaler.matrix for t in tables]
     return {
         "means": np.stack([table.scaler.mean for table in tables]),
-        "scalings": np.concatenate(matrices, axis=1),
+        "scalings": np.stack(matrices).astype(np.float32),
     }
 
 
