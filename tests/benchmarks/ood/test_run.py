@@ -13,7 +13,7 @@ from benchmarks.methods.domains import IN_DOMAIN  # noqa: E402
 from benchmarks.ood import __main__ as command  # noqa: E402
 from benchmarks.ood import explore, report  # noqa: E402
 from benchmarks.ood.run import QUICK, Cell, load, run  # noqa: E402
-from benchmarks.ood.settings import USED, one_at_a_time  # noqa: E402
+from benchmarks.ood.settings import TABLES  # noqa: E402
 
 pytestmark = [
     pytest.mark.benchmark_run,
@@ -52,7 +52,7 @@ def test_everything_is_written(output):
         "emt: temperature",
         "airfoil, range: costs",
         "Tabular, cluster held out: cluster, choosing sets",
-        "LTAU, distance-aware",
+        "LTAU, calibrated",
         "Ensemble of 2",
         "MC dropout",
     ):
@@ -73,8 +73,9 @@ def test_every_method_is_scored_on_every_test(output):
         for test, scores in cell["result"]["tests"].items():
             assert ("auroc" in scores) == (test != IN_DOMAIN)
             assert scores["crps"][1] <= scores["crps"][0] <= scores["crps"][2]
-    assert by_domain["emt"] - by_domain["airfoil, range"] == {"Class mean"}
-    assert by_domain["airfoil, range"] - by_domain["emt"] == {"MC dropout"}
+    of_atoms, of_rows = by_domain["emt"], by_domain["airfoil, range"]
+    assert of_atoms - of_rows == {"Class mean", "LTAU, calibrated, own latents"}
+    assert of_rows - of_atoms == {"MC dropout", "LTAU, calibrated, without targets"}
     costs = {c["method"]: c["result"] for c in results["cells"] if c["domain"] == "emt"}
     assert costs["Ensemble of 2"]["training"] >= 2
     assert 1 <= costs["Rigidity"]["prediction"] < 2
@@ -101,12 +102,12 @@ def test_the_models_of_an_ensemble_are_different_and_learn_the_same(output):
 
 
 def test_settings_are_tried_once(output, monkeypatch):
-    few = [USED, *(setting for _, setting in one_at_a_time(USED)[:2])]
-    monkeypatch.setattr(explore, "grid", lambda: few)
+    few = replace(TABLES, grid={"disagreement_scaling": (0.0, 0.7)}, alone={})
+    monkeypatch.setattr(explore, "_KINDS", (few,))
     profile = replace(TINY, fields=())
     trials = explore.explore(profile, output)
     text = explore.write(trials, output)
-    assert "Chosen" in text
+    assert "| chosen |" in text
     before = len(list((output / "cells").iterdir()))
     assert explore.explore(profile, output) == trials
     assert len(list((output / "cells").iterdir())) == before

@@ -1,6 +1,6 @@
 """The settings of LTAU that are tried, and how one of them is chosen."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -9,19 +9,22 @@ for module in ("torch", "ase", "pooch", "matplotlib"):
     pytest.importorskip(module)
 
 from benchmarks.methods.domains import IN_DOMAIN, Domain, Samples  # noqa: E402
-from benchmarks.methods.judging.ltau import DISTANCE_AWARE, PAPER  # noqa: E402
+from benchmarks.methods.judging.ltau import PAPER as PAPER_METHOD  # noqa: E402
 from benchmarks.ood import explore  # noqa: E402
 from benchmarks.ood.explore import Trial  # noqa: E402
 from benchmarks.ood.run import FULL  # noqa: E402
 from benchmarks.ood.settings import (  # noqa: E402
     CHOOSING,
     CONFIRMING,
-    USED,
+    FIELDS,
+    PAPER,
+    TABLES,
     Setting,
-    grid,
-    one_at_a_time,
 )
-from benchmarks.ood.settings import PAPER as PAPER_SETTING  # noqa: E402
+from ltau import LTAUEstimator  # noqa: E402
+from ltau.structures import FORCE_FIELD  # noqa: E402
+
+KINDS = pytest.mark.parametrize("kind", [TABLES, FIELDS], ids=lambda kind: kind.name)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +33,10 @@ def domain():
 
     def samples(n, shift=0.0):
         latents = (rng.normal(size=(n, 2)) + shift).astype(np.float32)
-        return Samples(latents, rng.exponential(size=n), np.arange(n), rng.choice([1, 2], n), {})
+        target = latents[:, 0].astype(float)
+        classes, structures = rng.choice([1, 2], n), np.arange(n) // 4
+        known = {"targets": target, "y_pred": target + rng.normal(size=n)}
+        return Samples(latents, rng.exponential(size=n), structures, classes, {}, **known)
 
     train = samples(200)
     errors = rng.exponential(size=(200, 9)).astype(np.float32)
@@ -49,86 +55,113 @@ def test_no_set_both_chooses_and_confirms_and_every_set_does_one():
     assert not set(CHOOSING) & set(CONFIRMING)
 
 
-@pytest.mark.parametrize(("setting", "used"), [(PAPER_SETTING, PAPER), (USED, DISTANCE_AWARE)])
-def test_settings_are_those_of_the_comparison(setting, used):
-    for name in ("n_neighbors", "burn_in", "scaling", "distance_scaling"):
-        assert getattr(setting, name) == used[name]
+def test_the_centers_are_what_users_get():
+    defaults = LTAUEstimator().get_params()
+    for field in fields(Setting):
+        if field.name in defaults:
+            assert getattr(TABLES.center, field.name) == defaults[field.name]
+    for name, value in FORCE_FIELD.items():
+        assert getattr(FIELDS.center, name) == value
+    for name, value in PAPER_METHOD.items():
+        assert getattr(PAPER, name) == value
 
 
-def test_one_thing_is_changed_at_a_time():
-    near = one_at_a_time(USED)
+@KINDS
+def test_one_thing_is_changed_at_a_time(kind):
+    near = kind.one_at_a_time(kind.center)
     assert len(dict(near)) == len(near)
     for label, setting in near:
-        changed = [
-            f.name for f in fields(Setting) if getattr(setting, f.name) != getattr(USED, f.name)
-        ]
-        assert changed == [label.split(" = ")[0]]
+        changed = {
+            f.name
+            for f in fields(Setting)
+            if getattr(setting, f.name) != getattr(kind.center, f.name)
+        }
+        assert changed <= {"stretch", "distance_scaling"} or changed == {label.split(" = ")[0]}
 
 
-def test_the_grid_holds_every_combination_once():
-    assert grid()[0] == PAPER_SETTING
-    assert len(set(grid())) == len(grid()) == 4 * 3 * 3 * 3 * 2
-    assert USED in grid()
+@KINDS
+def test_steps_lead_from_the_paper_to_the_default(kind):
+    steps = kind.one_after_the_other()
+    assert steps[0][1] == PAPER
+    assert steps[-1][1] == kind.center
+    assert len({setting for _, setting in steps}) == len(steps)
+
+
+@KINDS
+def test_the_grid_holds_every_combination_once_and_the_default(kind):
+    grid = kind.settings()
+    assert len(set(grid)) == len(grid)
+    assert kind.center in grid
+
+
+def predict(setting, domain):
+    return setting.predict(setting.fit(domain), domain)
 
 
 class TestPredict:
-    def test_a_global_reference_stretches_by_the_distance_alone(self, domain):
-        plain = Setting(5, 0.0, "none", distance_scaling=0.0)
-        stretched = Setting(5, 0.0, "none", distance_scaling=2.0, reference="global")
-        factor = stretched.predict(domain)["shift"].mean() / plain.predict(domain)["shift"].mean()
-        train, test = domain.train, domain.tests["shift"]
+    def test_it_is_calibrated_on_the_validation_samples(self, domain):
+        setting = Setting(5)
+        estimator = LTAUEstimator(5).fit(
+            domain.train.latents, domain.trajectories["eval"], targets=domain.train.targets
+        )
+        held_out, test = domain.validation, domain.tests["shift"]
+        estimator.calibrate(held_out.latents, held_out.errors, y_pred=held_out.y_pred)
+        expected = estimator.predict(test.latents, y_pred=test.y_pred)
+        np.testing.assert_allclose(predict(setting, domain)["shift"].errors.mean(), expected)
 
-        def nearest(queries, classes, left_out):
-            distances = np.linalg.norm(queries[:, None] - train.latents[None], axis=2)
-            distances[classes[:, None] != train.classes[None]] = np.inf
-            return np.sort(distances, axis=1)[:, left_out : left_out + 5].mean(axis=1)
-
-        reference = nearest(train.latents, train.classes, 1).mean()
-        expected = (nearest(test.latents, test.classes, 0) / reference) ** 2
-        np.testing.assert_allclose(factor, expected, rtol=1e-3)
+    def test_settings_of_one_fit_share_it(self, domain):
+        one, other = Setting(5), Setting(5, stretch="power", distance_scaling=1.0)
+        assert one.of_fit == other.of_fit
+        shared = one.fit(domain)
+        one.predict(shared, domain)
+        found = other.predict(shared, domain)["shift"].errors.mean()
+        np.testing.assert_array_equal(found, predict(other, domain)["shift"].errors.mean())
 
     def test_errors_are_those_asked_for(self, domain):
-        step, after = (Setting(5, errors=mode).predict(domain) for mode in ("step", "eval"))
-        np.testing.assert_allclose(after[IN_DOMAIN].mean(), 2 * step[IN_DOMAIN].mean(), rtol=1e-5)
+        step, after = (Setting(5, errors=mode).fit(domain) for mode in ("step", "eval"))
+        np.testing.assert_allclose(after.bin_edges_[-1], 2 * step.bin_edges_[-1], rtol=1e-5)
 
-    def test_strata_may_be_left_alone(self, domain):
-        together = Setting(5, strata=False).predict(domain)["shift"].mean()
-        apart = Setting(5, strata=True).predict(domain)["shift"].mean()
-        assert np.abs(together / apart - 1).max() > 0.01
+    @pytest.mark.parametrize("change", [{"strata": True}, {"groups": True}])
+    def test_strata_and_groups_may_be_left_alone(self, domain, change):
+        plain = predict(Setting(5), domain)["shift"].errors.mean()
+        changed = predict(replace(Setting(5), **change), domain)["shift"].errors.mean()
+        assert np.abs(plain / changed - 1).max() > 1e-4
 
 
 def trial(data, setting, in_domain, shifted):
     scores = {
-        name: {"crps": value, "spearman": 0.5, "ratio": 1.0}
+        name: {"crps": value, "spearman": 0.5, "log_ratio": 0.1, "coverage": 0.9}
         for name, value in (("in domain", in_domain), ("shifted", shifted))
     }
     return Trial(data, data, 0, setting, scores)
 
 
-def trials():
+def trials(kind):
     """On every set: the paper's CRPS is 1, all others' 2, but for one setting."""
-    best, tempting = grid()[7], grid()[8]
+    best, tempting = kind.settings()[7], kind.settings()[8]
     found = []
-    for data in (*CHOOSING, *CONFIRMING):
-        found.append(trial(data, PAPER_SETTING, 1.0, 1.0))
-        for setting in grid()[1:]:  # the first is the paper's
+    for data in (*kind.choosing, *kind.confirming):
+        found.append(trial(data, PAPER, 1.0, 1.0))
+        for setting in kind.settings():
             if setting == best:
                 found.append(trial(data, setting, 0.9, 0.5))
             elif setting == tempting:  # only where it must not be looked at
-                value = 0.1 if data in CONFIRMING else 3.0
+                value = 0.1 if data in kind.confirming else 3.0
                 found.append(trial(data, setting, value, value))
             else:
                 found.append(trial(data, setting, 2.0, 2.0))
     return found
 
 
-def test_the_setting_is_chosen_on_the_choosing_sets_alone():
-    assert explore.choose(trials()) == grid()[7]
+@KINDS
+def test_the_setting_is_chosen_on_the_choosing_sets_alone(kind):
+    assert explore.choose(trials(kind), kind) == kind.settings()[7]
 
 
-def test_the_tables_tell_what_was_chosen_and_by_how_much(tmp_path):
-    text = explore.write(trials(), tmp_path)
+@KINDS
+def test_the_tables_tell_what_was_chosen_and_by_how_much(tmp_path, kind):
+    text = explore.write(trials(kind), tmp_path)
     chosen = next(line for line in text.splitlines() if line.startswith("| chosen |"))
-    assert chosen == "| chosen | -10.0 | 0.500 | 1.00 | -50.0 | 0.500 | 1.00 |"
+    assert chosen == "| chosen | -10.0 | 0.500 | 0.10 | 0.900 | -50.0 | 0.500 | 0.10 | 0.900 |"
     assert (tmp_path / "explore.md").read_text("utf-8") == text
     assert (tmp_path / "explore.json").is_file()

@@ -7,8 +7,8 @@ for module in ("torch", "ase", "pooch", "matplotlib"):
     pytest.importorskip(module)
 
 from benchmarks.harness.data import Dataset  # noqa: E402
-from benchmarks.methods.domains import IN_DOMAIN  # noqa: E402
-from benchmarks.ood import acac, emt, tabular  # noqa: E402
+from benchmarks.methods.domains import IN_DOMAIN, SYSTEM  # noqa: E402
+from benchmarks.ood import acac, emt, slabs, tabular  # noqa: E402
 from benchmarks.ood.tabular import SHIFTS, Table, cluster, divide, upper_range  # noqa: E402
 
 
@@ -106,6 +106,21 @@ class TestAlloys:
         frame.calc = EMT()
         np.testing.assert_allclose(forces, frame.get_forces(), atol=1e-10)
         assert energy == pytest.approx(frame.get_potential_energy())
+
+
+class TestSlabs:
+    def test_frames_of_a_system_are_together_and_its_splits_apart(self, tmp_path):
+        frames = slabs.frames(10, 1, tmp_path)
+        systems = {part: [a.info[SYSTEM] for a in each] for part, each in frames.items()}
+        assert [len(set(names)) for names in systems.values()] == [9, 1, 1, 1, 1, 1]
+        assert len(set().union(*systems.values())) == 14
+        again = slabs.frames(10, 1, tmp_path)
+        for part, each in frames.items():
+            for one, other in zip(each, again[part], strict=True):
+                np.testing.assert_array_equal(one.get_forces(), other.get_forces())
+                assert one.info == other.info
+        elements = {symbol for a in frames["train"] for symbol in a.get_chemical_symbols()}
+        assert elements <= set(slabs.ELEMENTS)
 
 
 class TestAcetylacetone:
