@@ -22,7 +22,7 @@ C = 0.7
 
 
 def make(**parameters):
-    return LTAUEstimator(**{"disagreement_scaling": C} | parameters)
+    return LTAUEstimator(**{"disagreement_scaling": C, "weights": "distance"} | parameters)
 
 
 @pytest.fixture(scope="module")
@@ -234,3 +234,10 @@ def test_predictions_of_other_outputs_are_refused():
     estimator = make().fit(LATENTS, ERRORS, targets=np.stack([TARGETS, TARGETS], axis=1))
     with pytest.raises(ValueError, match=r"y_pred of shape \(60, 2\), got shape \(60,\)"):
         estimator.predict(QUERIES, y_pred=Y_PRED)
+
+
+def test_intervals_are_of_one_output():
+    two = np.stack([TARGETS, TARGETS], axis=1)
+    estimator = make().fit(LATENTS, ERRORS, targets=two)
+    with pytest.raises(ValueError, match=r"y_pred of shape \(60,\), got shape \(60, 2\)"):
+        estimator.predict_interval(QUERIES, two[:60], 0.9)
