@@ -77,8 +77,9 @@ def test_the_example_of_the_readme_runs():
     assert len(code) == 1
     namespace = {}
     exec(compile(code[0], "README.md", "exec"), namespace)  # noqa: S102
-    expected = namespace["estimator"].predict(namespace["new_latents"])
-    assert np.corrcoef(np.log(expected), namespace["latents"][:3, 0])[0, 1] > 0.8
+    latents = namespace["latents"][:300]
+    expected = namespace["estimator"].predict(latents + 0.01)
+    assert np.corrcoef(np.log(expected), latents[:, 0])[0, 1] > 0.8
 
 
 def test_the_first_error_bars_hold_what_the_page_promises():
