@@ -134,10 +134,11 @@ class OwnDistances:
         if disagreements is not None:
             sized.append((disagreements, len(index)))
         for array, n in sized:
-            if array.dtype != np.float64 or array.shape != (n,) or not (array >= 0).all():
+            fits = array.dtype == np.float64 and array.shape == (n,)
+            if not (fits and np.isfinite(array).all() and (array >= 0).all()):
                 raise ValueError("Expected a distance of each sample, and a floor of each stratum.")
-        if int(n_neighbors) < 1 or not np.isfinite(floors).all():
-            raise ValueError("Expected finite floors, and distances to at least one neighbour.")
+        if n_neighbors.dtype.kind not in "iu" or n_neighbors.shape or n_neighbors < 1:
+            raise ValueError("Expected distances to at least one neighbour.")
         for stratum, floor in zip(index.strata, floors, strict=True):
             if not stratum.floor <= floor <= values[stratum.rows].min():
                 raise ValueError("Expected distances above their floors, and these above rounding.")

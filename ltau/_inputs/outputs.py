@@ -12,6 +12,9 @@ from ltau._inputs.numbers import as_real
 __all__ = ["as_outputs", "check_predictions_given", "refuse_shape"]
 
 
+_LARGEST = 1e100  # beyond, squared distances overflow
+
+
 def as_outputs(
     values: ArrayLike, n_samples: int, n_outputs: int | None, name: str
 ) -> NDArray[np.float64]:
@@ -36,7 +39,7 @@ def as_outputs(
     Raises
     ------
     ValueError
-        If they are of another shape, no real numbers, NaN or infinite.
+        If they are of another shape, no real numbers, NaN, infinite, or larger than 1e100.
     """
     array = as_real(values, name).astype(np.float64, copy=False)
     outputs = array[:, None] if array.ndim == 1 else array
@@ -46,6 +49,9 @@ def as_outputs(
     n_bad = np.count_nonzero(~np.isfinite(outputs))
     if n_bad:
         raise ValueError(f"Expected {name} without NaN or infinite values, got {n_bad}.")
+    largest = np.abs(outputs).max(initial=0.0)
+    if largest > _LARGEST:
+        raise ValueError(f"Expected {name} of at most {_LARGEST:g}, got {largest:g}.")
     return outputs
 
 

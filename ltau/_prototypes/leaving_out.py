@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ltau.neighbors import Neighbors, Stratum, Vectors
 
-__all__ = ["Families", "nearest_without_itself"]
+__all__ = ["Families", "nearest_without_itself", "targets_without_itself"]
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -62,16 +62,24 @@ class Families:
         Sum of their scaled latents.
     n_groups : int
         Number of groups.
+    targets : ndarray of shape (n_families, n_outputs), float64, or None
+        Sum of their targets, where these are known.
     """
 
     keys: Ints
     sizes: Ints
     sums: Vectors
     n_groups: int
+    targets: Floats | None = None
 
     @classmethod
     def of(
-        cls, stratum: Stratum, members: NDArray[np.floating], owners: Ints, groups: Ints
+        cls,
+        stratum: Stratum,
+        members: NDArray[np.floating],
+        owners: Ints,
+        groups: Ints,
+        targets: Floats | None = None,
     ) -> Self:
         """Gather the families of a stratum.
 
@@ -83,6 +91,8 @@ class Families:
             The latents of all members.
         owners, groups : ndarray of shape (n_members,), intp
             Their prototypes and groups.
+        targets : ndarray of shape (n_members, n_outputs), float64, optional
+            Their targets.
 
         Returns
         -------
@@ -95,7 +105,11 @@ class Families:
         for start in range(0, len(members), _CHUNK_ROWS):
             part = slice(start, start + _CHUNK_ROWS)
             np.add.at(sums, family[part], stratum.scaler.transform(members[part]))
-        return cls(keys, np.bincount(family), sums, n_groups)
+        total: Floats | None = None
+        if targets is not None:
+            outputs = [np.bincount(family, output) for output in targets.T]
+            total = np.stack(outputs, axis=1).astype(np.float64)
+        return cls(keys, np.bincount(family), sums, n_groups, total)
 
     @property
     def most(self) -> int:
@@ -128,10 +142,8 @@ class Families:
             The nearest; at infinite distance those whose members are all of the group.
         """
         distances, prototypes = found
-        keys = prototypes * self.n_groups + groups[:, None]
-        family = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
-        row, column = np.nonzero(self.keys[family] == keys)
-        shared, family = prototypes[row, column], family[row, column]
+        row, column, family = self._matches(groups, prototypes)
+        shared = prototypes[row, column]
         left = (sizes[shared] - self.sizes[family])[:, None]
         places = np.searchsorted(stratum.rows, shared)
         total = sizes[shared][:, None] * stratum.index.vectors_of(places).astype(np.float64)
@@ -140,6 +152,71 @@ class Families:
         distances = distances.copy()
         distances[row, column] = np.where(left[:, 0] > 0, apart, np.inf)
         return _nearest(distances, prototypes, k)
+
+    def targets_without(self, groups: Ints, nearest: Ints, targets: Floats, sizes: Ints) -> Floats:
+        """Give the mean targets of prototypes, each without the group it is compared with.
+
+        Parameters
+        ----------
+        groups : ndarray of shape (n,), intp
+            Groups of samples.
+        nearest : ndarray of shape (n, k), intp
+            The prototypes that they are compared with.
+        targets : ndarray of shape (n_prototypes, n_outputs), float64
+            Mean targets of all members.
+        sizes : ndarray of shape (n_prototypes,), intp
+            Number of members.
+
+        Returns
+        -------
+        ndarray of shape (n, k, n_outputs), float64
+            The means; any of a prototype whose members are all of the group.
+        """
+        if self.targets is None:
+            raise ValueError("Expected families with targets, got some without.")
+        known = targets[nearest]
+        row, column, family = self._matches(groups, nearest)
+        n = sizes[nearest[row, column]][:, None]
+        left = np.maximum(n - self.sizes[family][:, None], 1)
+        known[row, column] = (n * known[row, column] - self.targets[family]) / left
+        return known
+
+    def _matches(self, groups: Ints, prototypes: Ints) -> tuple[Ints, Ints, Ints]:
+        """Find where a prototype has members of a sample's group, and which family these are."""
+        keys = prototypes * self.n_groups + groups[:, None]
+        family = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        row, column = np.nonzero(self.keys[family] == keys)
+        return row, column, family[row, column]
+
+
+def targets_without_itself(
+    own: Floats, owners: Ints, nearest: Ints, targets: Floats, sizes: Ints
+) -> Floats:
+    """Give the mean targets of prototypes, each without the sample that it is compared with.
+
+    Parameters
+    ----------
+    own : ndarray of shape (n, n_outputs), float64
+        Targets of the samples.
+    owners : ndarray of shape (n,), intp
+        Their prototypes.
+    nearest : ndarray of shape (n, k), intp
+        The prototypes that they are compared with.
+    targets : ndarray of shape (n_prototypes, n_outputs), float64
+        Mean targets of all members.
+    sizes : ndarray of shape (n_prototypes,), intp
+        Number of members.
+
+    Returns
+    -------
+    ndarray of shape (n, k, n_outputs), float64
+        The means; any of a prototype of the sample alone.
+    """
+    known = targets[nearest]
+    row, column = np.nonzero(nearest == owners[:, None])
+    n = sizes[owners[row]][:, None]
+    known[row, column] = (n * known[row, column] - own[row]) / np.maximum(n - 1, 1)
+    return known
 
 
 def _nearest(distances: Floats, prototypes: Ints, k: int) -> Neighbors:

@@ -15,7 +15,11 @@ from ltau._fitted.members import Members
 from ltau._fitted.own_distances import OwnDistances
 from ltau._fitted.samples import TrainingSamples
 from ltau._maths.domain import local_ratio
-from ltau._prototypes.leaving_out import Families, nearest_without_itself
+from ltau._prototypes.leaving_out import (
+    Families,
+    nearest_without_itself,
+    targets_without_itself,
+)
 from ltau.neighbors import LatentIndex, Neighbors, Stratum
 
 __all__ = ["measure_members"]
@@ -63,34 +67,51 @@ def measure_members(
     distances = np.full((len(ranked), n_neighbors), np.inf)
     prototypes = np.zeros((len(ranked), n_neighbors), np.intp)
     for stratum in index.strata:
-        for rows, (near, nearest) in _search(stratum, samples, owners, sizes, n_neighbors):
+        families = _families(stratum, samples, owners)
+        for rows, (near, nearest) in _search(
+            stratum, samples, families, owners, sizes, n_neighbors
+        ):
             total += np.bincount(owners[rows], _means(near), len(sizes))
             if targets is not None and samples.targets is not None:
-                theirs = [
-                    _means(np.where(np.isfinite(near), t[nearest], np.inf)) for t in targets.T
-                ]
-                distance = np.linalg.norm(samples.targets[rows] - np.stack(theirs, 1), axis=1)
-                apart += np.bincount(owners[rows], distance, len(sizes))
+                own = samples.targets[rows]
+                if families is None or samples.groups is None:
+                    known = targets_without_itself(own, owners[rows], nearest, targets, sizes)
+                else:
+                    groups = samples.groups[rows]
+                    known = families.targets_without(groups, nearest, targets, sizes)
+                there = np.isfinite(near)[:, :, None]
+                theirs = np.where(there, known, 0.0).sum(axis=1) / there.sum(axis=1)
+                apart += np.bincount(owners[rows], np.linalg.norm(own - theirs, axis=1), len(sizes))
             _, here, there = np.intersect1d(rows, ranked, assume_unique=True, return_indices=True)
             width = near.shape[1]
             distances[there, :width], prototypes[there, :width] = near[here], nearest[here]
     disagreements = None if targets is None else apart / sizes
-    own = OwnDistances.with_floors(index, n_neighbors, total / sizes, disagreements)
-    scores = _scores(distances, own.values[prototypes])
-    return own, Members(len(owners), np.sort(scores.astype(np.float32)))
+    own_distances = OwnDistances.with_floors(index, n_neighbors, total / sizes, disagreements)
+    scores = _scores(distances, own_distances.values[prototypes])
+    return own_distances, Members(len(owners), np.sort(scores.astype(np.float32)))
+
+
+def _families(stratum: Stratum, samples: TrainingSamples, owners: Ints) -> Families | None:
+    """Gather the members that groups have in the prototypes of a stratum; None without groups."""
+    if samples.groups is None:
+        return None
+    members = np.flatnonzero(np.isin(owners, stratum.rows))
+    targets = None if samples.targets is None else samples.targets[members]
+    of_members = samples.latents[members], owners[members], samples.groups[members]
+    return Families.of(stratum, *of_members, targets)
 
 
 def _search(
-    stratum: Stratum, samples: TrainingSamples, owners: Ints, sizes: Ints, k: int
+    stratum: Stratum,
+    samples: TrainingSamples,
+    families: Families | None,
+    owners: Ints,
+    sizes: Ints,
+    k: int,
 ) -> Iterator[tuple[Ints, Neighbors]]:
     """Find the prototypes nearest to each sample of a stratum, without itself, in batches."""
     members = np.flatnonzero(np.isin(owners, stratum.rows))
-    families, more = None, 1
-    if samples.groups is not None:
-        of_members = samples.latents[members], owners[members], samples.groups[members]
-        families = Families.of(stratum, *of_members)
-        more = families.most
-    width = min(k + more, len(stratum.rows))
+    width = min(k + (1 if families is None else families.most), len(stratum.rows))
     size = max(1, _BATCH_VALUES // (samples.latents.shape[1] * width))
     for start in range(0, len(members), size):
         rows = members[start : start + size]

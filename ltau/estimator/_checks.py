@@ -104,7 +104,9 @@ def check_tolerance(tolerance: ArrayLike) -> Floats:
 
 def check_targets(targets: ArrayLike | None, n_samples: int) -> Floats | None:
     """Give the targets of the training samples the shape (n_samples, n_outputs)."""
-    return None if targets is None else as_outputs(targets, n_samples, None, "targets")
+    if targets is None:
+        return None
+    return as_outputs(targets, n_samples, None, "targets").copy()  # what is kept is our own
 
 
 def check_predictions(

@@ -42,7 +42,8 @@ class HeldOutSamples(Predictions):
         training. That is exact if other samples teach the scale, see `stretch_fraction`, and
         differs by about one sample if the same ones do, which makes the best of few.
         Nothing is guaranteed of samples from elsewhere. A former calibration is
-        replaced; `reset_calibration` takes it away.
+        replaced; `reset_calibration` takes it away. It belongs to the parameters that it was
+        made with: after another is set, calibrate again.
 
         Parameters
         ----------

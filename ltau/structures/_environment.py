@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.sparse import csr_array
 
-from ltau._inputs.numbers import check_positive
+from ltau._inputs.numbers import as_real, check_positive
 from ltau._maths.environment import edge_weights, environment
 from ltau.structures._neighbors import pairs_within
 
@@ -68,7 +68,8 @@ def environment_latents(
     """
     structures = _structures(frames)
     reach = check_positive(cutoff, "cutoff")
-    rows, n_atoms = np.asarray(latents, float), sum(map(len, structures))
+    rows = as_real(latents, "latents").astype(np.float64, copy=False)
+    n_atoms = sum(map(len, structures))
     if rows.ndim != 2 or len(rows) != n_atoms:
         raise ValueError(
             f"Expected latents of shape ({n_atoms}, n_features), a row for each atom of the "

@@ -98,6 +98,8 @@ def fit_structures(
     True
     """
     check_options(estimator, strata, environment, groups)
+    if held_out is not None and held_out.whole != samples.whole:
+        raise ValueError("Expected atoms trained on and held out, or structures both; got each.")
     given = LTAUEstimator(**FORCE_FIELD) if estimator is None else estimator
     options = Options.of(
         None if samples.whole else environment,

@@ -52,6 +52,22 @@ class StructureSamples:
     errors: ErrorLog | NDArray[np.floating]
     whole: bool = False
 
+    def __post_init__(self) -> None:
+        frames = list(self.frames)
+        object.__setattr__(self, "frames", frames)
+        n_atoms = sum(map(len, frames))
+        if not frames or not all(map(len, frames)):
+            raise ValueError(f"Expected structures of atoms, got {len(frames)}, some without any.")
+        if np.ndim(self.latents) != 2 or len(self.latents) != n_atoms:
+            raise ValueError(
+                f"Expected latents of shape ({n_atoms}, n_features), a row for each atom of the "
+                f"frames, got shape {np.shape(self.latents)}."
+            )
+        n_samples = len(frames) if self.whole else n_atoms
+        n_errors = self.errors.n_samples if isinstance(self.errors, ErrorLog) else len(self.errors)
+        if n_errors != n_samples:
+            raise ValueError(f"Expected errors of {n_samples} samples, got {n_errors}.")
+
     def rows(self, environment: float | None) -> NDArray[np.float32]:
         """Give the latents of the samples.
 
@@ -118,6 +134,12 @@ def _entries(frames: Sequence[Atoms], key: str) -> NDArray[np.generic]:
             f"{sorted(frames[lacking[0]].info)}."
         )
     values = [frame.info[key] for frame in frames]
+    others = {type(v).__name__ for v in values if not isinstance(v, int | np.integer | str)}
+    if others:
+        raise ValueError(
+            f"Expected {key!r} in the info of structures to be an integer or a string, got "
+            f"{', '.join(sorted(others))}."
+        )
     if all(isinstance(value, int | np.integer) for value in values):
         return np.array(values)
     return np.array(list(map(str, values)))  # a file holds the string "1" as a number

@@ -241,3 +241,17 @@ def test_intervals_are_of_one_output():
     estimator = make().fit(LATENTS, ERRORS, targets=two)
     with pytest.raises(ValueError, match=r"y_pred of shape \(60,\), got shape \(60, 2\)"):
         estimator.predict_interval(QUERIES, two[:60], 0.9)
+
+
+def test_targets_are_the_estimators_own():
+    targets = TARGETS.copy()
+    estimator = make().fit(LATENTS, ERRORS, targets=targets)
+    before = estimator.predict(QUERIES, y_pred=Y_PRED)
+    targets += 1000
+    np.testing.assert_array_equal(estimator.predict(QUERIES, y_pred=Y_PRED), before)
+
+
+def test_what_would_overflow_is_refused(estimator):
+    with pytest.raises(ValueError, match=r"y_pred of at most 1e\+100, got 1e\+160"):
+        estimator.predict(QUERIES, y_pred=np.full(60, 1e160))
+    assert np.isfinite(estimator.predict(QUERIES, y_pred=np.full(60, 1e99))).all()

@@ -27,7 +27,7 @@ def by_hand(owners, n_prototypes, groups):
         for prototype in range(n_prototypes):
             rest = (owners == prototype) & ~left_out
             if rest.any():
-                mean = TARGETS[owners == prototype].mean(axis=0)
+                mean = TARGETS[rest].mean(axis=0)
                 near.append((np.linalg.norm(latent - LATENTS[rest].mean(axis=0)), *mean))
         nearest = np.array(sorted(near)[:K])
         distances[owners[row]] += nearest[:, 0].mean()
