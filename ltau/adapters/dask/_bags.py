@@ -101,12 +101,14 @@ def _predict_partition(
 ) -> list[dict[str, Any]]:
     from ltau.adapters.ase import Uncertainty
     from ltau.adapters.nequip import latents
+    from ltau.structures import environment_cutoff
 
     frames = list(frames)
     if not frames:
         return []
     model = _load(path, os.stat(path).st_mtime_ns, device)
-    rows = latents(model, frames, batch_size=batch_size)
+    cutoff = environment_cutoff(estimator)
+    rows = latents(model, frames, batch_size=batch_size, environment=cutoff)
     ends = np.cumsum([len(atoms) for atoms in frames])[:-1]
     uncertainty = Uncertainty(estimator, **options)
     return [

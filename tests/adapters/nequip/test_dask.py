@@ -12,6 +12,7 @@ from ltau.adapters.ase import Uncertainty
 from ltau.adapters.dask import DaskEstimator, predict_frames
 from ltau.adapters.dask import _bags as module
 from ltau.adapters.nequip import fit_run, latents
+from ltau.structures import environment_cutoff
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +35,10 @@ def test_every_structure_gets_its_results(run, estimator, frames, client):
     found = predict_frames(bag, run.checkpoint, predictor, level=0.8, tolerance=0.1).compute()
     assert len(found) == len(frames)
     uncertainty = Uncertainty(estimator, level=0.8, tolerance=0.1)
+    cutoff = environment_cutoff(estimator)
     for results, atoms in zip(found, frames, strict=True):
-        expected = uncertainty.predict(latents(run.checkpoint, [atoms]), atoms)
+        rows = latents(run.checkpoint, [atoms], environment=cutoff)
+        expected = uncertainty.predict(rows, atoms)
         assert results.keys() == expected.keys()
         for name, values in expected.items():
             np.testing.assert_allclose(results[name], values, rtol=1e-4, atol=1e-6)

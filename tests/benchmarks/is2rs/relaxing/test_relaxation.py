@@ -9,6 +9,7 @@ from benchmarks.is2rs.relaxing.relaxation import OPTIMIZERS, Descent, relax, ste
 from benchmarks.is2rs.sources import open_source
 from benchmarks.is2rs.sources.emt import reference_forces
 from ltau.adapters.nequip import latents, load_model
+from ltau.structures import environment_cutoff
 
 pytestmark = [
     pytest.mark.benchmark_run,
@@ -52,7 +53,8 @@ def test_what_is_recorded_is_what_the_force_field_says_of_each_structure(system,
         atoms.calc = force_field.calculator
         np.testing.assert_allclose(path.forces[step], atoms.get_forces(), atol=1e-5)
         assert path.energy[step] == pytest.approx(atoms.get_potential_energy(), abs=1e-5)
-        rows = latents(force_field.model, [Atoms(atoms)])
+        cutoff = environment_cutoff(force_field.estimator)
+        rows = latents(force_field.model, [Atoms(atoms)], environment=cutoff)
         summary = force_field.estimator.predict_summary(rows, strata=strata)
         within = force_field.estimator.predict_cdf(rows, 0.2, strata=strata)
         found, _ = force_field.estimator.kneighbors(rows, strata=strata)
