@@ -4,6 +4,7 @@ import json
 import sys
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 for module in ("torch", "nequip", "ase", "pooch", "matplotlib"):
@@ -132,7 +133,8 @@ def test_scores_are_averaged_over_seeds_and_undefined_ones_are_said():
 
 def test_relative_scores_are_averaged_over_sets_in_logarithms():
     def cell(data, method, crps):
-        tests = {"range": {"crps": (crps, crps, crps), "spearman": (crps, crps, crps)}}
+        scores = dict.fromkeys(("crps", "spearman", "ratio"), (crps, crps, crps))
+        tests = {"range": scores}
         return Cell(f"{data}, range", 0, method, {"unit": "", "tests": {IN_DOMAIN: {}} | tests})
 
     cells = [cell("a", "m", 2.0), cell("b", "m", 16.0)]
@@ -140,4 +142,6 @@ def test_relative_scores_are_averaged_over_sets_in_logarithms():
     row = report._over_sets(cells, "range").splitlines()[2].split(" | ")
     assert row[0] == "| m"
     assert row[1].startswith("9.000 ±")  # Spearman: the plain mean
-    assert row[2].startswith("4.000 ±")  # CRPS: the geometric mean of 2 and 8
+    assert row[3].startswith("4.000 ±")  # CRPS: the geometric mean of 2 and 8
+    # The scale: the root mean square of the logarithms of 2 and 16.
+    assert row[4].startswith(f"{np.log(2) * np.sqrt((1 + 16) / 2):.2f}")
