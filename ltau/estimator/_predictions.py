@@ -7,7 +7,6 @@ from typing import Literal, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.validation import _num_samples
 
 from ltau._fitted.predictor import ErrorSummary, Predictor
 from ltau.distribution import ErrorDistribution
@@ -203,11 +202,11 @@ class Predictions(Distances):
             As `predict_quantile`; and if `y_pred` has another length, is NaN or infinite, or
             the level lies outside [0, 1].
         """
-        prediction = check_scalar_predictions(y_pred, _num_samples(X))  # or several outputs
-        compared = prediction if self._knows_targets() else None
+        compared = y_pred if self._knows_targets() else None
         half_width = self.predict_quantile(
             X, check_level(level), strata, groups=groups, y_pred=compared
         )
+        prediction = check_scalar_predictions(y_pred, len(half_width))  # or several outputs
         return np.stack([prediction - half_width, prediction + half_width], axis=1)
 
     def predict_summary(
