@@ -13,7 +13,7 @@ WORKERS ?= 2
 help:
 	@echo "make demo   train a network, fit LTAU, print a table, draw the pictures"
 	@echo "make test   run the tests"
-	@echo "make lint   check style and types"
+	@echo "make lint   check style, types and dependencies"
 	@echo "make docs   build the documentation into docs/_build/html"
 	@echo "make bench  measure the speed, and compare with other methods (quick)"
 	@echo "make clean  remove the virtual environment and everything built"
@@ -34,6 +34,7 @@ lint: $(VENV)/.lint $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_dependencies.py
 
 docs: $(VENV)/.docs
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
