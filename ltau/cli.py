@@ -13,6 +13,11 @@ from ltau import __version__
 
 __all__ = ["main"]
 
+_MODELS_ARE_CODE = (
+    "Loading a checkpoint or a package of NequIP runs code that it holds, and a compiled model is "
+    "code: give only files that you trust. What fit writes is data alone."
+)
+
 _DEMOS = {"diamonds": "demo", "nequip": "nequip,plot"}  # with the extras that they need
 
 
@@ -75,9 +80,9 @@ def _demo(parser: ArgumentParser, options: Namespace) -> None:
 
 
 def _add_nequip(commands: Any) -> None:
-    fit = commands.add_parser("fit", help="fit an estimator to the folder of a training")
+    fit = _add_command(commands, "fit", "fit an estimator to the folder of a training")
     fit.add_argument("training", type=Path, help="folder of nequip-train, with a recorder's logs")
-    fit.add_argument("--checkpoint", type=Path, help="by default the folder's last.ckpt")
+    fit.add_argument("--checkpoint", type=Path, help="by default last.ckpt, in the folder or below")
     fit.add_argument("--target", choices=["forces", "energy"], default="forces")
     fit.add_argument("--n-neighbors", type=_positive, help="by default validation chooses")
     fit.add_argument("--burn-in", type=_number, help="first epochs to leave out (a third)")
@@ -94,20 +99,25 @@ def _add_nequip(commands: Any) -> None:
     )
     _add_output(fit, "the estimator, such as model.ltau")
 
-    predict = commands.add_parser("predict", help="predict forces and how wrong they may be")
+    predict = _add_command(commands, "predict", "predict forces and how wrong they may be")
     predict.add_argument("estimator", type=Path, help="what fit wrote")
     predict.add_argument("model", type=Path, help="checkpoint, package or compiled model")
     predict.add_argument("structures", type=Path, help="a file that ASE reads")
     predict.add_argument("--level", type=float, default=0.9, help="of the upper bound")
     _add_output(predict, "the structures, such as out.extxyz")
 
-    compile_ = commands.add_parser("compile", help="compile a model that gives its latents too")
+    compile_ = _add_command(commands, "compile", "compile a model that gives its latents too")
     compile_.add_argument("model", type=Path, help="checkpoint or package")
     compile_.add_argument(
         "--estimator", type=Path, help="what fit wrote, to be compiled with the model"
     )
     compile_.add_argument("--level", type=float, default=0.9, help="of the upper bound")
     _add_output(compile_, "the compiled model, such as model.nequip.pt2")
+
+
+def _add_command(commands: Any, name: str, purpose: str) -> ArgumentParser:
+    parser: ArgumentParser = commands.add_parser(name, help=purpose, epilog=_MODELS_ARE_CODE)
+    return parser
 
 
 def _add_output(parser: ArgumentParser, output: str) -> None:

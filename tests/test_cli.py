@@ -66,6 +66,13 @@ def test_the_nequip_commands_say_what_is_missing(monkeypatch, capsys):
     assert "ltau nequip fit needs nequip" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["fit", "predict", "compile"])
+def test_the_nequip_commands_say_that_models_are_code(command, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["nequip", command, "--help"])
+    assert "runs code that it holds" in " ".join(capsys.readouterr().out.split())
+
+
 def test_the_nequip_commands_need_a_folder_to_write_to(tmp_path, capsys):
     with pytest.raises(SystemExit, match="2"):
         main(["nequip", "fit", "run", "-o", str(tmp_path / "no" / "model.ltau")])

@@ -183,6 +183,7 @@ class UncertainNequIPCalculator(NequIPCalculator):
         ----------
         model : str, path-like, NequIPModel or nequip GraphModel
             Path of a model as in `load_model`, or a loaded one, which stays where it is.
+            Loading one runs code that the file holds: give only files that you trust.
         estimator : LTAUEstimator, optional
             Fitted on this model's latents and errors of forces. A model that was compiled
             with an estimator needs none, and takes none.

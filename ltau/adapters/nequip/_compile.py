@@ -68,7 +68,8 @@ def compile_model(
     model : str or path-like
         A checkpoint (``.ckpt``) or a package (``.nequip.zip``). Like ``nequip-compile``,
         this reads one structure of the training data: of a checkpoint, from where its
-        configuration has them; a package holds one. Load only files that you trust.
+        configuration has them; a package holds one. Loading either runs code that it
+        holds: give only files that you trust.
     output : str or path-like
         The compiled model, whose name must end with ``.nequip.pt2``. An existing file is
         replaced once the new one is complete.

@@ -52,7 +52,7 @@ def fit_run(
     checkpoint : str or path-like, optional
         Checkpoint of the training; by default the one named ``last.ckpt``, or with a
         version as in ``last-v1.ckpt``, in `run` or below. Loading one runs code that it
-        holds: give only files that you trust.
+        holds, so `run` too must be a folder that you trust.
     target : {"forces", "energy"}, default="forces"
         Whether the estimator is to predict errors of the force on an atom, in eV/Å, or
         of a structure's energy per atom, in eV. The latents of a structure are the mean
@@ -114,6 +114,7 @@ def fit_run(
     Warns
     -----
     UserWarning
+        Before a checkpoint is loaded that was found below `run`, not in it, with its name.
         If the log goes on after the checkpoint's epoch: those epochs are left out. If
         validation structures lack the target, or were trained on: they are left out.
 

@@ -41,6 +41,7 @@ def latents(
     ----------
     model : str, path-like, NequIPModel or nequip GraphModel
         Path of a model as in `load_model`, or a loaded one, which stays where it is.
+        Loading one runs code that the file holds: give only files that you trust.
     frames : iterable of ase.Atoms, or dataset of nequip
         The structures, each with at least two atoms that are neighbours. The latents of
         an atom without neighbours in a structure that has some are all zero.

@@ -57,6 +57,8 @@ def read_training(
     path = _last_checkpoint(Path(run)) if checkpoint is None else Path(checkpoint)
     log, frames = ErrorLog(folder / target), load_frames(folder / FRAMES)
     _check_frames(log, frames, folder, target)
+    if checkpoint is None and path.parent != Path(run):
+        _name(path)
     model = load_model(path, device=device)
     epoch = _epoch_of(path)
     return Training(folder, log, frames, model, epoch, _up_to(log, epoch, path))
@@ -83,12 +85,24 @@ def _last_checkpoint(run: Path) -> Path:
     found = sorted(run.rglob("last*.ckpt"))
     if not found:
         raise FileNotFoundError(
-            f"There is no last.ckpt in {run} or below: give the checkpoint, and in the next "
-            "training a ModelCheckpoint with save_last."
+            f"There is no last.ckpt in {run} or below: give checkpoint (--checkpoint), and in the "
+            "next training a ModelCheckpoint with save_last."
         )
     if len(found) > 1:
-        raise ValueError(f"Expected one checkpoint in {run}, got several: {_listed(found)}.")
+        raise ValueError(
+            f"Expected one checkpoint in {run}, got several: {_listed(found)}. Give one of them "
+            "as checkpoint (--checkpoint)."
+        )
     return found[0]
+
+
+def _name(checkpoint: Path) -> None:
+    """Name a checkpoint that nobody has named, before its code runs."""
+    warnings.warn(
+        f"{checkpoint} was found, and is loaded, which runs code that it holds. Give it as "
+        "checkpoint (--checkpoint) to say that it is meant.",
+        stacklevel=4,
+    )
 
 
 def _check_frames(log: ErrorLog, frames: list[Atoms], folder: Path, target: str) -> None:

@@ -103,6 +103,17 @@ def test_fit_to_energies_from_another_checkpoint(folder, tmp_path, capsys):
     assert "energy per atom (eV), of 20 samples up to epoch 3" in capsys.readouterr().out
 
 
+def test_fit_names_a_checkpoint_before_it_runs_or_asks_which_is_meant(folder, tmp_path, capsys):
+    shutil.copytree(folder / "run", tmp_path / "run")
+    hidden = shutil.move(tmp_path / "run" / "last.ckpt", tmp_path / "run" / "ltau" / "last.ckpt")
+    command = ["fit", tmp_path / "run", "-o", tmp_path / "model.ltau"]
+    with pytest.warns(UserWarning, match=f"{hidden} was found, and is loaded"):
+        main(["nequip", *map(str, command), "--no-calibration"])
+    shutil.copy(hidden, tmp_path / "run" / "last.ckpt")
+    fails(capsys, 1, "got several", *command)
+    fails(capsys, 1, "--checkpoint", *command)
+
+
 def test_predict_writes_what_the_calculator_gives(fitted, run, structures, tmp_path, capsys):
     predict(fitted, run, structures, tmp_path / "out.extxyz", "--level", "0.5")
     calculator = UncertainNequIPCalculator.from_model(

@@ -249,7 +249,7 @@ def test_one_checkpoint_is_found(folder, training, tmp_path):
     options = {"environment": None, "calibrate": False}
     expected = fit_run(folder, **options).predict(rows, elements)
     shutil.copy(folder / "last.ckpt", folder / "last-v1.ckpt")
-    with pytest.raises(ValueError, match=r"several: .*last-v1.ckpt, .*last.ckpt"):
+    with pytest.raises(ValueError, match=r"several: .*last-v1.ckpt, .*last.ckpt\. Give"):
         fit_run(folder)
     chosen = fit_run(folder, checkpoint=folder / "last-v1.ckpt", **options)
     np.testing.assert_array_equal(chosen.predict(rows, elements), expected)
@@ -259,6 +259,38 @@ def test_one_checkpoint_is_found(folder, training, tmp_path):
         fit_run(folder)
     with pytest.raises(FileNotFoundError, match=r"other\.ckpt"):
         fit_run(folder, checkpoint=tmp_path / "other.ckpt")
+
+
+class Attack:
+    """What leaves a folder behind when it is unpickled."""
+
+    def __init__(self, trace):
+        self.trace = trace
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.trace),)
+
+
+def test_a_checkpoint_below_the_folder_is_named_before_it_runs(folder, tmp_path):
+    trace, hidden = tmp_path / "it-ran", folder / "evals" / "last.ckpt"
+    (folder / "last.ckpt").unlink()
+    torch.save({"epoch": 3, "attack": Attack(trace)}, hidden)
+    named = rf"{hidden} was found, and is loaded, which runs code"
+    with pytest.raises(UserWarning, match=named):  # the tests make errors of warnings
+        fit_run(folder)
+    assert not trace.exists()
+    with pytest.warns(UserWarning, match=named), pytest.raises(ValueError, match="cannot be load"):
+        fit_run(folder)
+    assert trace.exists()
+
+
+def test_a_checkpoint_that_somebody_named_is_not_named_again(folder, training):
+    _, rows, _, elements = training
+    options = {"environment": None, "calibrate": False}
+    expected = fit_run(folder, **options).predict(rows, elements)  # in the folder that is given
+    hidden = shutil.move(folder / "last.ckpt", folder / "evals" / "last.ckpt")
+    found = fit_run(folder, checkpoint=hidden, **options)
+    np.testing.assert_array_equal(found.predict(rows, elements), expected)
 
 
 @pytest.mark.parametrize(
@@ -371,7 +403,8 @@ def test_the_folder_of_nequip_train_is_all_that_is_needed(frames, tmp_path):
     assert process.returncode == 0, process.stderr
     (tmp_path / "data.extxyz").unlink()
     (structures,) = map(load_frames, (tmp_path / "outputs").rglob("frames.extxyz"))
-    fitted = fit_run(tmp_path / "outputs")
+    with pytest.warns(UserWarning, match=r"last\.ckpt was found, and is loaded"):
+        fitted = fit_run(tmp_path / "outputs")
     assert len(structures) == 20
     assert fitted.n_samples_fit_ == sum(map(len, structures))
     assert fitted.notes_["epoch"] == 1
