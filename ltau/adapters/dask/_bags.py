@@ -42,7 +42,7 @@ def predict_frames(
         The structures.
     model : str or path-like
         Path of a model as in `ltau.adapters.nequip.load_model`, the same on all workers.
-        Load only files that you trust.
+        Loading one runs code that the file holds: give only files that you trust.
     estimator : DaskEstimator
         Fitted on the errors of the model's forces, if with strata then of elements.
     level : float, default=0.9

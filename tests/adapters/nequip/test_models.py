@@ -1,6 +1,7 @@
 """Loading NequIP models from each kind of file."""
 
 import random
+import re
 import zipfile
 
 import numpy as np
@@ -9,7 +10,13 @@ import torch
 from ase import Atoms
 from ase.data import atomic_numbers
 
-from ltau.adapters.nequip import latents, load_model
+from ltau.adapters.nequip import (
+    UncertainNequIPCalculator,
+    compile_model,
+    fit_run,
+    latents,
+    load_model,
+)
 from ltau.adapters.nequip._models import as_model
 
 
@@ -20,6 +27,14 @@ def test_each_kind_of_file(model_path):
     assert model.compiled == (model_path.suffix == ".pt2")
     assert model.device == torch.device("cpu")
     assert np.flatnonzero(model.known).tolist() == [atomic_numbers["Cu"], atomic_numbers["Au"]]
+
+
+@pytest.mark.parametrize(
+    "function",
+    [load_model, latents, compile_model, fit_run, UncertainNequIPCalculator.from_model],
+)
+def test_who_loads_a_model_says_that_it_is_code(function):
+    assert re.search(r"runs?\s+code\s+that", function.__doc__)
 
 
 def test_nothing_else_changes(model_path, frames):
