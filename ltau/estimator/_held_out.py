@@ -43,7 +43,7 @@ class HeldOutSamples(Predictions):
         differs by about one sample if the same ones do, which makes the best of few.
         Nothing is guaranteed of samples from elsewhere. A former calibration is
         replaced; `reset_calibration` takes it away. It belongs to the parameters that it was
-        made with: after another is set, calibrate again.
+        made with: after another is set, predictions are refused until this is called again.
 
         Parameters
         ----------
@@ -85,6 +85,8 @@ class HeldOutSamples(Predictions):
         359, doi:10.1198/016214506000001437.
         """
         self._check_parameter("random_state")
+        if self._is_calibration_stale():
+            self.reset_calibration()
         predictor = self._error_predictor(X, strata, y_pred)
         observed = check_observed(y)
         check_consistent_length(X, observed)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from numbers import Integral, Real
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -21,6 +23,14 @@ from ltau.neighbors import INDEX_CLASSES
 __all__ = ["MOST_EXPONENT", "Parameters"]
 
 MOST_EXPONENT = 10.0  # of the `ood_score`, which reaches 1,000: beyond, factors overflow
+_OF_PREDICTIONS = (
+    "n_neighbors",
+    "weights",
+    "distance_scaling",
+    "stretch",
+    "disagreement_scaling",
+    "n_jobs",
+)
 
 
 class Parameters(BaseEstimator):
@@ -28,7 +38,7 @@ class Parameters(BaseEstimator):
 
     fitted_: Fitted
     calibration_: Calibration | None
-    _remembered: tuple[object, ...] = ()
+    _remembered: Mapping[str, object] = MappingProxyType({})
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "n_neighbors": [Interval(Integral, 1, None, closed="left")],
@@ -153,10 +163,17 @@ class Parameters(BaseEstimator):
         Raises
         ------
         ValueError
-            If a parameter was set to something invalid since `fit`.
+            If a parameter was set to something invalid since `fit`, or to something else
+            since `calibrate`.
         """
         if self._of_predictions() != self._remembered:
             self._validate_params()
+            if self._is_calibration_stale():
+                raise ValueError(
+                    f"Expected the parameters of the calibration, {_told(self._remembered)}, "
+                    f"got {_told(self._of_predictions())}: call calibrate again, or "
+                    "reset_calibration."
+                )
             self._remember_settings()
         k = self.n_neighbors if n_neighbors is None else check_n_neighbors(n_neighbors)
         learnt: Calibration | None = getattr(self, "calibration_", None)
@@ -171,13 +188,23 @@ class Parameters(BaseEstimator):
             constraints, {name: getattr(self, name)}, type(self).__name__
         )
 
+    def _is_calibration_stale(self) -> bool:
+        """Find out whether there is a calibration, which belongs to other parameters."""
+        if getattr(self, "calibration_", None) is None:
+            return False
+        before, now = ({**of, "n_jobs": None} for of in (self._remembered, self._of_predictions()))
+        return before != now
+
     def _remember_settings(self) -> None:
         """Remember the parameters that are known to be valid: each prediction asks for them."""
         self._remembered = self._of_predictions()
 
-    def _of_predictions(self) -> tuple[object, ...]:
-        stretching = self.distance_scaling, self.stretch, self.disagreement_scaling
-        return self.n_neighbors, self.weights, *stretching, self.n_jobs
+    def _of_predictions(self) -> dict[str, object]:
+        return {name: getattr(self, name) for name in _OF_PREDICTIONS}
+
+
+def _told(parameters: Mapping[str, object]) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in parameters.items())
 
 
 @cache

@@ -39,10 +39,12 @@ class Saving(HeldOutSamples):
         TypeError
             If `notes_` has something that JSON cannot hold.
         ValueError
-            If a parameter was set to something invalid since.
+            If a parameter was set to something invalid since, or to something else since
+            `calibrate`.
         """
         check_is_fitted(self)
         self._validate_params()  # they may have been set since fit, and must be loaded again
+        self.settings()  # refuses a calibration that belongs to others
         check_bins(self.bins)
         archive.write(path, *_parts_of(self))
 

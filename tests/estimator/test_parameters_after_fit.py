@@ -102,3 +102,62 @@ def test_nonsense_is_not_saved(fitted, tmp_path, call, name, value):
     with pytest.raises(ValueError, match=name):
         copy.copy(fitted).set_params(**{name: value}).save(tmp_path / "estimator")
     assert not list(tmp_path.iterdir())
+
+
+OTHERS = {
+    "n_neighbors": 5,
+    "weights": "distance",
+    "distance_scaling": 0.5,
+    "stretch": "power",
+    "disagreement_scaling": 0.1,
+}
+
+
+@pytest.fixture(scope="module")
+def calibrated(fitted):
+    rng = np.random.default_rng(1)
+    estimator = copy.copy(fitted)
+    return estimator.calibrate(rng.normal(size=(60, 3)), rng.exponential(size=60))
+
+
+@pytest.mark.parametrize(("name", "value"), OTHERS.items())
+def test_a_calibration_belongs_to_its_parameters(calibrated, tmp_path, name, value):
+    queries = np.random.default_rng(2).normal(size=(10, 3))
+    expected, before = calibrated.predict(queries), getattr(calibrated, name)
+    estimator = copy.copy(calibrated).set_params(**{name: value})
+    message = rf"{name}={before!r}.*{name}={value!r}.*calibrate again"
+    for refused in (
+        lambda: estimator.predict(queries),
+        lambda: estimator.score(queries, np.ones(10)),
+        lambda: estimator.save(tmp_path / "estimator"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            refused()
+    np.testing.assert_array_equal(estimator.set_params(**{name: before}).predict(queries), expected)
+
+
+@pytest.mark.parametrize(("name", "value"), OTHERS.items())
+def test_other_parameters_are_calibrated_anew(fitted, calibrated, name, value):
+    rng = np.random.default_rng(3)
+    latents, errors = rng.normal(size=(60, 3)), rng.exponential(size=60)
+    changed = copy.copy(calibrated).set_params(**{name: value}).calibrate(latents, errors)
+    fresh = copy.copy(fitted).set_params(**{name: value}).calibrate(latents, errors)
+    np.testing.assert_array_equal(changed.predict(latents), fresh.predict(latents))
+    taken_back = copy.copy(calibrated).set_params(**{name: value}).reset_calibration()
+    plain = copy.copy(fitted).set_params(**{name: value})
+    np.testing.assert_array_equal(taken_back.predict(latents), plain.predict(latents))
+
+
+def test_a_calibration_does_not_belong_to_the_threads(calibrated):
+    queries = np.random.default_rng(2).normal(size=(10, 3))
+    estimator = copy.copy(calibrated).set_params(n_jobs=2)
+    np.testing.assert_array_equal(estimator.predict(queries), calibrated.predict(queries))
+
+
+def test_a_loaded_calibration_belongs_to_the_saved_parameters(calibrated, tmp_path):
+    calibrated.save(tmp_path / "estimator")
+    loaded = LTAUEstimator.load(tmp_path / "estimator")
+    queries = np.random.default_rng(2).normal(size=(10, 3))
+    np.testing.assert_array_equal(loaded.predict(queries), calibrated.predict(queries))
+    with pytest.raises(ValueError, match="calibrate again"):
+        loaded.set_params(n_neighbors=5).predict(queries)
