@@ -67,8 +67,10 @@ class TrainingDensities:
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> TrainingDensities:
         """Make the densities again; raises ValueError where the arrays are not such."""
-        edges = ErrorBins(arrays["edges"]).edges
-        cumulative = arrays["cumulative"]
+        edges, cumulative = arrays["edges"], arrays["cumulative"]
+        if edges.dtype != np.float64:
+            raise ValueError(f"Expected bin edges in float64, got {edges.dtype}.")
+        edges = ErrorBins(edges).edges
         if cumulative.dtype.kind != "u" or cumulative.shape[1:] != (len(edges) - 1,):
             raise ValueError("Expected cumulative counts in each bin.")
         for start in range(0, len(cumulative), _CHUNK_ROWS):  # they may lie in a mapped file
