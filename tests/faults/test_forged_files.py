@@ -276,7 +276,8 @@ def forged(content, rng):
         elif way == 2:
             arrays[name] = array[: len(array) // 2] if array.ndim else array[None]
         elif way == 3 and array.dtype.kind != "U":
-            arrays[name] = array.astype(rng.choice(["<i8", "<f4", "<u1", "<f8", "<U3", "<i4"]))
+            with np.errstate(all="ignore"):
+                arrays[name] = array.astype(rng.choice(["<i8", "<f4", "<u1", "<f8", "<U3", "<i4"]))
         elif way == 4:
             arrays[name] = array.reshape(-1)
         elif array.size and array.dtype.kind != "U":
