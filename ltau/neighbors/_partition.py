@@ -18,7 +18,7 @@ __all__ = ["Partition", "default_n_cells", "max_n_cells"]
 _MIN_VECTORS_PER_CELL = 39  # what faiss asks of a training set
 _TRAINING_VECTORS_PER_CELL = 64
 _N_ITERATIONS = 10
-_LEAST_VECTORS_PER_CELL = 8  # in a file, of which faiss makes a few hundred bytes a cell
+_LEAST_VECTORS_PER_CELL = 24  # in a file, of which faiss makes a few hundred bytes a cell
 _COLUMNS = 8  # that are moved at once
 
 

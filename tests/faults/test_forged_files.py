@@ -79,8 +79,8 @@ def many_cells(folder, path, n=500_000):
     return pack(path, *cells(folder, n, n))
 
 
-def as_many_cells_as_may_be(folder, path, n=500_000):
-    return pack(path, *cells(folder, n, n // 8))
+def as_many_cells_as_may_be(folder, path, n=2_000_000):
+    return pack(path, *cells(folder, n, n // 24))
 
 
 def cells(folder, n, n_cells):
@@ -108,7 +108,7 @@ def one_feature(arrays, n):
     }
 
 
-def a_graph(folder, path, n=60_000):
+def a_graph(folder, path, n=200_000):
     """A graph whose links are most of the file."""
     header, arrays = contents("hnsw", folder)
     arrays = one_feature(arrays, n)
@@ -122,8 +122,7 @@ def one_sample(folder, path, **others):
     return pack(path, header, one_feature(arrays, 1) | others)
 
 
-def many_bins(folder, path, dtype=np.float64):
-    n = 2_000_000
+def many_bins(folder, path, dtype=np.float64, n=1_000_000):
     edges = np.arange(n + 1, dtype=dtype)
     cumulative = np.ones((1, n), np.uint8)
     others = {"densities.edges": edges, "densities.cumulative": cumulative}
@@ -132,6 +131,17 @@ def many_bins(folder, path, dtype=np.float64):
 
 def bins_in_few_bytes(folder, path):
     return many_bins(folder, path, np.float32)
+
+
+def more_bins(folder, path):
+    return many_bins(folder, path, n=5_000_000)
+
+
+def many_samples(folder, path, n=3_000_000):
+    """As many samples as a file has room for, each of a few bytes."""
+    header, arrays = contents("flat", folder)
+    owners = {"merged.owners": np.arange(n), "merged.cumulative": np.ones((n, 1), np.uint8)}
+    return pack(path, header, one_feature(arrays, n) | owners)
 
 
 def many_features(folder, path, n=1_000_000):
@@ -192,6 +202,7 @@ REFUSED = [
     many_entries,
     many_cells,
     bins_in_few_bytes,
+    more_bins,
     many_features,
     a_wide_quantiser,
     many_losses,
@@ -200,7 +211,7 @@ REFUSED = [
     places_far_away,
     all_mixed,
 ]
-LOADED = [many_strata, a_long_string, as_many_cells_as_may_be, a_graph, many_bins]
+LOADED = [many_strata, a_long_string, as_many_cells_as_may_be, a_graph, many_bins, many_samples]
 
 
 def share(result):
