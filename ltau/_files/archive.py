@@ -9,11 +9,11 @@ in the format of the command ``sha256sum``.
 from __future__ import annotations
 
 import hashlib
-import io
 import json
+import math
 import os
+import re
 import struct
-import tokenize
 import zipfile
 from collections.abc import Mapping
 from mmap import ACCESS_READ
@@ -25,6 +25,8 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from ltau._files.directory import parts_of
+from ltau._files.limits import check_header, most_parts
 from ltau._files.whole import write_whole
 
 __all__ = ["LTAUFileError", "read", "write"]
@@ -34,12 +36,18 @@ FORMAT_VERSION = 4
 _ALIGNMENT = 64  # of the numbers of an array in the file, as numpy pads its header
 _LOCAL_HEADER = 30  # bytes before the name of a part
 _ZIP64 = 20  # bytes of the extra field for sizes of 8 bytes, which zipfile adds
-_NPY_HEADER = 1 << 16  # bytes, at most
 _PADDING_ID = 0xD935  # as that of the alignment of Android packages
 
 _KINDS = "biufU"  # of arrays: bool, integers, floats and strings
 _HEADER = "ltau.json"
 _CHECKSUMS = "ltau.sha256"
+# The header of an array as numpy writes it, and no other: numpy's reader evaluates Python.
+_NPY = re.compile(
+    rb"\x93NUMPY(?:\x01\0(?P<two>..)|\x02\0(?P<four>....))"
+    rb"{'descr': '(?P<descr>[<>|=]?[a-zA-Z]\d{0,9})', 'fortran_order': (?P<fortran>False|True), "
+    rb"'shape': \((?P<shape>(?:\d{1,19}(?:, ?|(?=\))))*)\), ?} *\n",
+    re.DOTALL,
+)
 
 
 class LTAUFileError(ValueError):
@@ -78,6 +86,8 @@ def write(
         If the file cannot be written; what was there stays.
     TypeError
         If the header or an array holds something else.
+    ValueError
+        If the header is so large, or the arrays so many, that `read` would refuse the file.
     """
 
     def write_archive(file: IO[bytes]) -> None:
@@ -112,44 +122,37 @@ def read(
     ------
     LTAUFileError
         If the file is damaged, not ours, or newer than this version can read.
+    MemoryError
+        If there is too little memory.
     OSError
-        If the file cannot be opened.
+        If the file cannot be opened or read.
     """
     with open(path, "rb") as file:
-        try:
-            infos = zipfile.ZipFile(file).infolist()
-            file.seek(0)
-            data = mapped(file.fileno(), 0, access=ACCESS_READ) if mmap else file.read()
-            return _parse(memoryview(data), infos)
-        except LTAUFileError as error:
-            raise LTAUFileError(f"{path}: {error}") from error
-        except _DAMAGE as error:
-            raise LTAUFileError(f"{path} is not an ltau file, or is damaged: {error}") from error
+        size = os.fstat(file.fileno()).st_size
+        # Of a device, such as one of zeros, there would be no end.
+        data = mapped(file.fileno(), 0, access=ACCESS_READ) if mmap and size else file.read(size)
+    try:
+        return _parse(memoryview(data))
+    except LTAUFileError as error:
+        raise LTAUFileError(f"{path}: {error}") from error
+    except _DAMAGE as error:
+        raise LTAUFileError(f"{path} is not an ltau file, or is damaged: {error}") from error
 
 
-# What the standard library and numpy raise on bytes that are not what they should be.
-_DAMAGE = (
-    zipfile.BadZipFile,
-    ArithmeticError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    NotImplementedError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    struct.error,
-    tokenize.TokenError,
-)
+# What the standard library and numpy raise on bytes that are not what they should be. Too little
+# memory is no damage.
+_DAMAGE = (ArithmeticError, LookupError, RecursionError, TypeError, ValueError, struct.error)
 
 
 def _write_parts(
     archive: zipfile.ZipFile, header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]
 ) -> None:
-    header = {"format": "ltau", "version": FORMAT_VERSION, **header}
-    checksums = {_HEADER: _write_part(archive, _HEADER, json.dumps(header, indent=1).encode())}
+    text = json.dumps({"format": "ltau", "version": FORMAT_VERSION, **header}, indent=1).encode()
+    size = len(text) + sum(array.nbytes for array in arrays.values())  # the file will have more
+    check_header(text, size)
+    if len(arrays) + 2 > most_parts(size):
+        raise ValueError(f"Expected at most {most_parts(size) - 2:,} arrays, got {len(arrays):,}.")
+    checksums = {_HEADER: _write_part(archive, _HEADER, text)}
     for name, array in arrays.items():
         if array.dtype.kind not in _KINDS:
             raise TypeError(f"Cannot write {name}, an array of {array.dtype}.")
@@ -187,11 +190,9 @@ class _HashingWriter:
         return self._file.write(data)
 
 
-def _parse(
-    data: memoryview, infos: list[zipfile.ZipInfo]
-) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
-    parts = _checked_parts(data, infos)
-    header = json.loads(bytes(parts.pop(_HEADER)))
+def _parse(data: memoryview) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    parts = _checked_parts(data)
+    header = _parse_header(parts.pop(_HEADER), len(data))
     if header["format"] != "ltau":
         raise LTAUFileError("not an ltau file.")
     if header["version"] > FORMAT_VERSION:
@@ -202,17 +203,16 @@ def _parse(
     return header, {name.removesuffix(".npy"): _parse_array(part) for name, part in parts.items()}
 
 
-def _checked_parts(data: memoryview, infos: list[zipfile.ZipInfo]) -> dict[str, memoryview]:
+def _checked_parts(data: memoryview) -> dict[str, memoryview]:
     """Find every part whose checksum is listed; there may be no other, and all must agree."""
-    stored = all(info.compress_type == zipfile.ZIP_STORED for info in infos)
-    if not stored or sum(info.file_size for info in infos) > len(data):
-        raise LTAUFileError("not an ltau file: its parts are compressed, or overlap.")
-    names = [info.filename for info in infos]
-    parts = {info.filename: _stored(data, info) for info in infos}
-    listing = bytes(parts.pop(_CHECKSUMS)).decode()
+    found = parts_of(data, most_parts(len(data)))
+    parts = {name: data[start : start + size] for name, start, size in found}
+    listing = str(parts.pop(_CHECKSUMS), "utf-8")
+    if listing.count("\n") > len(found):
+        raise LTAUFileError("damaged: its list of checksums has more lines than there are parts.")
     checksums = (line.split("  ", 1) for line in listing.splitlines())
     expected = {name: checksum for checksum, name in checksums}
-    if sorted(names) != sorted([*expected, _CHECKSUMS]):
+    if sorted(part.name for part in found) != sorted([*expected, _CHECKSUMS]):
         raise LTAUFileError("damaged: its parts are not those in its list of checksums.")
     for name, part in parts.items():
         if hashlib.sha256(part).hexdigest() != expected[name]:
@@ -220,24 +220,27 @@ def _checked_parts(data: memoryview, infos: list[zipfile.ZipInfo]) -> dict[str, 
     return parts
 
 
-def _stored(data: memoryview, info: zipfile.ZipInfo) -> memoryview:
-    """View the bytes of a part, which follow its header, its name and its extra field."""
-    name_size, extra_size = struct.unpack_from("<HH", data, info.header_offset + _LOCAL_HEADER - 4)
-    start = info.header_offset + _LOCAL_HEADER + name_size + extra_size
-    part = data[start : start + info.file_size]
-    if len(part) < info.file_size:
-        raise LTAUFileError(f"damaged: {info.filename} ends too early.")
-    return part
+def _parse_header(part: memoryview, file_size: int) -> dict[str, Any]:
+    """Read the header, once it is known not to become much larger in memory."""
+    text = bytes(part)
+    check_header(text, file_size)
+    header: dict[str, Any] = json.loads(text.decode("ascii"))
+    return header
 
 
 def _parse_array(data: memoryview) -> NDArray[Any]:
     """View a ``.npy`` part as an array, of numbers or strings only."""
-    file = io.BytesIO(data[:_NPY_HEADER])
-    if npy.read_magic(file) == (1, 0):
-        shape, fortran_order, dtype = npy.read_array_header_1_0(file)
-    else:
-        shape, fortran_order, dtype = npy.read_array_header_2_0(file)
-    if fortran_order or dtype.kind not in _KINDS:
+    match = _NPY.match(data)
+    if match is None:
+        raise LTAUFileError("not an ltau file: it holds a part that is no array of numbers.")
+    size = match["two"] or match["four"]
+    if match.end() != 8 + len(size) + int.from_bytes(size, "little"):
+        raise LTAUFileError("not an ltau file: the header of an array has another length.")
+    dtype = np.dtype(match["descr"].decode())
+    if match["fortran"] == b"True" or dtype.kind not in _KINDS:
         raise LTAUFileError(f"not an ltau file: it holds an array of {dtype}.")
-    array = np.frombuffer(data, dtype, offset=file.tell()).reshape(shape)
+    shape = tuple(int(n) for n in match["shape"].replace(b",", b" ").split())
+    if math.prod(max(n, 1) for n in shape) > len(data):  # such as (10**18, 0)
+        raise LTAUFileError(f"not an ltau file: it holds an array of shape {shape}.")
+    array = np.frombuffer(data, dtype, offset=match.end()).reshape(shape)
     return array if array.flags.aligned else array.copy()

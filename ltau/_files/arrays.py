@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ltau._batches import batches
 
-__all__ = ["Arrays", "all_finite", "prefixed", "section"]
+__all__ = ["Arrays", "all_finite", "prefixed", "section", "sections"]
 
 _CHUNK_ROWS = 1 << 14
 
@@ -28,6 +28,16 @@ def section(arrays: Arrays, prefix: str) -> Arrays:
         for name, array in arrays.items()
         if name.startswith(prefix)
     }
+
+
+def sections(arrays: Arrays) -> dict[str, Arrays]:
+    """Share out the arrays by the first word of their names, ``word.``, all in one pass."""
+    shared: dict[str, Arrays] = {}
+    for name, array in arrays.items():
+        word, point, rest = name.partition(".")
+        if point:
+            shared.setdefault(word, {})[rest] = array
+    return shared
 
 
 def all_finite(array: NDArray[Any]) -> bool:

@@ -18,6 +18,8 @@ __all__ = ["Calibration"]
 
 Floats = NDArray[np.float64]
 
+_MOST_GROUPS = 1 << 16  # in a file: each takes some 300 bytes of memory, and few in the file
+
 
 @dataclass(frozen=True)
 class Calibration:
@@ -101,7 +103,14 @@ class Calibration:
         -------
         dict of str to ndarray
             The arrays.
+
+        Raises
+        ------
+        ValueError
+            If there are more groups than a file may have.
         """
+        if len(self.scores) > _MOST_GROUPS:
+            raise ValueError(f"Expected at most {_MOST_GROUPS:,} groups, got {len(self.scores):,}.")
         arrays: Arrays = {"stretch": np.array([self.scale, self.exponent])}
         if self.scores:
             arrays["scores"] = np.concatenate(list(self.scores.values()))
@@ -134,11 +143,22 @@ class Calibration:
             raise ValueError("Expected a positive scale and a non-negative exponent.")
         if "scores" not in arrays:
             return cls(scale, exponent, {})
-        scores, sizes = arrays["scores"].astype(np.float64), arrays["sizes"]
-        labels = [None] if "groups" not in arrays else arrays["groups"].tolist()
-        parts = np.split(scores, np.cumsum(sizes)[:-1])
-        if sum(sizes) != len(scores) or min(sizes) < 1 or len(set(labels)) != len(parts):
+        scores, sizes = arrays["scores"], arrays["sizes"]
+        if scores.dtype != np.float64 or scores.ndim != 1 or sizes.dtype.kind not in "iu":
+            raise ValueError("Expected scores and sizes of groups.")
+        if sizes.ndim != 1 or not 1 <= len(sizes) <= _MOST_GROUPS:
+            raise ValueError(f"Expected from 1 to {_MOST_GROUPS:,} groups, got {sizes.size:,}.")
+        groups = arrays.get("groups")
+        if len(sizes) > 1 if groups is None else groups.shape != sizes.shape:
+            raise ValueError("Expected a label of each group.")
+        labels = [None] if groups is None else groups.tolist()
+        fits = ((sizes >= 1) & (sizes <= len(scores))).all() and sizes.sum() == len(scores)
+        if not fits or len(set(labels)) != len(sizes):
             raise ValueError("Expected scores of each group.")
-        if not all((np.diff(part) >= 0).all() and part[0] >= 0 for part in parts):
+        ends = np.cumsum(sizes, dtype=np.intp)
+        begins = np.zeros(len(scores), bool)
+        begins[0] = begins[ends[:-1]] = True
+        if not (scores[begins] >= 0).all() or not (begins[1:] | (np.diff(scores) >= 0)).all():
             raise ValueError("Expected non-negative scores that rise.")
+        parts = np.split(scores, ends[:-1])
         return cls(scale, exponent, dict(zip(labels, parts, strict=True)))

@@ -23,6 +23,7 @@ __all__ = ["TrainingDensities"]
 Floats = NDArray[np.float64]
 
 _CHUNK_ROWS = 1 << 14
+_MOST_EDGES = 1 << 20  # in a file: to check them takes several copies
 _BLOCK_VALUES = 1 << 18  # counts averaged at once: they stay in the cache
 
 
@@ -67,8 +68,13 @@ class TrainingDensities:
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> TrainingDensities:
         """Make the densities again; raises ValueError where the arrays are not such."""
-        edges = ErrorBins(arrays["edges"]).edges
-        cumulative = arrays["cumulative"]
+        edges, cumulative = arrays["edges"], arrays["cumulative"]
+        if edges.dtype != np.float64 or edges.size > _MOST_EDGES:
+            raise ValueError(
+                f"Expected at most {_MOST_EDGES:,} bin edges in float64, got {edges.size:,} in "
+                f"{edges.dtype}."
+            )
+        edges = ErrorBins(edges).edges
         if cumulative.dtype.kind != "u" or cumulative.shape[1:] != (len(edges) - 1,):
             raise ValueError("Expected cumulative counts in each bin.")
         for start in range(0, len(cumulative), _CHUNK_ROWS):  # they may lie in a mapped file

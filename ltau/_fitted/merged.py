@@ -113,7 +113,10 @@ class Merged:
         owners = arrays["owners"]
         if owners.dtype != np.intp or owners.ndim != 1 or not len(owners) or owners.min() < 0:
             raise ValueError("Expected the number of each training sample in the index.")
-        if not np.array_equal(np.unique(owners), np.arange(len(densities))):
+        if (
+            owners.max() >= len(densities)
+            or not np.bincount(owners, minlength=len(densities)).all()
+        ):
             raise ValueError("The training samples are not those of the index.")
         own = TrainingDensities.from_arrays(
             {"edges": densities.edges, "cumulative": arrays["cumulative"]}

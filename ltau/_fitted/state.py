@@ -198,7 +198,7 @@ class Fitted:
             arrays.get("targets"),
             arrays.get("groups"),
         )
-        _check_given(fitted.targets, fitted.groups, index)
+        _check_given(fitted.targets, fitted.groups, fitted.sizes, index)
         if fitted.own and (fitted.own.disagreements is None) != (fitted.targets is None):
             raise ValueError("Expected targets, and how they disagree, or neither.")
         if members and (merged or not own or len(index) > fitted.n_samples):
@@ -210,7 +210,10 @@ class Fitted:
 
 
 def _check_given(
-    targets: Floats | None, groups: NDArray[np.intp] | None, index: LatentIndex
+    targets: Floats | None,
+    groups: NDArray[np.intp] | None,
+    sizes: Floats | None,
+    index: LatentIndex,
 ) -> None:
     """Refuse targets and groups of a file that do not fit the index."""
     if targets is not None and not (
@@ -225,6 +228,8 @@ def _check_given(
         return
     if groups.dtype != np.intp or groups.shape != (len(index),) or groups.min() < MIXED:
         raise ValueError("Expected a group of each sample.")
+    if (groups == MIXED).any() and (sizes is None or (sizes[groups == MIXED] < 2).any()):
+        raise ValueError("Expected the group of one sample to be one.")
     parts = (groups[stratum.rows] for stratum in index.strata)
     if any(len(part) > 1 and len(np.unique(part)) == 1 and part[0] != MIXED for part in parts):
         raise ValueError("Expected groups that are not a whole stratum.")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ltau._files.arrays import Arrays, prefixed, section
+from ltau._files.arrays import Arrays, prefixed, section, sections
 
 __all__ = ["upgraded"]
 
@@ -37,11 +37,13 @@ def upgraded(header: dict[str, Any], arrays: Arrays) -> tuple[dict[str, Any], Ar
         return header, arrays
     n_strata = len(arrays["latents.classes"]) if "latents.classes" in arrays else 1
     kept = {name: array for name, array in arrays.items() if not name.startswith("own_")}
+    of_each = sections(section(arrays, "latents."))
     for number in range(n_strata):
         prefix = f"latents.{number}."
-        rows = arrays[f"{prefix}rows"]
-        kept |= {f"{prefix}floor": np.array(0.0), f"{prefix}n_samples": np.array(len(rows))}
-        index = section(arrays, f"{prefix}index.")
+        stratum = of_each[str(number)]
+        n_rows = len(stratum["rows"])
+        kept |= {f"{prefix}floor": np.array(0.0), f"{prefix}n_samples": np.array(n_rows)}
+        index = section(stratum, "index.")
         if "cells" in index:
             del kept[f"{prefix}index.cells"]
             kept |= prefixed(f"{prefix}index.", _in_order_of_cells(index))

@@ -18,6 +18,10 @@ from ltau.estimator._old_formats import upgraded
 
 __all__ = ["Saving", "describe"]
 
+# Of what becomes Python objects, many times as large as in the file.
+_MOST_NAMES = 1 << 19
+_MOST_LOSSES = 1 << 10  # of numbers that are doubled
+
 
 class Saving(HeldOutSamples):
     """An estimator that is saved in a file, and loaded from it."""
@@ -71,17 +75,28 @@ class Saving(HeldOutSamples):
         ------
         LTAUFileError
             If the file is damaged, not ours, or newer than this version can read.
+        MemoryError
+            If there is too little memory: loading takes at most 4 times the file and 64 MiB.
         OSError
-            If the file cannot be opened.
+            If the file cannot be opened or read.
+
+        Notes
+        -----
+        Time and memory are linear in the size of the file, whatever it holds.
         """
-        header, arrays = archive.read(path, mmap=mmap)
         try:
+            header, arrays = archive.read(path, mmap=mmap)
             header, arrays = upgraded(header, arrays)
             if header["estimator"] != cls.__name__:
                 raise ValueError(f"expected a {cls.__name__}, got a {header['estimator']}")
             estimator = cls(**header["params"])
             estimator.settings()  # refuses parameters that are invalid
             _restore(estimator, header, arrays)
+        except archive.LTAUFileError:
+            raise
+        except MemoryError as error:
+            size = os.stat(path).st_size
+            raise MemoryError(f"Too little memory to load {path}, of {size:,} bytes.") from error
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             raise archive.LTAUFileError(
                 f"{path} does not hold a whole estimator: {error}"
@@ -135,7 +150,9 @@ def _restore(estimator: Any, header: dict[str, Any], arrays: Arrays) -> None:
     estimator.n_features_in_ = estimator.fitted_.index.n_features
     if "feature_names" in arrays:
         names = arrays["feature_names"]
-        if names.dtype.kind != "U" or names.shape != (estimator.n_features_in_,):
+        if names.dtype.kind != "U" or not names.size <= _MOST_NAMES:
+            raise ValueError(f"expected at most {_MOST_NAMES:,} names, got {names.size:,}")
+        if names.shape != (estimator.n_features_in_,):
             raise ValueError("there are not as many names as features")
         estimator.feature_names_in_ = names.astype(object)
     describe(estimator, **header["errors"])
@@ -154,6 +171,7 @@ def _losses(arrays: Arrays) -> dict[int, float]:
         numbers.dtype.kind in "iu"
         and losses.dtype == np.float64
         and numbers.ndim == 1
+        and len(numbers) <= _MOST_LOSSES
         and losses.shape == numbers.shape
         and (np.isfinite(losses) & (losses >= 0) & (numbers >= 1)).all()
     ):

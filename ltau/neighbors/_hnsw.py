@@ -8,6 +8,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from ltau._batches import batches
 from ltau._files.arrays import Arrays
 from ltau.neighbors._approximate import ApproximateIndex
 from ltau.neighbors._base import Neighbors, Vectors
@@ -20,6 +21,7 @@ __all__ = ["HNSWIndex"]
 
 _N_LINKS = 32  # of each vector, on each level; twice as many on the lowest
 _PART = 10_000  # vectors of the graph that is asked for others
+_CHUNK_ROWS = 1 << 14
 _N_NEW = 1000  # vectors that it is asked for
 # Whether faiss builds the same graph with any number of threads.
 _SAME_GRAPH = hasattr(faiss, "hnsw_add_vertices_deterministic")
@@ -186,9 +188,12 @@ def _checked_offsets(arrays: Arrays, links_per_level: NDArray[np.int32]) -> NDAr
     offsets = np.concatenate([[0], np.cumsum(up_to_level[levels])])
     if links.shape != (offsets[-1],) or links.min() < -1 or links.max() >= n:
         raise wrong
-    place = np.arange(len(links)) - np.repeat(offsets[:-1], np.diff(offsets))
-    level_of_link = np.searchsorted(up_to_level, place, side="right") - 1
-    used = links >= 0
-    if (levels[links[used]] <= level_of_link[used]).any():
-        raise wrong
+    for part in batches(n, _CHUNK_ROWS):
+        first, last = offsets[part.start], offsets[min(part.stop, n)]
+        place = np.arange(first, last) - np.repeat(offsets[part], up_to_level[levels[part]])
+        level_of_link = np.searchsorted(up_to_level, place, side="right") - 1
+        linked = links[first:last]
+        used = linked >= 0
+        if (levels[linked[used]] <= level_of_link[used]).any():
+            raise wrong
     return offsets.astype(np.uint64)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from ltau._files.arrays import Arrays, all_finite, prefixed, section
+from ltau._files.arrays import Arrays, all_finite, prefixed, section, sections
 from ltau._inputs.labels import check_size, check_strata_given, refuse_unseen
 from ltau.neighbors._base import Latents, NeighborIndex, Neighbors
 from ltau.neighbors._equally_near import as_near_as_the_last, search_equally_near
@@ -364,8 +364,9 @@ class LatentIndex:
             classes.dtype.kind not in "iuUb" or not np.array_equal(classes, np.unique(classes))
         ):
             raise ValueError("The classes are not sorted labels.")
+        of_each = sections(arrays)
         strata = [
-            Stratum.from_arrays(section(arrays, f"{number}."), label)
+            Stratum.from_arrays(of_each[str(number)], label)
             for number, label in enumerate(_labels(classes))
         ]
         if len({len(stratum.scaler.mean) for stratum in strata}) != 1:

@@ -18,6 +18,7 @@ __all__ = ["Partition", "default_n_cells", "max_n_cells"]
 _MIN_VECTORS_PER_CELL = 39  # what faiss asks of a training set
 _TRAINING_VECTORS_PER_CELL = 64
 _N_ITERATIONS = 10
+_LEAST_VECTORS_PER_CELL = 24  # in a file, of which faiss makes a few hundred bytes a cell
 _COLUMNS = 8  # that are moved at once
 
 
@@ -119,7 +120,7 @@ class Partition:
         if not (
             centroids.dtype == np.float32
             and centroids.ndim == 2
-            and len(centroids)
+            and 1 <= len(centroids) <= max(1, n // _LEAST_VECTORS_PER_CELL)
             and centroids.shape[1] == width
             and np.isfinite(centroids).all()
             and rows.dtype == sizes.dtype == np.int64

@@ -71,6 +71,11 @@ class QuantizedIndex(CellIndex):
 
     @staticmethod
     @abstractmethod
+    def _code_size(width: int) -> int:
+        """Give the bytes of a vector's code."""
+
+    @staticmethod
+    @abstractmethod
     def _learnt(index: Any) -> Any:
         """Give the vector of numbers that the quantiser of a faiss index learnt."""
 
@@ -185,13 +190,13 @@ class QuantizedIndex(CellIndex):
         vectors, codebook, codes = arrays["vectors"], arrays["codebook"], arrays["codes"]
         partition = Partition.from_arrays(arrays, vectors.shape)
         n_cells = len(partition.sizes)
-        encoder = cls._untrained(partition.quantizer(), vectors.shape[1], n_cells)
+        width = vectors.shape[1]
         if not (
             codebook.dtype == np.float32
-            and codebook.shape == (cls._codebook_size(vectors.shape[1]),)
+            and codebook.shape == (cls._codebook_size(width),)
             and np.isfinite(codebook).all()
             and codes.dtype == np.uint8
-            and codes.shape == (len(vectors), encoder.code_size)
+            and codes.shape == (len(vectors), cls._code_size(width))
             and 1 <= arrays["effort"] <= n_cells
             and 1 <= arrays["n_candidates"] <= _MAX_CANDIDATES
         ):
@@ -221,6 +226,10 @@ class SQ8Index(QuantizedIndex):
     @staticmethod
     def _codebook_size(width: int) -> int:
         return 2 * width  # the least value and the range of each feature
+
+    @staticmethod
+    def _code_size(width: int) -> int:
+        return width
 
     def _searcher(self) -> Any:
         index = self._trained()
@@ -257,6 +266,10 @@ class PQIndex(QuantizedIndex):
     @staticmethod
     def _codebook_size(width: int) -> int:
         return width << _PQ_BITS
+
+    @staticmethod
+    def _code_size(width: int) -> int:
+        return pq_code_size(width)
 
     def _searcher(self) -> Any:
         index = self._trained()

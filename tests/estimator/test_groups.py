@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
 
-from ltau import LTAUEstimator
+from ltau import LTAUEstimator, LTAUFileError
+from ltau._files import archive
 
 K = 5
 
@@ -134,3 +135,25 @@ def test_the_number_of_prototypes_is_chosen_on_whole_groups():
 def test_groups_that_are_none_are_refused(groups, strata, message):
     with pytest.raises(ValueError, match=message):
         make().fit(LATENTS, ERRORS, strata, groups=groups)
+
+
+def test_places_of_several_groups_come_back_and_single_samples_have_one(path):
+    """Every place has samples of two groups; a forged file says so of single samples."""
+    rng = np.random.default_rng(0)
+    places = rng.normal(size=(30, 3))
+    fitted = LTAUEstimator(5).fit(
+        np.repeat(places, 2, axis=0), np.ones((60, 4)), groups=[0, 1] * 30
+    )
+    assert (fitted.fitted_.groups == -1).all()
+    fitted.save(path)
+    np.testing.assert_array_equal(
+        LTAUEstimator.load(path).ood_score(places + 1), fitted.ood_score(places + 1)
+    )
+    LTAUEstimator(5).fit(places, np.ones((30, 4)), groups=np.arange(30) % 3).save(path)
+    header, arrays = archive.read(path)
+    for some in (slice(None), slice(0, 1)):
+        forged = arrays["groups"].copy()
+        forged[some] = -1
+        archive.write(path, header, arrays | {"groups": forged})
+        with pytest.raises(LTAUFileError, match="group of one sample"):
+            LTAUEstimator.load(path)

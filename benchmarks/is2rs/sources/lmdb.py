@@ -177,6 +177,8 @@ def _array(
         raise DataError(
             f"no {name}; the records of IS2RE to train and validate on have it, no others do"
         )
+    if not isinstance(value, Tensor | int | float):  # lists may hold each other without end
+        raise DataError(f"expected {name} to be numbers, got {type(value).__name__}")
     array = value.read() if isinstance(value, Tensor) else np.asarray(value)
     if array.dtype.kind not in "fiub":
         raise DataError(f"expected {name} to be numbers, got {array.dtype}")

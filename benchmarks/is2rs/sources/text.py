@@ -10,7 +10,9 @@ from benchmarks.is2rs.sources.systems import DataError
 
 __all__ = ["read_table", "read_text"]
 
-_MAX_BYTES = 2**30  # twenty times what the largest files of OC20 unpack to
+_MAX_BYTES = 2**28  # five times what the largest files of OC20 unpack to
+_BYTES_PER_LINE = 16  # at least, of a file that is large: a line takes some sixty bytes more
+_SMALL = 2**20
 
 
 def read_text(path: Path) -> str:
@@ -24,12 +26,16 @@ def read_text(path: Path) -> str:
     try:
         with lzma.open(path) if path.suffix == ".xz" else path.open("rb") as file:
             data = file.read(_MAX_BYTES + 1)
-        text = data.decode("utf-8")
-    except (OSError, EOFError, lzma.LZMAError, UnicodeDecodeError) as error:
+    except (OSError, EOFError, lzma.LZMAError) as error:
         raise DataError(f"{path} cannot be read: {error}") from error
     if len(data) > _MAX_BYTES:
         raise DataError(f"Expected {path} to unpack to no more than {_MAX_BYTES} bytes.")
-    return text
+    if len(data) > _SMALL and data.count(b"\n") * _BYTES_PER_LINE > len(data):
+        raise DataError(f"Expected {path} to have lines of {_BYTES_PER_LINE} bytes on average.")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
 
 
 def read_table(path: Path, n_columns: int) -> list[tuple[str, float | None]]:

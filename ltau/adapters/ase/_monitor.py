@@ -188,9 +188,9 @@ class UncertaintyMonitor:
             return
         if self.reason and self.action is None and self.dyn.nsteps > self.dyn.max_steps:
             raise RuntimeError(f"{type(self.dyn).__name__} went on after: {self.reason}.")
-        self._last_step = step
         row = self._observe(step)
         self._table.append(row)
+        self._last_step = step  # of a row that is there: after an error, a step may be tried again
         if self.frames is not None:
             append_frame(self.frames, self._atoms, step=step)
         passed = self._thresholds.passed(row)

@@ -61,8 +61,9 @@ class RunTable:
 
     def append(self, row: Mapping[str, float | None]) -> None:
         """Add a row; None leaves a cell empty."""
-        self.last = {name: _cell(row[name]) for name in self._columns}
-        append_whole(self._path, (",".join(self.last.values()) + "\n").encode())
+        cells = {name: _cell(row[name]) for name in self._columns}
+        append_whole(self._path, (",".join(cells.values()) + "\n").encode())
+        self.last = cells
 
     def _read(self, file: BinaryIO, last_step: int | None) -> int:
         """Read the rows that are kept, and find where they end."""
@@ -128,12 +129,13 @@ def _next_step(file: BinaryIO) -> int | None:
     count = file.readline()
     if not count.endswith(b"\n"):
         return None
-    lines = [file.readline() for _ in range(int(count) + 1)]
-    if not lines[-1].endswith(b"\n"):
-        return None
-    step = re.search(rb"\bstep=(\d+)", lines[0])
+    info = file.readline()
+    for _ in range(int(count)):
+        if not file.readline().endswith(b"\n"):  # whatever the number promises
+            return None
+    step = re.search(rb"\bstep=(\d+)", info)
     if step is None:
-        raise ValueError(f"got one without its step, {lines[0][:200]!r}")
+        raise ValueError(f"got one without its step, {info[:200]!r}")
     return int(step[1])
 
 

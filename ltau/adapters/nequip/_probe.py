@@ -16,6 +16,8 @@ __all__ = ["check_same_model", "make_probe"]
 
 Latents = NDArray[np.float32]
 
+_LEAST_HEIGHT = 0.5  # Å, of a periodic cell; half the distance of any two atoms that are bound
+_MOST_IN_A_CUBE = 8  # atoms in a cubic ångström; of ordinary ones there is one at most
 _SAME_MODEL = 1e-3  # relative; compilation changes latents by 2e-6, TF32 by some 1e-4
 
 
@@ -59,7 +61,33 @@ def _structure(estimator: LTAUEstimator) -> Atoms | None:
     probe = _probe(estimator)
     if probe is None:
         return None
-    return Atoms(probe["numbers"], probe["positions"], cell=probe["cell"], pbc=probe["pbc"])
+    atoms = Atoms(probe["numbers"], probe["positions"], cell=probe["cell"], pbc=probe["pbc"])
+    _check_density(atoms)
+    return atoms
+
+
+def _check_density(atoms: Atoms) -> None:
+    """Refuse a structure so dense that its atoms would have millions of neighbours.
+
+    The notes come from a file. A cell with faces 0.03 Å apart takes gigabytes to search.
+    """
+    if not (np.isfinite(atoms.positions).all() and np.isfinite(atoms.cell.array).all()):
+        raise ValueError("Expected a probe with finite positions and cell.")
+    inside = atoms.copy()
+    if atoms.pbc.any():
+        lengths = np.linalg.norm(atoms.cell.complete().reciprocal().array, axis=1)
+        if (lengths[atoms.pbc] * _LEAST_HEIGHT > 1).any():
+            raise ValueError(
+                f"Expected a probe whose cell is at least {_LEAST_HEIGHT} Å high, got the cell "
+                f"{atoms.cell.array.tolist()}."
+            )
+        inside.wrap()
+    _, counts = np.unique(np.floor(inside.positions), axis=0, return_counts=True)
+    if counts.max(initial=0) > _MOST_IN_A_CUBE:
+        raise ValueError(
+            f"Expected a probe with at most {_MOST_IN_A_CUBE} atoms in a cubic ångström, got "
+            f"{counts.max()}."
+        )
 
 
 def check_same_model(

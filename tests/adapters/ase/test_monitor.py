@@ -420,3 +420,20 @@ def test_a_long_run_logs_every_step_and_keeps_no_memory(watched, table):
         tracemalloc.stop()
     assert steps(table) == list(range(2001))
     assert after - before < 250 * 400  # bytes: less than a copy of the forces a step
+
+
+def test_a_step_whose_row_could_not_be_written_may_be_tried_again(watched, table):
+    dyn = verlet(watched())
+    monitor = run(dyn, 2, table)
+    dyn.observers.clear()
+    dyn.run(1)
+    whole = table.read_bytes()
+    table.rename(table.with_name("away"))
+    table.mkdir()  # where a file should be
+    with pytest.raises(IsADirectoryError):
+        monitor()
+    table.rmdir()
+    table.with_name("away").rename(table)
+    assert table.read_bytes() == whole
+    monitor()
+    assert steps(table) == [0, 1, 2, 3]

@@ -1,0 +1,48 @@
+"""Run as a child: ``python reading.py READER PATH...`` reads hostile data, and says what came."""
+
+import json
+import resource
+import sys
+from pathlib import Path
+
+from benchmarks.is2rs.sources.lmdb import _array
+from benchmarks.is2rs.sources.mapping import read_mapping
+from benchmarks.is2rs.sources.systems import DataError
+from benchmarks.is2rs.sources.text import read_text
+from benchmarks.is2rs.sources.unpickling import Tensor, read_record
+
+
+def tensors(path):
+    """Read all tensors of a record."""
+    fields = read_record(path.read_bytes())
+    return {name: len(f.read()) for name, f in fields.items() if isinstance(f, Tensor)}
+
+
+def numbers(path):
+    """Read all fields of a record as numbers."""
+    fields = read_record(path.read_bytes())
+    return {name: len(_array(fields, name, (-1,), float)) for name in fields}
+
+
+READERS = {
+    "tensors": tensors,
+    "numbers": numbers,
+    "mapping": lambda path: len(read_mapping(path)),
+    "text": lambda path: len(read_text(path)),
+}
+
+
+def main():
+    reader, *paths = sys.argv[1:]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for path in paths:
+        try:
+            said = {"read": READERS[reader](Path(path))}
+        except DataError as error:
+            said = {"refused": str(error)[:500]}
+        said["bytes"] = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) << 10
+        print(json.dumps(said), flush=True)
+
+
+if __name__ == "__main__":
+    main()
