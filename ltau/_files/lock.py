@@ -1,61 +1,44 @@
-"""The lock of a log's one writer, which the system releases when its process dies."""
+"""Locks of files, which the system releases when the process that holds them dies."""
 
 from __future__ import annotations
 
-import io
-import os
+import errno
 import sys
-import weakref
-from pathlib import Path
-from typing import Protocol
+from typing import IO, Any
 
-__all__ = ["lock"]
+__all__ = ["NoLocksError", "try_lock"]
 
 if sys.platform == "win32":
     import msvcrt
 
-    def _lock_file(file: io.FileIO) -> None:
+    def _lock_file(file: IO[Any]) -> None:
         msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
 else:
     import fcntl
 
-    def _lock_file(file: io.FileIO) -> None:
+    def _lock_file(file: IO[Any]) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
-class _Writer(Protocol):
-    def close(self) -> None: ...
+# What file systems without locks answer: some mounts of NFS, Lustre and FUSE.
+_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
 
 
-# A forked process has copies of its parent's locks, and a lock lasts as long as any copy:
-# the data workers of a killed run would keep its successor out. So a fork closes them.
-_writers: weakref.WeakSet[_Writer] = weakref.WeakSet()
+class NoLocksError(OSError):
+    """The file system knows no locks."""
 
 
-def lock(folder: Path, writer: _Writer) -> io.FileIO:
-    """Make `writer` the one writer of the log in `folder`, until the file given is closed.
+def try_lock(file: IO[Any]) -> bool:
+    """Lock a file until it is closed, without waiting; False if another holds it.
 
-    Raises RuntimeError if the log has another writer.
+    Raises NoLocksError where there are no locks.
     """
-    file = io.FileIO(folder / "lock", "a")
     try:
         _lock_file(file)
+    except (BlockingIOError, PermissionError):
+        return False
     except OSError as error:
-        file.close()
-        if isinstance(error, BlockingIOError | PermissionError):
-            raise RuntimeError(
-                f"Expected to be the one writer of the log at {folder}, but it has another: "
-                "close that, or end its process."
-            ) from error
-        raise OSError(error.errno, f"Cannot lock the log: {error.strerror}", str(folder)) from error
-    _writers.add(writer)
-    return file
-
-
-def _close_all() -> None:
-    for writer in _writers:
-        writer.close()
-
-
-if sys.platform != "win32":
-    os.register_at_fork(after_in_child=_close_all)
+        if error.errno in _NO_LOCKS:
+            raise NoLocksError(error.errno, error.strerror) from error
+        raise
+    return True

@@ -18,7 +18,12 @@ from torch.utils.hooks import RemovableHandle
 from ltau.adapters._recording.held_out import HeldOutErrors
 from ltau.adapters._recording.hooks import find_layer
 from ltau.adapters._recording.ids import BatchIds
-from ltau.adapters._recording.recorder import ErrorRecorder, Reduction
+from ltau.adapters._recording.recorder import (
+    ErrorRecorder,
+    OnError,
+    Reduction,
+    check_on_error,
+)
 from ltau.adapters._recording.residuals import subtract
 from ltau.log import ErrorLog
 
@@ -60,15 +65,22 @@ class ErrorRecorderCallback(Callback):
         validation are given to it too.
     reduction : {"norm", "mean", "max"} or callable, default="norm"
         What the error of a sample with several outputs is, as in `ErrorRecorder`.
+    on_error : {"warn", "raise"}, default="warn"
+        Whether the training goes on, with a warning, when an epoch holds residuals that are
+        not finite or cannot be written, as in `ErrorRecorder`.
 
     Raises
     ------
     TypeError, ValueError
         From ``Trainer.fit``: if there is not exactly one training `DataLoader`, of a
         dataset with a length; there is no such submodule; or residuals cannot be had,
-        are not finite or have another length than the batch.
+        have another length than the batch or, with ``on_error="raise"``, are not finite.
     RuntimeError
-        From ``Trainer.fit``: if the submodule does not run once a training step.
+        From ``Trainer.fit``: if the submodule does not run once a training step, or another
+        process writes the log.
+    OSError
+        From ``Trainer.fit``: if the log cannot be opened to be written or, with
+        ``on_error="raise"``, an epoch cannot be written.
     FileNotFoundError
         From ``Trainer.validate``: if there is no log.
 
@@ -140,11 +152,14 @@ class ErrorRecorderCallback(Callback):
         module: str | None = None,
         residuals: Callable[[Any, Any], torch.Tensor] = _prediction_minus_target,
         reduction: Reduction = "norm",
+        on_error: OnError = "warn",
     ) -> None:
+        check_on_error(on_error)
         self.error_log = log  # the trainer puts its own function `log` into callbacks
         self.module = module
         self.residuals = residuals
         self.reduction = reduction
+        self.on_error = on_error
         self._ids = BatchIds()
         self._outputs: list[Any] = []
         self._hook: RemovableHandle | None = None
@@ -204,7 +219,9 @@ class ErrorRecorderCallback(Callback):
             log = self.error_log
             self._open_log = log if isinstance(log, ErrorLog) else ErrorLog(log, n_samples)
             self._held_out.forget()
-        self._recorder = ErrorRecorder(n_samples, self._open_log, reduction=self.reduction)
+        self._recorder = ErrorRecorder(
+            n_samples, self._open_log, reduction=self.reduction, on_error=self.on_error
+        )
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int

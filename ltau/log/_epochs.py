@@ -1,6 +1,6 @@
-"""The epochs of a log: a ``.npy`` file each, there whole or not at all.
+"""The epochs of a log: a file each, there whole or not at all.
 
-Each is written under another name, flushed to the disk and renamed. The rename is the
+Each is written under another name, flushed to the disk and given its name, which is the
 commit. A chunked store such as zarr keeps an epoch in several files, which appear one
 by one; making them appear at once would take a protocol on top, and reading them a
 dependency.
@@ -10,70 +10,100 @@ from __future__ import annotations
 
 import os
 import re
-import tokenize
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import IO
 
 import numpy as np
-from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from ltau._files.archive import LTAUFileError
-from ltau._files.whole import write_whole
+from ltau._files.regular import open_regular
+from ltau._files.temporary import clear_leftovers
+from ltau._files.whole import TAKEN, create_whole, write_whole
+from ltau.log._layout import parts, read_blocks
 
-__all__ = ["clear_leftovers", "count_epochs", "read_epoch", "write_epoch"]
+__all__ = ["Epochs", "name_of"]
 
-_EPOCH = re.compile(r"epoch-(\d{6,})\.npy")
-_DTYPE = np.dtype("<f4")  # on disk, on any machine
-
-# What numpy, and ast.literal_eval under it, raise on a file that is not an array.
-_DAMAGE = (
-    ArithmeticError,
-    LookupError,
-    MemoryError,
-    RecursionError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    tokenize.TokenError,
-)
+_EPOCH = re.compile(r"epoch-(\d{6,18})\.npy")
 
 Floats = NDArray[np.float32]
 
 
-def count_epochs(folder: Path) -> int:
-    """Count the epochs up to the last that there is now."""
-    epochs = (_EPOCH.fullmatch(name) for name in os.listdir(folder))
-    return 1 + max((int(epoch[1]) for epoch in epochs if epoch), default=-1)
+class Epochs:
+    """The files of a log's epochs.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder of the log.
+    n_samples : int
+        Number of errors in each epoch.
+    run : bytes, optional
+        The run that they are of, 16 bytes; by default they have no checksums.
+    """
+
+    def __init__(self, folder: Path, n_samples: int, run: bytes | None) -> None:
+        self.folder = folder
+        self.n_samples = n_samples
+        self.run = run
+
+    def count(self) -> int:
+        """Count the epochs that there are now. Raises LTAUFileError if any are missing or stray."""
+        names = [name for name in os.listdir(self.folder) if name.startswith("epoch-")]
+        numbers = set()
+        for name in names:
+            match = _EPOCH.fullmatch(name)
+            if match and name == name_of(int(match[1])):
+                numbers.add(int(match[1]))
+            elif name.endswith(".npy"):
+                raise LTAUFileError(
+                    f"Expected epochs with names as {name_of(0)} in {self.folder}, got {name}."
+                )
+        last = max(numbers, default=-1)
+        for number in range(last):
+            # What appears or is replaced while a folder is listed may be left out.
+            if number not in numbers and not os.path.lexists(self._path(number)):
+                raise LTAUFileError(
+                    f"{self._path(number)} is missing from the log, which has {name_of(last)}."
+                )
+        return last + 1
+
+    def create(self, number: int, errors: Floats) -> None:
+        """Write the next epoch. Raises FileExistsError if another process has written it."""
+        create_whole(self._path(number), self._write(number, errors))
+
+    def replace(self, number: int, errors: Floats) -> None:
+        """Write an epoch again."""
+        write_whole(self._path(number), self._write(number, errors))
+
+    def read(self, number: int, blocks: Iterable[int]) -> Iterator[Floats]:
+        """Read some blocks of an epoch. Raises LTAUFileError if it is not what was written."""
+        path = self._path(number)
+        try:
+            with open_regular(path) as file:
+                yield from read_blocks(file, self.n_samples, blocks, number, self.run)
+        except FileNotFoundError as error:
+            raise LTAUFileError(f"{path} is missing from the log.") from error
+        except LTAUFileError:
+            raise
+        except ValueError as error:
+            raise LTAUFileError(f"{path} is damaged: {error}.") from error
+
+    def clear_leftovers(self) -> None:
+        """Remove what killed writers left."""
+        clear_leftovers(self.folder)
+        for name in os.listdir(self.folder):
+            if name.endswith(TAKEN):
+                (self.folder / name).unlink(missing_ok=True)
+
+    def _write(self, number: int, errors: Floats) -> Callable[[IO[bytes]], None]:
+        return lambda file: file.writelines(parts(errors, number, self.run))
+
+    def _path(self, number: int) -> Path:
+        return self.folder / name_of(number)
 
 
-def write_epoch(folder: Path, epoch: int, errors: Floats) -> None:
-    """Write the errors of one epoch, or replace them."""
-    values = errors.astype(_DTYPE, copy=False)
-    write_whole(_path(folder, epoch), lambda file: np.save(file, values, allow_pickle=False))
-
-
-def read_epoch(folder: Path, epoch: int, n_samples: int) -> Floats:
-    """Map one epoch's file into memory, once it is known to be what it should."""
-    path = _path(folder, epoch)
-    try:
-        errors = npy.open_memmap(path, mode="r")
-    except FileNotFoundError as error:
-        raise LTAUFileError(f"{path} is missing from the log.") from error
-    except _DAMAGE as error:
-        raise LTAUFileError(f"{path} is damaged: {error}") from error
-    if errors.shape != (n_samples,) or errors.dtype != _DTYPE:
-        raise LTAUFileError(
-            f"{path} is damaged: expected shape ({n_samples},), {_DTYPE}, "
-            f"got {errors.shape}, {errors.dtype}."
-        )
-    return errors
-
-
-def clear_leftovers(folder: Path) -> None:
-    """Remove what a killed writer left of an epoch."""
-    for leftover in folder.glob("epoch-*.tmp"):
-        leftover.unlink()
-
-
-def _path(folder: Path, epoch: int) -> Path:
-    return folder / f"epoch-{epoch:06d}.npy"
+def name_of(number: int) -> str:
+    """Name the file of an epoch."""
+    return f"epoch-{number:06d}.npy"

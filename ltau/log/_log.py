@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import io
-import operator
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Self, SupportsIndex
+from typing import Any, Literal, Self, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from ltau._files.lock import lock
-from ltau.log._epochs import clear_leftovers, count_epochs, read_epoch, write_epoch
-from ltau.log._indexing import rows_and_epochs
-from ltau.log._metadata import is_free, read_metadata, start
+from ltau.log._epochs import Epochs
+from ltau.log._indexing import rows_and_epochs, shares
+from ltau.log._layout import BLOCK
+from ltau.log._metadata import is_free, read_metadata, run_of, start
 from ltau.log._under_way import add, check_batch
+from ltau.log._writer import Writer
 
 __all__ = ["ErrorLog"]
 
@@ -27,15 +27,17 @@ StrPath = str | os.PathLike[str]
 class ErrorLog:
     """Record every training sample's error, epoch by epoch, in a folder.
 
-    Finished epochs survive: a run killed at any moment loses at most the epoch under
-    way, and goes on in the same log. The log reads like an array of shape
+    Finished epochs survive: they are on the disk when `end_epoch` returns, and a run that
+    is killed loses at most the epoch under way, and goes on in the same log. Every epoch
+    has checksums, which are verified whenever it is read. The log reads like an array of shape
     (n_samples, n_epochs) in which NaN = the sample was not seen that epoch, and loads
     no more than is asked for. It may be read while another process writes it.
 
     Parameters
     ----------
     path : str or path-like
-        The folder of the log. Where there is none, or an empty one, a log is started.
+        The folder of the log. Where there is none, or an empty one, a log is started. A
+        relative path is of the working directory in which the log is opened.
     n_samples : int, optional
         Number of training samples, whose ids are 0 to `n_samples` - 1; needed to start
         a log.
@@ -76,7 +78,15 @@ class ErrorLog:
     is an integer, a slice, or a 1-D array of integers or booleans; one may be an array.
 
     The folder holds ``log.json`` and ``epoch-000000.npy``, ``epoch-000001.npy``, ...:
-    arrays of shape (n_samples,), float32, that ``numpy.load`` reads too.
+    arrays of shape (n_samples,), float32, that ``numpy.load`` reads too, though without a
+    look at the checksums that follow. These are made for the run and the epoch, so that
+    files that have changed places, or come from another log, are refused. A log that an
+    ltau before checksums has started goes on without them: see `has_checksums`.
+
+    A log has one writer, who holds a lock. On a file system without locks there is a
+    warning, and the training goes on: see to it yourself that only one process writes.
+    If two do, no epoch of one is overwritten by the other's as its next: one is refused
+    with `FileExistsError`, and the one that began first no longer writes.
 
     Examples
     --------
@@ -106,13 +116,13 @@ class ErrorLog:
         target: str | None = None,
         notes: dict[str, Any] | None = None,
     ) -> None:
-        self._path = Path(path)
+        self._path = Path(path).absolute()
         if is_free(self._path):
             start(self._path, n_samples, unit, target, notes)
         self._metadata = read_metadata(self._path)
         self._check_same(n_samples=n_samples, unit=unit, target=target)
-        self._lock: io.FileIO | None = None
-        self._n_written = 0  # epochs in the log; counted by its writer, known to no other
+        self._epochs = Epochs(self._path, self.n_samples, run_of(self._metadata))
+        self._writer: Writer | None = None
         self._under_way: Floats | None = None  # errors of the epoch that has not ended
 
     @property
@@ -127,13 +137,24 @@ class ErrorLog:
 
     @property
     def n_epochs(self) -> int:
-        """Number of epochs in the log now: another process may be adding to them."""
-        return count_epochs(self._path)
+        """Number of epochs in the log now: another process may be adding to them.
+
+        Raises
+        ------
+        LTAUFileError
+            If an epoch before the last is missing, or a file has a name like theirs.
+        """
+        return self._epochs.count()
 
     @property
     def shape(self) -> tuple[int, int]:
         """(n_samples, n_epochs)."""
         return self.n_samples, self.n_epochs
+
+    @property
+    def has_checksums(self) -> bool:
+        """Whether damage is found when the log is read: not of logs in the first format."""
+        return self._epochs.run is not None
 
     @property
     def unit(self) -> str | None:
@@ -173,26 +194,41 @@ class ErrorLog:
             the batch is kept then.
         RuntimeError
             If the log already has a writer, in this process or in another.
+        LTAUFileError
+            If epochs are missing from the log, or something in it is no file.
         OSError
             If the folder cannot be written to.
+
+        Warns
+        -----
+        UserWarning
+            At the first call, if the file system knows no locks.
         """
         rows, values = check_batch(ids, errors, self.n_samples)
-        if self._lock is None:
-            self._become_writer()
+        if self._writer is None or self._writer.closed:  # by a fork
+            self._writer, self._under_way = Writer(self._epochs), None
         under_way = self._under_way
         if under_way is None:
             under_way = np.full(self.n_samples, np.nan, self.dtype)
         add(under_way, rows, values)
         self._under_way = under_way
 
-    def end_epoch(self, epoch: SupportsIndex | None = None) -> None:
-        """Write the epoch to the log. Samples not recorded are NaN.
+    def end_epoch(
+        self, epoch: SupportsIndex | None = None, *, on_error: Literal["raise", "warn"] = "raise"
+    ) -> None:
+        """Write the epoch to the log, and wait until it is on the disk.
+
+        Samples not recorded are NaN.
 
         Parameters
         ----------
         epoch : int, optional
             Number of the epoch, from 0. One that is in the log is replaced, so that a
             run resumed from a checkpoint may repeat epochs. By default it is the next.
+        on_error : {"raise", "warn"}, default="raise"
+            What to do when the epoch cannot be written. ``"warn"`` keeps it in memory, to
+            be written before the next epoch or by `close`, and warns: until then a run
+            that is killed loses it.
 
         Raises
         ------
@@ -201,26 +237,46 @@ class ErrorLog:
         ValueError
             If epochs before this one are missing.
         OSError
-            If the epoch cannot be written: a full disk, a lost mount. The log is as it
-            was, and the epoch's errors are kept: call `end_epoch` again to retry.
+            If the epoch cannot be written: a full disk, a lost mount, another writer. The
+            log is as it was, and the epoch's errors are kept: call `end_epoch` again to
+            retry.
+
+        Warns
+        -----
+        UserWarning
+            Instead of `OSError`, with ``on_error="warn"``.
         """
-        if self._under_way is None:
+        if on_error not in ("raise", "warn"):
+            raise ValueError(f"Expected on_error 'raise' or 'warn', got {on_error!r}.")
+        if self._under_way is None or self._writer is None or self._writer.closed:
             raise RuntimeError("Nothing was recorded in this epoch: call record() first.")
-        number = self._n_written if epoch is None else operator.index(epoch)
-        if not 0 <= number <= self._n_written:
-            raise ValueError(
-                f"Expected an epoch from 0 to {self._n_written}, the next of {self._path}, "
-                f"got {number}."
+        number = self._writer.number(epoch)
+        try:
+            self._writer.write(number, self._under_way)
+        except OSError as error:
+            if on_error == "raise":
+                raise
+            self._writer.keep(number, self._under_way)
+            self._under_way = None
+            warnings.warn(
+                f"Epoch {number} is kept in memory, to be written with the next or when the "
+                f"log is closed: {error}",
+                UserWarning,
+                stacklevel=2,
             )
-        write_epoch(self._path, number, self._under_way)
-        self._n_written = max(self._n_written, number + 1)
         self._under_way = None
 
     def close(self) -> None:
-        """Let another write the log. An epoch that has not ended is dropped."""
-        if self._lock is not None:
-            self._lock.close()
-        self._lock = self._under_way = None
+        """Let another write the log. An epoch that has not ended is dropped.
+
+        Warns
+        -----
+        UserWarning
+            If epochs that waited in memory cannot be written now either: they are lost.
+        """
+        writer, self._writer, self._under_way = self._writer, None, None
+        if writer is not None:
+            writer.close()
 
     def __enter__(self) -> Self:
         return self
@@ -256,8 +312,11 @@ class ErrorLog:
         errors = np.empty(asked[::-1], self.dtype).T  # an epoch's errors lie together, as on disk
         numbers = np.arange(shape[1])[epochs]
         columns = errors if numbers.ndim else errors[..., np.newaxis]
+        parts = shares(rows, shape[0], BLOCK)
         for column, number in enumerate(np.atleast_1d(numbers)):
-            columns[..., column] = read_epoch(self._path, number, shape[0])[rows]
+            blocks = self._epochs.read(int(number), [part.block for part in parts])
+            for part, block in zip(parts, blocks, strict=True):
+                columns[..., column][part.into] = block[part.within]
         return errors[()]  # a scalar, where one error was asked for
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
@@ -267,11 +326,13 @@ class ErrorLog:
 
     def __reduce__(self) -> tuple[type[Self], tuple[Path]]:
         """Let other processes read the log: they open it where it is."""
-        return type(self), (self._path.absolute(),)
+        return type(self), (self._path,)
 
     def __repr__(self) -> str:
+        without = "" if self.has_checksums else ", has_checksums=False"
         return (
-            f"ErrorLog({str(self._path)!r}, n_samples={self.n_samples}, n_epochs={self.n_epochs})"
+            f"ErrorLog({str(self._path)!r}, n_samples={self.n_samples}, "
+            f"n_epochs={self.n_epochs}{without})"
         )
 
     def _check_same(self, **given: Any) -> None:
@@ -281,13 +342,3 @@ class ErrorLog:
                     f"Expected {name}={self._metadata[name]!r}, as in the log at {self._path}, "
                     f"got {name}={value!r}."
                 )
-
-    def _become_writer(self) -> None:
-        """Take the lock, and clear away what a killed writer left."""
-        self._lock = lock(self._path, self)
-        try:
-            self._n_written = self.n_epochs
-            clear_leftovers(self._path)
-        except OSError:
-            self.close()
-            raise

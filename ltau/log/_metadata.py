@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import operator
 import os
+import re
+import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, SupportsIndex
 
 from ltau._files.archive import LTAUFileError
-from ltau._files.whole import write_whole
+from ltau._files.regular import open_regular
+from ltau._files.whole import create_whole, sync_folder
 
-__all__ = ["is_free", "read_metadata", "start"]
+__all__ = ["is_free", "read_metadata", "run_of", "start"]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
 _FORMAT = "ltau-log"
 _METADATA = "log.json"
@@ -41,11 +46,13 @@ def start(
     target: str | None,
     notes: dict[str, Any] | None,
 ) -> None:
+    """Start a log, unless another process has done so by now."""
     if n_samples is None:
         raise FileNotFoundError(f"There is no log at {path}; give n_samples to start one.")
-    metadata = {
+    metadata: dict[str, Any] = {
         "format": _FORMAT,
         "version": FORMAT_VERSION,
+        "run": uuid.uuid4().hex,
         "n_samples": operator.index(n_samples),
         "unit": unit,
         "target": target,
@@ -53,31 +60,56 @@ def start(
     }
     _check_metadata(metadata)
     try:
-        data = json.dumps(metadata, indent=1).encode()
+        metadata = json.loads(json.dumps(metadata))  # as it will be read: keys become strings
+        data = json.dumps(metadata | {"checksum": _checksum(metadata)}, indent=1).encode()
     except (TypeError, ValueError) as error:
         raise ValueError(f"Expected notes that JSON can hold, got {notes}: {error}.") from error
+    new = [folder for folder in (path, *path.parents) if not folder.exists()]
     path.mkdir(parents=True, exist_ok=True)
-    write_whole(path / _METADATA, lambda file: file.write(data))
+    with suppress(FileExistsError):
+        create_whole(path / _METADATA, lambda file: file.write(data))
+    for folder in new:
+        sync_folder(folder.parent)
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
+    """Read what a log is of, and check it."""
+    with open_regular(path / _METADATA) as file:
+        data = file.read()
     try:
-        metadata = json.loads((path / _METADATA).read_bytes())
+        metadata = json.loads(data)
+        _check_format(metadata)
+        checksum = metadata.pop("checksum", None)
+        is_first = metadata["version"] == 1 and checksum is None  # that format had none
+        if not is_first and checksum != _checksum(metadata):
+            raise ValueError("Its checksum does not fit: it was damaged, or changed by hand.")
         _check_metadata(metadata)
     except (RecursionError, ValueError) as error:
         raise LTAUFileError(f"{path} cannot be read as a log: {error}") from error
     return metadata
 
 
-def _check_metadata(metadata: Any) -> None:
-    """Check what a file says, or what would be written in one."""
+def run_of(metadata: dict[str, Any]) -> bytes | None:
+    """Give the run that a log's epochs are of; None of the first format, which has no checksums."""
+    return bytes.fromhex(metadata["run"]) if metadata["version"] > 1 else None
+
+
+def _check_format(metadata: Any) -> None:
     if not isinstance(metadata, dict) or metadata.get("format") != _FORMAT:
         raise ValueError(f"Expected {_METADATA} of the format {_FORMAT!r}.")
-    if metadata.get("version") != FORMAT_VERSION:
+    version = metadata.get("version")
+    if not isinstance(version, int) or not 1 <= version <= FORMAT_VERSION:
         raise ValueError(
-            f"Expected format version {FORMAT_VERSION}, got {metadata.get('version')!r}. "
+            f"Expected format version 1 to {FORMAT_VERSION}, got {version!r}. "
             "Upgrade ltau to read what a newer one wrote."
         )
+
+
+def _check_metadata(metadata: dict[str, Any]) -> None:
+    """Check what a file says, or what would be written in one."""
+    run = metadata.get("run")
+    if metadata["version"] > 1 and not re.fullmatch("[0-9a-f]{32}", str(run)):
+        raise ValueError(f"Expected a run of 32 hexadecimal digits, got {run!r}.")
     n_samples = metadata.get("n_samples")
     if not isinstance(n_samples, int) or n_samples < 1:
         raise ValueError(f"Expected n_samples of at least 1, got {n_samples!r}.")
@@ -86,3 +118,9 @@ def _check_metadata(metadata: Any) -> None:
             raise ValueError(f"Expected {name} to be a string, got {metadata[name]!r}.")
     if not isinstance(metadata.get("notes"), dict):
         raise ValueError(f"Expected notes in a dict, got {metadata.get('notes')!r}.")
+
+
+def _checksum(metadata: dict[str, Any]) -> str:
+    """Take the checksum of all that a log says of itself."""
+    data = json.dumps(metadata, sort_keys=True).encode()
+    return hashlib.blake2b(data, digest_size=16, usedforsecurity=False).hexdigest()

@@ -269,10 +269,52 @@ def test_a_run_that_diverges_ends_and_leaves_the_log_to_others(data, path):
     targets[5] = torch.nan
     loader = DataLoader(TensorDataset(data[:][0], targets), batch_size=1)
     with pytest.raises(ValueError, match=r"NaN or infinite ones of \d+ samples: 5"):
-        fit(Regressor(), loader, ErrorRecorderCallback(path))
+        fit(Regressor(), loader, ErrorRecorderCallback(path, on_error="raise"))
     with ErrorLog(path) as log:
         log.record([0], [1.0])
     assert log.n_epochs == 0
+
+
+class SkipsNaN(Regressor):
+    def training_step(self, batch, batch_idx):
+        loss = super().training_step(batch, batch_idx)
+        return None if loss.isnan() else loss  # as Lightning's manual advises
+
+
+@pytest.mark.filterwarnings("ignore:`training_step` returned `None`")
+def test_a_training_that_skips_steps_goes_on_and_their_samples_are_not_seen(data, path):
+    targets = data[:][1].clone()
+    targets[5] = torch.nan
+    loader = DataLoader(TensorDataset(data[:][0], targets), batch_size=1)
+    with pytest.warns(UserWarning, match="of 1 samples: 5, which count as not seen"):
+        trainer = fit(SkipsNaN(), loader, ErrorRecorderCallback(path))
+    errors = ErrorLog(path)[:]
+    assert errors.shape == (N, trainer.max_epochs)
+    assert np.flatnonzero(np.isnan(errors).any(axis=1)).tolist() == [5]
+
+
+def test_a_training_goes_on_while_its_log_is_gone_and_its_epochs_are_written_later(data, path):
+    away = path.with_name("away")
+
+    class Moves(lightning.Callback):
+        def on_train_epoch_start(self, trainer, pl_module):
+            if trainer.current_epoch == 1:
+                path.rename(away)
+
+        def on_fit_end(self, trainer, pl_module):
+            away.rename(path)
+
+    callback = ErrorRecorderCallback(path)
+    with pytest.warns(UserWarning, match=r"Epoch 1 is kept in memory, .*Cannot write epoch-000001"):
+        trainer = fit(
+            Regressor(), DataLoader(data, batch_size=8), callback, callbacks=[Moves()], max_epochs=2
+        )
+    assert ErrorLog(path).shape == (N, trainer.max_epochs)
+
+
+def test_what_happens_on_an_error_is_one_of_two(path):
+    with pytest.raises(ValueError, match="'warn' or 'raise', got 'ignore'"):
+        ErrorRecorderCallback(path, on_error="ignore")
 
 
 # --- the errors of validation samples -------------------------------------------------

@@ -63,7 +63,7 @@ def test_epochs_go_to_a_log(data, tmp_path):
 
 
 def test_a_fit_after_one_that_failed_records_again(data):
-    recorder = ErrorRecorder(50)
+    recorder = ErrorRecorder(50, on_error="raise")
     regressor = net(recorder)
     with pytest.raises(ValueError, match="finite residuals"):
         regressor.fit(data[0], np.full_like(data[1], np.nan))

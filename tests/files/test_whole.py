@@ -1,10 +1,12 @@
 """Files that are written whole or not at all, on a disk that becomes full as well."""
 
+import errno
+import os
 from contextlib import contextmanager
 
 import pytest
 
-from ltau._files.whole import append_whole, write_text_whole, write_whole
+from ltau._files.whole import append_whole, create_whole, write_text_whole, write_whole
 
 BEFORE = b"what was there\n"
 
@@ -78,5 +80,79 @@ def test_what_the_writer_raises_leaves_all_as_it_was(name, tmp_path):
 
     with pytest.raises(KeyError, match="of the writer"):
         write(path, fail)
+    assert path.read_bytes() == BEFORE
+    assert list(tmp_path.iterdir()) == [path]
+
+
+posix = pytest.mark.skipif(os.name != "posix", reason="of POSIX")
+
+
+@posix
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o666, 0o755])
+def test_a_file_that_is_replaced_keeps_its_mode(tmp_path, mode):
+    path = tmp_path / "file"
+    path.write_bytes(BEFORE)
+    path.chmod(mode)
+
+    def write(file):
+        (temporary,) = tmp_path.glob("*.tmp")
+        assert temporary.stat().st_mode & 0o777 == mode  # before anything can be read
+        file.write(b"new")
+
+    write_whole(path, write)
+    assert path.stat().st_mode & 0o777 == mode
+
+
+@posix
+def test_leftovers_are_cleared_and_what_is_in_use_is_not(tmp_path):
+    leftover = tmp_path / f"model.{'0' * 32}.tmp"
+    others = [tmp_path / f"other.{'0' * 32}.tmp", tmp_path / "model.tmp", tmp_path / "model.1.tmp"]
+    for path in (leftover, *others):
+        path.touch()
+
+    def write(file):
+        assert not leftover.exists()
+        file.write(b"outer ")
+        write_whole(tmp_path / "model.ltau", lambda inner: inner.write(b"inner"))
+
+    write_whole(tmp_path / "model.ltau", write)
+    assert (tmp_path / "model.ltau").read_bytes() == b"outer "
+    assert sorted(tmp_path.iterdir()) == sorted([tmp_path / "model.ltau", *others])
+
+
+def test_a_file_is_created_once(tmp_path):
+    path = tmp_path / "file"
+    create_whole(path, lambda file: file.write(BEFORE))
+    with pytest.raises(FileExistsError, match="Cannot write file: File exists"):
+        create_whole(path, lambda file: file.write(b"new"))
+    assert path.read_bytes() == BEFORE
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_whose_link_was_made_though_the_answer_was_lost_is_created(tmp_path, monkeypatch):
+    link = os.link
+
+    def link_twice(*names):
+        link(*names)
+        link(*names)  # as a network file system repeats what was not answered
+
+    monkeypatch.setattr(os, "link", link_twice)
+    create_whole(tmp_path / "file", lambda file: file.write(BEFORE))
+    assert (tmp_path / "file").read_bytes() == BEFORE
+
+
+def test_where_there_are_no_links_a_name_is_taken_first(tmp_path, monkeypatch):
+    def link(*_):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", link)
+    path, taken = tmp_path / "file", tmp_path / "file.taken.tmp"
+    taken.touch()  # by a process that was killed, or still lives
+    with pytest.raises(FileExistsError, match=r"remove file\.taken\.tmp if none is alive"):
+        create_whole(path, lambda file: file.write(BEFORE))
+    taken.unlink()
+    create_whole(path, lambda file: file.write(BEFORE))
+    with pytest.raises(FileExistsError, match="File exists"):
+        create_whole(path, lambda file: file.write(b"new"))
     assert path.read_bytes() == BEFORE
     assert list(tmp_path.iterdir()) == [path]

@@ -79,7 +79,7 @@ class HeldOutErrors:
         del self._loaders[:-n_loaders]
         *self._starts, n_samples = accumulate((x.n_samples for x in self._loaders), initial=0)
         self._missing = "no batch was recorded"
-        self._recorder = ErrorRecorder(n_samples, reduction=self._reduction)
+        self._recorder = ErrorRecorder(n_samples, reduction=self._reduction, on_error="raise")
         for loader in self._loaders:
             if loader.refused:
                 self._lack(loader.refused)

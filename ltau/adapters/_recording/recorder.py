@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from types import MappingProxyType
+from typing import Literal
 
 import numpy as np
 import torch
@@ -12,8 +14,9 @@ from numpy.typing import NDArray
 
 from ltau.log import ErrorLog
 
-__all__ = ["ErrorRecorder", "Reduction"]
+__all__ = ["ErrorRecorder", "OnError", "Reduction", "check_on_error"]
 
+OnError = Literal["warn", "raise"]
 Reduction = str | Callable[[torch.Tensor], torch.Tensor]
 
 _NOT_SEEN = -1.0  # NaN would be lost among the processes' maxima
@@ -51,16 +54,24 @@ class ErrorRecorder:
         residuals, or their mean or largest absolute value, over all axes but the
         first. A callable takes the residuals, in float32, and gives a tensor of shape
         (n,), whose absolute value is the error.
+    on_error : {"warn", "raise"}, default="warn"
+        What happens at the end of an epoch that cannot be recorded as it is. With ``"warn"``
+        the training goes on. Samples whose residual was NaN or infinite, as in a step that
+        was skipped, count as not seen in this epoch. An epoch that cannot be written to the
+        log waits in memory, and is written with the next or when the log is closed. Each
+        time there is a warning: an epoch is on the disk when `end_epoch` gives none.
+        With ``"raise"`` both are errors.
 
     Attributes
     ----------
     errors : ndarray of shape (n_samples, n_epochs), float32
-        Error trajectories of the finished epochs.
+        Error trajectories of the finished epochs; of those in the log, where there is one.
 
     Raises
     ------
     ValueError
-        If there is no such reduction, or the log is of another number of samples.
+        If there is no such reduction or `on_error`, or the log is of another number of
+        samples.
 
     Notes
     -----
@@ -84,18 +95,25 @@ class ErrorRecorder:
     """
 
     def __init__(
-        self, n_samples: int, log: ErrorLog | None = None, *, reduction: Reduction = "norm"
+        self,
+        n_samples: int,
+        log: ErrorLog | None = None,
+        *,
+        reduction: Reduction = "norm",
+        on_error: OnError = "warn",
     ) -> None:
         if not callable(reduction) and reduction not in _REDUCTIONS:
             raise ValueError(
                 f"Expected reduction to be one of {list(_REDUCTIONS)} or callable, "
                 f"got {reduction!r}."
             )
+        check_on_error(on_error)
         if log is not None and log.n_samples != n_samples:
             raise ValueError(f"Expected a log of {n_samples} samples, got one of {log.n_samples}.")
         self.n_samples = n_samples
         self.log = log
         self.reduction = reduction
+        self.on_error = on_error
         self._epoch: NDArray[np.float32] | None = None  # this epoch's errors
         self._waiting: list[tuple[torch.Tensor, torch.Tensor]] = []  # ids and errors of batches
         self._epochs: list[NDArray[np.float32]] = []  # finished, where there is no log
@@ -118,6 +136,9 @@ class ErrorRecorder:
             If lengths differ, ids are no integers, or a callable reduction gives another
             shape. If an id has no sample: the epoch is dropped then. Ids of the first batch
             are checked at once, later ones by hundreds of batches, or at `end_epoch`.
+        RuntimeError, OSError, LTAUFileError
+            From the log, at the first batch of an epoch: if it has another writer, cannot
+            be written to or is damaged.
         """
         if ids.ndim != 1 or ids.shape != residuals.shape[:1]:
             raise ValueError(
@@ -126,6 +147,8 @@ class ErrorRecorder:
             )
         if ids.dtype not in _INTEGERS:
             raise ValueError(f"Expected ids that are integers, got {ids.dtype}.")
+        if self.log is not None and self._epoch is None and not self._waiting:
+            self.log.record([], [])  # its one writer from now on, or an error before it costs
         # Copies: what the caller goes on to do with the tensors must not matter.
         self._waiting.append((ids.clone(), self._reduce(residuals.detach())))
         if self._epoch is None or len(self._waiting) == _BATCHES_THAT_WAIT:
@@ -145,27 +168,38 @@ class ErrorRecorder:
         RuntimeError
             If nothing was recorded since the last epoch.
         ValueError
-            If a residual was NaN or infinite, or an id has no sample: the epoch is
-            dropped then. If epochs before this one are missing.
+            If an id has no sample: the epoch is dropped then. If epochs before this one are
+            missing. With ``on_error="raise"``, if a residual was NaN or infinite: the
+            epoch is dropped too.
         OSError
-            If the epoch cannot be written to the log. It is kept: call `end_epoch`
-            again to retry.
+            With ``on_error="raise"``, if the epoch cannot be written to the log. It is
+            kept: call `end_epoch` again to retry.
+
+        Warns
+        -----
+        UserWarning
+            With ``on_error="warn"``, in place of these two.
         """
         if self._epoch is None:
             raise RuntimeError("Nothing was recorded in this epoch: call record() first.")
         self._put_in()
         errors = self._largest_of_all_processes(self._epoch)
         infinite = np.flatnonzero(np.isinf(errors))
-        if infinite.size:
+        if infinite.size and self.on_error == "raise":
             self._epoch = None
-            first = ", ".join(map(str, infinite[:5])) + (", ..." if infinite.size > 5 else "")
-            raise ValueError(
-                f"Expected finite residuals, got NaN or infinite ones of {infinite.size} "
-                f"samples: {first}."
-            )
-        if not (dist.is_available() and dist.is_initialized()) or dist.get_rank() == 0:
+            raise ValueError(f"Expected finite residuals, {_named(infinite)}.")
+        errors[infinite] = _NOT_SEEN
+        is_first = not (dist.is_available() and dist.is_initialized()) or dist.get_rank() == 0
+        if is_first:
             self._keep(errors, epoch)
         self._epoch = None
+        if is_first and infinite.size:
+            warnings.warn(
+                f"Expected finite residuals, {_named(infinite)}, which count as not seen in "
+                "this epoch.",
+                UserWarning,
+                stacklevel=2,
+            )
 
     @property
     def errors(self) -> NDArray[np.float32]:
@@ -221,7 +255,7 @@ class ErrorRecorder:
         seen = np.flatnonzero(errors != _NOT_SEEN)
         if self.log is not None:
             self.log.record(seen, errors[seen])
-            self.log.end_epoch(epoch)
+            self.log.end_epoch(epoch, on_error=self.on_error)
             return
         number = len(self._epochs) if epoch is None else epoch
         if not 0 <= number <= len(self._epochs):
@@ -229,3 +263,14 @@ class ErrorRecorder:
         row = np.full(self.n_samples, np.nan, np.float32)
         row[seen] = errors[seen]
         self._epochs[number : number + 1] = [row]
+
+
+def check_on_error(on_error: str) -> None:
+    """Refuse what `on_error` cannot be."""
+    if on_error not in ("warn", "raise"):
+        raise ValueError(f"Expected on_error 'warn' or 'raise', got {on_error!r}.")
+
+
+def _named(infinite: NDArray[np.intp]) -> str:
+    first = ", ".join(map(str, infinite[:5])) + (", ..." if infinite.size > 5 else "")
+    return f"got NaN or infinite ones of {infinite.size} samples: {first}"

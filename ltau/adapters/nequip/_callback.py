@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, Subset
 from torch.utils.hooks import RemovableHandle
 
 from ltau.adapters._recording.passes import evaluation_mode
-from ltau.adapters._recording.recorder import ErrorRecorder
+from ltau.adapters._recording.recorder import ErrorRecorder, OnError, check_on_error
 from ltau.adapters.nequip._frames import (
     ATOM_KEY,
     FRAME_KEY,
@@ -66,17 +66,25 @@ class ErrorRecorderCallback(Callback):
         not averaged. ``"eval"`` passes over all frames at the end of each epoch, with
         the weights that a checkpoint gives for inference, the averaged ones where there
         are any; that takes about a third of the epoch more.
+    on_error : {"warn", "raise"}, default="warn"
+        Whether the training goes on, with a warning, when an epoch holds residuals that are
+        not finite or cannot be written, as in `ErrorRecorder`.
 
     Raises
     ------
     TypeError
         From the start of training: if data or training module are not nequip's.
     ValueError
-        If there is no such mode. From the start of training: if the data have neither
+        If there is no such mode or `on_error`. From the start of training: if the data have neither
         energies nor forces that the model gives, or lack some of them; several models
         are trained at once; the folder has logs of other frames or another mode; or
-        epochs before the first are missing from them. From the end of an epoch: if an
-        error is not finite.
+        epochs before the first are missing from them. From the end of an epoch, with
+        ``on_error="raise"``: if an error is not finite.
+    RuntimeError
+        From the first batch: if another process writes the logs.
+    OSError
+        From the first batch: if a log cannot be opened to be written. From the end of an
+        epoch, with ``on_error="raise"``: if it cannot be written.
 
     Notes
     -----
@@ -111,11 +119,19 @@ class ErrorRecorderCallback(Callback):
     After training, `fit_run` makes an estimator of what is in the folder.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], *, mode: str = "step") -> None:
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        mode: str = "step",
+        on_error: OnError = "warn",
+    ) -> None:
         if mode not in ("step", "eval"):
             raise ValueError(f"Expected mode 'step' or 'eval', got {mode!r}.")
+        check_on_error(on_error)
         self.folder = Path(folder)
         self.mode = mode
+        self.on_error = on_error
         self._recorders: dict[str, ErrorRecorder] = {}
         self._hook: RemovableHandle | None = None
         self._output: Data = {}  # of the last training step
@@ -142,7 +158,10 @@ class ErrorRecorderCallback(Callback):
         if trainer.is_global_zero:
             logs = self._open_logs(frames, targets, sizes)
             self._keep_validation(data)
-        self._recorders = {name: ErrorRecorder(sizes[name], logs.get(name)) for name in targets}
+        self._recorders = {
+            name: ErrorRecorder(sizes[name], logs.get(name), on_error=self.on_error)
+            for name in targets
+        }
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Listen to the model, or prepare the passes over all frames."""

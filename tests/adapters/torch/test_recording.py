@@ -210,13 +210,38 @@ def test_autocast_is_recorded(model):
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
 def test_residuals_that_are_not_finite_are_named_and_the_epoch_dropped(value):
-    recorder = ErrorRecorder(9)
+    recorder = ErrorRecorder(9, on_error="raise")
     recorder.record(torch.arange(9), torch.tensor([0, 0, 0, value, 0, 0, 0, value, 0]))
     with pytest.raises(ValueError, match="NaN or infinite ones of 2 samples: 3, 7"):
         recorder.end_epoch()
     recorder.record(torch.arange(8), torch.ones(8))
     recorder.end_epoch()
     np.testing.assert_array_equal(recorder.errors[:, 0], [1] * 8 + [np.nan])
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+def test_samples_whose_residuals_are_not_finite_count_as_not_seen(tmp_path, value):
+    with ErrorLog(tmp_path / "log", 4) as log:
+        for recorder in (ErrorRecorder(4), ErrorRecorder(4, log)):
+            recorder.record(torch.arange(4), torch.tensor([1, value, 2, value]))
+            with pytest.warns(UserWarning, match="of 2 samples: 1, 3, which count as not seen"):
+                recorder.end_epoch()
+            recorder.record(torch.arange(4), torch.arange(4.0))
+            recorder.end_epoch()
+            np.testing.assert_array_equal(recorder.errors.T, [[1, np.nan, 2, np.nan], [0, 1, 2, 3]])
+
+
+def test_what_happens_on_an_error_is_one_of_two():
+    with pytest.raises(ValueError, match="'warn' or 'raise', got None"):
+        ErrorRecorder(4, on_error=None)
+
+
+def test_a_log_that_another_writes_is_refused_at_the_first_batch(tmp_path):
+    with ErrorLog(tmp_path / "log", 4) as other:
+        other.record([0], [1.0])
+        recorder = ErrorRecorder(4, ErrorLog(tmp_path / "log"))
+        with pytest.raises(RuntimeError, match="has another"):
+            recorder.record(torch.arange(4), torch.ones(4))
 
 
 @pytest.mark.parametrize("logged", [True, False])
