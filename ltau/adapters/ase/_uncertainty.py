@@ -88,7 +88,7 @@ class Uncertainty(Reporter):
     >>> uncertainty = Uncertainty(estimator, tolerance=0.2)
     >>> results = uncertainty([[0.0, 0.0], [0.0, 0.0], [9.0, 9.0]], molecule("H2O"))
     >>> results["forces_uncertainty"].round(1)
-    array([0.1, 0.1, 0.3])
+    array([0.1, 0.1, 0.4])
     >>> results["ood_score"] > 3
     array([False, False,  True])
     """
