@@ -15,6 +15,7 @@ from ltau._files.temporary import clear_leftovers, stem_of, temporary_file
 
 __all__ = [
     "TAKEN",
+    "about",
     "append_whole",
     "create_whole",
     "sync_folder",
@@ -42,7 +43,7 @@ def write_whole(path: Path, write: Write) -> None:
         clear_leftovers(path.parent, stem_of(path))
         _fill(path, write, _replace)
     except OSError as error:
-        raise _about(path, error) from error
+        raise about(path, error) from error
 
 
 def create_whole(path: Path, write: Write) -> None:
@@ -53,7 +54,7 @@ def create_whole(path: Path, write: Write) -> None:
     try:
         _fill(path, write, _create)
     except OSError as error:
-        raise _about(path, error) from error
+        raise about(path, error) from error
 
 
 def write_text_whole(path: Path, write: Callable[[TextIO], object]) -> None:
@@ -80,7 +81,7 @@ def append_whole(path: Path, data: bytes) -> None:
     except OSError as error:
         with suppress(OSError):
             os.truncate(path, end)
-        raise _about(path, error) from error
+        raise about(path, error) from error
 
 
 def sync_folder(folder: Path) -> None:
@@ -148,5 +149,6 @@ def _create_without_links(temporary: Path, path: Path) -> None:
         taken.unlink()
 
 
-def _about(path: Path, error: OSError) -> OSError:
+def about(path: Path, error: OSError) -> OSError:
+    """Make an error of the same kind that says which file could not be written."""
     return OSError(error.errno, f"Cannot write {path.name}: {error.strerror}", str(path))

@@ -56,10 +56,10 @@ def read_blocks(
 
     Raises ValueError if the file is not what `parts` gives, as far as it is read.
     """
-    header, checksums = _header(n_samples), b""
     if run is None:
         start = _end_of_header(file, n_samples)
     else:
+        header = _header(n_samples)
         start = len(header)
         if file.read(start) != header:
             raise ValueError(f"expected the header of {n_samples} errors in float32")

@@ -9,6 +9,7 @@ from typing import SupportsIndex
 import numpy as np
 from numpy.typing import NDArray
 
+from ltau._files.whole import about
 from ltau.log._epochs import Epochs, name_of
 from ltau.log._lock import WriterLock
 
@@ -90,10 +91,7 @@ class Writer:
         try:
             self._lock.check()
         except OSError as error:
-            path = self._epochs.folder / name_of(number)
-            raise OSError(
-                error.errno, f"Cannot write {path.name}: {error.strerror}", str(path)
-            ) from error
+            raise about(self._epochs.folder / name_of(number), error) from error
         if number < self._n_written:
             self._epochs.replace(number, errors)
         else:

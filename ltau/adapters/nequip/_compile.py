@@ -97,7 +97,7 @@ def compile_model(
     >>> from ltau.adapters.nequip import compile_model
     >>> compile_model("run/last.ckpt", "model.nequip.pt2")  # doctest: +SKIP
 
-    With the uncertainty, at next to no cost:
+    With the uncertainty, of prototypes, which take the least time:
 
     >>> from ltau import LTAUEstimator
     >>> from ltau.adapters.nequip import fit_run
