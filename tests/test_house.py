@@ -40,6 +40,7 @@ OF_NAMED_TUPLES = {"_asdict", "_fields", "_make", "_replace"}  # public, says th
 # Private names of other libraries, for which these have nothing public.
 FOREIGN = {
     "sklearn.utils._param_validation": "how its estimators declare what parameters may be",
+    "sklearn.utils._safe_indexing": "rows of frames and arrays alike; documented",
     "_GLOBAL_STATE_INITIALIZED": "nequip can set its global state, and cannot take it back",
 }
 

@@ -24,7 +24,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from ltau import LTAUEstimator
 from ltau.adapters.sklearn import LTAURegressor, error_trajectories, fit_with_errors, latents
-from ltau.adapters.sklearn._learners import wrap
+from ltau.adapters.sklearn._trees import trees_of as wrap
 
 HGB, GBR = HistGradientBoostingRegressor, GradientBoostingRegressor
 
@@ -64,7 +64,7 @@ def data():
     [
         LTAURegressor(),
         LTAURegressor(GBR(n_estimators=20), ltau=LTAUEstimator(3)),
-        LTAURegressor(SGDRegressor(max_iter=20)),
+        LTAURegressor(SGDRegressor(max_iter=20, tol=None)),
     ]
 )
 def test_scikit_learn_compatible(estimator, check):
@@ -352,7 +352,7 @@ def test_a_prediction_far_from_the_targets_nearby_is_trusted_less_beyond_the_dom
     near = y[rows].mean(axis=1)
     few, many = (model.ltau_.predict(z, y_pred=near + shift) for shift in (0.0, 10.0))
     assert many > 2 * few
-    error = model.predict_error([[5.0, 0.0, 0.0]]).mean()
+    error = model.predict_distribution([[5.0, 0.0, 0.0]]).mean()
     expected = model.ltau_.predict(z, y_pred=model.predict([[5.0, 0.0, 0.0]]))
     np.testing.assert_allclose(error, expected, rtol=1e-6)
 
@@ -360,7 +360,7 @@ def test_a_prediction_far_from_the_targets_nearby_is_trusted_less_beyond_the_dom
 @pytest.mark.parametrize("ltau", [None, LTAUEstimator(10), LTAUEstimator(3, n_prototypes=10)])
 def test_folds_may_have_fewer_samples_than_the_estimator_asks_for(ltau):
     X, y = draw(10)
-    model = LTAURegressor(SGDRegressor(max_iter=5), ltau=ltau, cv=2).fit(X, y)
+    model = LTAURegressor(SGDRegressor(max_iter=5, tol=None), ltau=ltau, cv=2).fit(X, y)
     assert model.ltau_.n_neighbors == (10 if ltau is None else ltau.n_neighbors)
     assert np.isfinite(model.predict(X, return_std=True)[1]).all()
 
@@ -371,7 +371,7 @@ def test_the_standard_deviation_is_the_root_of_the_expected_squared_error(data):
     prediction, std = model.predict(X, return_std=True)
     np.testing.assert_array_equal(prediction, model.predict(X))
     levels = (np.arange(20_000) + 0.5) / 20_000
-    expected = np.sqrt((model.predict_error(X).quantile(levels) ** 2).mean(axis=1))
+    expected = np.sqrt((model.predict_distribution(X).quantile(levels) ** 2).mean(axis=1))
     np.testing.assert_allclose(std, expected, rtol=1e-3)
 
 
@@ -402,7 +402,7 @@ BASES = {
     "XGBoost": lambda: xgb(n_estimators=50),
     "LightGBM": lambda: lgbm(n_estimators=50),
     "MLP": lambda: MLPRegressor(hidden_layer_sizes=(32, 32), batch_size=50, max_iter=30),
-    "SGD": lambda: SGDRegressor(max_iter=20),
+    "SGD": lambda: SGDRegressor(max_iter=20, tol=None),
 }
 
 
@@ -436,7 +436,7 @@ def test_the_errors_of_models_that_stopped_at_different_stages_end_with_the_last
     rows = latents(model.estimator_, X)
     _, nearest = model.ltau_.kneighbors(rows)
     bins = np.searchsorted(edges, last[nearest[:, 0]].astype(np.float32)) - 1
-    found = model.predict_error(X).probabilities.argmax(axis=1)
+    found = model.predict_distribution(X).probabilities.argmax(axis=1)
     _, place, sizes = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
     alone = sizes[place.ravel()] == 1  # samples of the same leaves share their errors
     assert 0.5 < alone.mean() < 1

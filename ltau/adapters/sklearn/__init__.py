@@ -1,7 +1,8 @@
-"""Error bars for models of scikit-learn, XGBoost and LightGBM that learn in stages."""
+"""Error bars for regressors of scikit-learn, XGBoost and LightGBM."""
 
 from ltau.adapters.sklearn._latents import latents
+from ltau.adapters.sklearn._passes import fit_with_errors
 from ltau.adapters.sklearn._regressor import LTAURegressor
-from ltau.adapters.sklearn._stages import error_trajectories, fit_with_errors
+from ltau.adapters.sklearn._stages import error_trajectories
 
 __all__ = ["LTAURegressor", "error_trajectories", "fit_with_errors", "latents"]

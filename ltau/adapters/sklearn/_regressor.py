@@ -1,4 +1,4 @@
-"""A regressor with error bars, around one that learns in stages."""
+"""A regressor with error bars, around any other."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn import config_context
-from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn import get_config
+from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.model_selection import KFold
-from sklearn.utils import Tags, get_tags
+from sklearn.utils import Tags, column_or_1d, get_tags
 from sklearn.utils._param_validation import HasMethods, Interval
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.validation import check_consistent_length, validate_data
 
-from ltau._inputs.missing import fill_masked
-from ltau.adapters.sklearn._cross_fit import Samples, calibration_on_folds, cross_fit
-from ltau.adapters.sklearn._latents import latents
-from ltau.adapters.sklearn._learners import wrap
-from ltau.adapters.sklearn._stages import train
-from ltau.distribution import ErrorDistribution
+from ltau._inputs.labels import check_groups
+from ltau.adapters.sklearn._error_bars import ErrorBars
+from ltau.adapters.sklearn._fold_calibration import calibration_on_folds
+from ltau.adapters.sklearn._latents import View, view
+from ltau.adapters.sklearn._out_of_fold import Fold, out_of_fold
+from ltau.adapters.sklearn._rows import as_rows, take, take_params
+from ltau.adapters.sklearn._splits import make_splits
+from ltau.adapters.sklearn._stages import check_targets
 from ltau.estimator import LTAUEstimator
 
 __all__ = ["LTAURegressor"]
@@ -28,15 +30,14 @@ __all__ = ["LTAURegressor"]
 Floats = NDArray[np.float64]
 
 
-class LTAURegressor(RegressorMixin, BaseEstimator):
+class LTAURegressor(ErrorBars):
     """A regressor that says how wrong each of its predictions is likely to be.
 
     `fit` trains the regressor on all samples, and once more for each of `cv` folds to
-    log the errors on the samples of the fold: boosted trees and networks come close to
-    the targets that they have seen, and their errors on those say little about new
-    samples. `LTAUEstimator` learns from these errors, from the latents of the regressor
-    that was trained on all samples, and from the targets, so that a prediction far from
-    the targets nearby is trusted less beyond the training domain.
+    log the errors on the samples of the fold: most regressors come closer to the targets
+    that they have seen than to new ones. `LTAUEstimator` learns from these errors, from the
+    `latents` of the regressor that was trained on all samples, and from the targets, so
+    that a prediction far from the targets nearby is trusted less beyond the training domain.
 
     The estimator is calibrated on the errors of all folds: in each fold, one that learns
     from what the fold's regressor has seen judges the samples that it has not seen.
@@ -44,30 +45,35 @@ class LTAURegressor(RegressorMixin, BaseEstimator):
     Parameters
     ----------
     estimator : regressor, default=None
-        The regressor, of a kind that `latents` knows; by default
-        `HistGradientBoostingRegressor`. One that learns by passes gets as many as its
-        `max_iter`, and wants features and targets of about unit variance.
+        Any regressor that behaves like one of scikit-learn, a `Pipeline`, a
+        `TransformedTargetRegressor` or a search among them; by default
+        `HistGradientBoostingRegressor`. It is given samples as they came, frames with the
+        names and types of their columns. Boosted trees tell their errors after each tree,
+        others only the last.
     ltau : LTAUEstimator, default=None
         What learns from the errors. By default it averages the densities of the 20
-        nearest samples, or of all if there are fewer, with equal weights; takes the
-        latents as they are; and leaves out the first two thirds of the stages.
-    cv : int, default=5
-        Number of folds, at least 2. Training takes about `cv` times as long as that of
-        the regressor alone, and a prediction no longer than before but for the search
-        of neighbours.
+        nearest samples, or of all if there are fewer, with equal weights; leaves out the
+        first two thirds of the stages; and takes latents as they are, but standardises
+        those that are features.
+    cv : int, splitter or list of (train, test), default=5
+        Number of folds, at least 2, or what makes them, or their rows. Each sample must be
+        held out once. A number makes random folds, and where there are groups those of
+        `GroupKFold`. Training takes about so many times as long as that of the regressor
+        alone, and a prediction no longer but for the search of neighbours.
     random_state : int or None, default=0
-        Seed of the folds, of the order of the samples in passes over them, and of a
-        regressor that has no seed of its own; None draws anew each time.
+        Seed of the folds, and of everything in the regressor that has no seed of its own;
+        None draws anew each time.
 
     Attributes
     ----------
     estimator_ : regressor
         The regressor trained on all samples.
-    ltau_ : LTAUEstimator
+    ltau_ : LTAUEstimator, or list of them
         Predicts errors from ``latents(estimator_, X)``, and ``estimator_.predict(X)`` as
-        `y_pred`. Its `reset_calibration` takes the calibration away.
+        `y_pred`; one for each output where there are several. Its `reset_calibration`
+        takes the calibration away.
     n_features_in_ : int
-        Number of features.
+        Number of features, where `X` is a table.
     feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, where `X` had any.
 
@@ -82,8 +88,10 @@ class LTAURegressor(RegressorMixin, BaseEstimator):
     new samples, but not quite: the regressor of a fold was trained on fewer samples, and
     the estimator learns from errors of the other folds' regressors.
 
-    Samples of one group, such as repeated measurements, are put into different folds;
-    the errors then look smaller than they are on a new group.
+    Where samples are not independent, such as repeated measurements, give `groups`. Else
+    those of one group lie in different folds, and errors look smaller than on a new group.
+
+    Several outputs have error bars of their own: of the absolute error of each.
 
     References
     ----------
@@ -110,7 +118,11 @@ class LTAURegressor(RegressorMixin, BaseEstimator):
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "estimator": [HasMethods(["fit", "predict"]), None],
         "ltau": [LTAUEstimator, None],
-        "cv": [Interval(Integral, 2, None, closed="left")],
+        "cv": [
+            Interval(Integral, 2, None, closed="left"),
+            HasMethods(["split", "get_n_splits"]),
+            list,
+        ],
         "random_state": [Interval(Integral, 0, 2**32 - 1, closed="both"), None],
     }
 
@@ -119,7 +131,7 @@ class LTAURegressor(RegressorMixin, BaseEstimator):
         estimator: Any = None,
         *,
         ltau: LTAUEstimator | None = None,
-        cv: int = 5,
+        cv: Any = 5,
         random_state: int | None = 0,
     ) -> None:
         self.estimator = estimator
@@ -128,19 +140,43 @@ class LTAURegressor(RegressorMixin, BaseEstimator):
         self.random_state = random_state
 
     def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = get_tags(self._new_estimator()).input_tags.allow_nan
+        tags, inner = super().__sklearn_tags__(), get_tags(self._new_estimator())
+        tags.input_tags, tags.target_tags = inner.input_tags, inner.target_tags
+        tags.regressor_tags = inner.regressor_tags or tags.regressor_tags
+        tags.non_deterministic = inner.non_deterministic
         return tags
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Tell what metadata is for: `groups` for this regressor, others for the one inside.
+
+        Returns
+        -------
+        MetadataRouter
+            The routing, as scikit-learn describes it.
+        """
+        to_fit = MethodMapping().add(caller="fit", callee="fit")
+        router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
+        return router.add(estimator=self._new_estimator(), method_mapping=to_fit)
+
+    def fit(
+        self, X: Any, y: ArrayLike, *, groups: ArrayLike | None = None, **fit_params: Any
+    ) -> Self:
         """Train the regressor, and learn from its errors on held-out samples.
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Training samples. NaN is allowed where the regressor allows it.
-        y : array-like of shape (n_samples,)
+        X : array-like, frame or sparse matrix of shape (n_samples, n_features)
+            Training samples, as the regressor takes them.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
             Targets.
+        groups : array-like of shape (n_samples,), optional
+            Group of each sample, an integer or a string, where samples are not independent.
+            Those of a group are held out together, and error bars are those of new groups.
+        **fit_params
+            Passed on to ``fit`` of the regressor, such as `sample_weight`, or `eval_set`
+            of a booster that stops early. Of what has a row for each sample, a fold gets
+            its rows; what begins with ``eval_`` is passed on whole. Weights have a part in
+            the training alone: for error bars all samples count alike.
 
         Returns
         -------
@@ -149,157 +185,67 @@ class LTAURegressor(RegressorMixin, BaseEstimator):
 
         Raises
         ------
-        TypeError
-            If the regressor does not learn in stages.
         ValueError
-            If the data or a parameter are not as described, or there are fewer samples
-            than folds.
+            If the data or a parameter are not as described, there are fewer samples than
+            folds, or a sample is not held out exactly once.
         """
         self._validate_params()
-        wrap(self._new_estimator())  # refuse what has no stages before anything is trained
-        features, targets = self._validate(X, y, y_numeric=True, ensure_min_samples=2)
-        targets = targets.astype(np.float64)
-        self.estimator_ = self._new_estimator()
-        train(self.estimator_, features, targets, self.random_state)
-        samples = Samples(features, targets)
-        splits = KFold(self.cv, shuffle=True, random_state=self.random_state).split(features)
-        folds, errors = cross_fit(self._new_estimator, samples, splits, self.random_state)
-        ltau = self._new_ltau(len(targets))
-        ltau.fit(latents(self.estimator_, features), errors, targets=targets)
-        ltau.calibration_ = calibration_on_folds(ltau, folds, samples, errors)
-        self.ltau_ = ltau
+        X, targets = self._check_training(X, y)
+        labels = check_groups(groups, len(targets))
+        splits = make_splits(self.cv, X, targets, labels, self.random_state)
+        if get_config()["enable_metadata_routing"]:
+            fit_params = process_routing(self, "fit", **fit_params).estimator.fit
+
+        def train(rows: NDArray[np.intp]) -> Any:
+            params = take_params(fit_params, rows, len(targets))
+            return self._new_estimator().fit(take(X, rows), targets[rows], **params)
+
+        self.estimator_ = train(np.arange(len(targets)))
+        folds, errors = out_of_fold(train, X, targets, splits)
+        seen = view(self.estimator_, X)
+        outputs = enumerate(zip(targets.reshape(len(targets), -1).T, errors, strict=True))
+        learnt = [self._learn(seen, folds, i, y_i, of_i, labels) for i, (y_i, of_i) in outputs]
+        self.ltau_ = learnt[0] if targets.ndim == 1 else learnt
         return self
 
-    def predict(
-        self, X: ArrayLike, return_std: bool = False
-    ) -> NDArray[Any] | tuple[NDArray[Any], Floats]:
-        """Predict the target.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Samples.
-        return_std : bool, default=False
-            Whether to return the standard deviation of the error too.
-
-        Returns
-        -------
-        y_pred : ndarray of shape (n_samples,)
-            Predictions of the regressor.
-        y_std : ndarray of shape (n_samples,)
-            Root of the expected squared error, in the unit of the target; only with
-            `return_std`. It is what a Gaussian of the same spread around the prediction
-            needs. The error itself need not be Gaussian: see `predict_error`.
-        """
-        features = self._check(X)
-        prediction = self.estimator_.predict(features)
-        if not return_std:
-            return prediction
-        error = self._error(features, prediction)
-        return prediction, np.hypot(error.mean(), error.std())
-
-    def predict_interval(self, X: ArrayLike, level: float = 0.9) -> Floats:
-        """Predict an interval for the target.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Samples.
-        level : float, default=0.9
-            Probability, from 0 to 1, that the target lies inside.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, 2)
-            Lower and upper ends: the prediction minus and plus the quantile of its
-            absolute error.
-        """
-        features = self._check(X)
-        return self.ltau_.predict_interval(
-            latents(self.estimator_, features), self.estimator_.predict(features), level
-        )
-
-    def predict_error(self, X: ArrayLike) -> ErrorDistribution:
-        """Predict the whole distribution of the absolute error of each prediction.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Samples.
-
-        Returns
-        -------
-        ErrorDistribution
-            One distribution a sample, in the unit of the target: its ``mean()`` is the
-            expected error, its ``cdf(tolerance)`` the probability to stay within one.
-        """
-        features = self._check(X)
-        return self._error(features, self.estimator_.predict(features))
-
-    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
-        """Score the predictions of the target. The error bars have no part in it.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Samples.
-        y : array-like of shape (n_samples,)
-            Their targets.
-        sample_weight : array-like of shape (n_samples,), optional
-            Weights of the samples.
-
-        Returns
-        -------
-        float
-            Coefficient of determination R², at most 1.
-        """
-        return super().score(X, y, sample_weight)
-
-    def _error(self, features: NDArray[Any], prediction: NDArray[Any]) -> ErrorDistribution:
-        """Predict the error of predictions that are made already."""
-        return self.ltau_.predict_distribution(
-            latents(self.estimator_, features), y_pred=prediction
-        )
+    def _learn(
+        self,
+        seen: View,
+        folds: list[Fold],
+        output: int,
+        y: Floats,
+        errors: NDArray[np.float32],
+        groups: NDArray[np.generic] | None,
+    ) -> LTAUEstimator:
+        """Fit and calibrate the estimator of one output."""
+        ltau = self._new_ltau(len(y), seen.scaling)
+        ltau.fit(seen.latents, errors, groups=groups, targets=y)
+        ltau.calibration_ = calibration_on_folds(ltau, folds, output, y, errors, groups)
+        return ltau
 
     def _new_estimator(self) -> Any:
-        """Make an untrained regressor, and seed it unless it has a seed of its own."""
+        """Make an untrained regressor, and seed what in it has no seed of its own."""
         given = self.estimator is not None
         estimator = clone(self.estimator) if given else HistGradientBoostingRegressor()
-        unseeded = estimator.get_params().get("random_state", 0) is None
-        if unseeded and self.random_state is not None:
-            estimator.set_params(random_state=self.random_state)
+        if self.random_state is not None:
+            unseeded = {
+                name: self.random_state
+                for name, value in estimator.get_params().items()
+                if value is None and name.rpartition("__")[2] == "random_state"
+            }
+            estimator.set_params(**unseeded)
         return estimator
 
-    def _new_ltau(self, n_samples: int) -> LTAUEstimator:
+    def _new_ltau(self, n_samples: int, scaling: str) -> LTAUEstimator:
         if self.ltau is None:
-            return LTAUEstimator(n_neighbors=min(20, n_samples), burn_in=2 / 3, scaling="none")
+            return LTAUEstimator(n_neighbors=min(20, n_samples), burn_in=2 / 3, scaling=scaling)
         return clone(self.ltau)
 
-    def _check(self, X: ArrayLike) -> NDArray[Any]:
-        check_is_fitted(self)
-        return self._validate(X, reset=False)
-
-    def _validate(self, *arrays: ArrayLike, **options: Any) -> Any:
-        """Check features, and targets if there are any, and make numpy's arrays of them."""
-        _refuse_categories(arrays[0])
-        allow_nan = get_tags(self).input_tags.allow_nan
-        with config_context(array_api_dispatch=False):  # a tensor would stay one
-            return validate_data(
-                self,
-                *map(fill_masked, arrays),
-                ensure_all_finite="allow-nan" if allow_nan else True,
-                **options,
-            )
-
-
-def _refuse_categories(X: Any) -> None:
-    """Refuse columns of categories, of which an array has but the codes, or text."""
-    dtypes = getattr(X, "dtypes", {})
-    columns = dtypes.items() if hasattr(dtypes, "items") else ()  # of a frame of pandas
-    names = [str(name) for name, dtype in columns if dtype == "category"]
-    if names:
-        raise ValueError(
-            f"Expected columns of numbers, got categories in {', '.join(names)}: the regressor is "
-            "trained on an array, which has none. Give their codes, and tell the regressor by "
-            "their positions which columns they are."
-        )
+    def _check_training(self, X: Any, y: ArrayLike) -> tuple[Any, Floats]:
+        """Keep samples as they came, and make an array of targets."""
+        rows = as_rows(X)
+        validate_data(self, rows, y, skip_check_array=True)
+        targets = check_targets(y)
+        check_consistent_length(rows, targets)
+        column = targets.ndim == 2 and targets.shape[1] == 1
+        return rows, column_or_1d(targets, warn=True) if column else targets
