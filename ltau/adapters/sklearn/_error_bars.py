@@ -210,8 +210,12 @@ class ErrorBars(RegressorMixin, BaseEstimator):
         """Keep samples as they came, once their features are known to be those of `fit`."""
         check_is_fitted(self)
         rows = as_rows(X)
-        if getattr(rows, "ndim", 2) > 1:  # the regressor itself says what is wrong with a vector
-            validate_data(self, rows, reset=False, skip_check_array=True)
+        if getattr(rows, "ndim", 2) < 2 and hasattr(self, "n_features_in_"):
+            raise ValueError(
+                f"Expected a table of {self.n_features_in_} features, got shape {rows.shape}. "
+                "Reshape your data: a single sample is a row, X.reshape(1, -1)."
+            )
+        validate_data(self, rows, reset=False, skip_check_array=True)
         return rows
 
     def _by_output(self) -> list[LTAUEstimator]:

@@ -218,7 +218,7 @@ class LTAURegressor(ErrorBars):
         groups: NDArray[np.generic] | None,
     ) -> LTAUEstimator:
         """Fit and calibrate the estimator of one output."""
-        ltau = self._new_ltau(len(y), seen.scaling)
+        ltau = self._new_ltau(*errors.shape, seen.scaling)
         ltau.fit(seen.latents, errors, groups=groups, targets=y)
         ltau.calibration_ = calibration_on_folds(ltau, folds, output, y, errors, groups)
         return ltau
@@ -236,10 +236,11 @@ class LTAURegressor(ErrorBars):
             estimator.set_params(**unseeded)
         return estimator
 
-    def _new_ltau(self, n_samples: int, scaling: str) -> LTAUEstimator:
-        if self.ltau is None:
-            return LTAUEstimator(n_neighbors=min(20, n_samples), burn_in=2 / 3, scaling=scaling)
-        return clone(self.ltau)
+    def _new_ltau(self, n_samples: int, n_stages: int, scaling: str) -> LTAUEstimator:
+        if self.ltau is not None:
+            return clone(self.ltau)
+        burn_in = 2 / 3 if n_stages > 1 else 0
+        return LTAUEstimator(n_neighbors=min(20, n_samples), burn_in=burn_in, scaling=scaling)
 
     def _check_training(self, X: Any, y: ArrayLike) -> tuple[Any, Floats]:
         """Keep samples as they came, and make an array of targets."""

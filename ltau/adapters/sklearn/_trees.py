@@ -31,7 +31,8 @@ class Trees:
 
         Within a tree, equal names mean the same leaf.
         """
-        leaves = np.asarray(self.model.apply(X), np.int32)
+        rows = np.asarray(X) if isinstance(X, list) else X  # some would ask a list for its shape
+        leaves = np.asarray(self.model.apply(rows), np.int32)
         return leaves.reshape(len(leaves), -1)  # a single tree may come without its axis
 
 
