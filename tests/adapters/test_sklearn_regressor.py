@@ -15,6 +15,7 @@ from sklearn.ensemble import (
 )
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LinearRegression, Ridge
+from sklearn.metrics import r2_score
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
@@ -370,14 +371,17 @@ def test_metadata_is_routed(data):
         alone = clone(weighted).fit(X, y, sample_weight=weights)
         np.testing.assert_array_equal(fitted.predict(X), alone.predict(X))
         given = {"sample_weight": weights, "groups": groups}
+        model.set_score_request(sample_weight=True)
+        folds = list(GroupKFold(3).split(X, y, groups))
         scores = cross_validate(model, X, y, params=given, cv=GroupKFold(3))["test_score"]
-        expected = cross_validate(
-            weighted,
-            X,
-            y,
-            params={"sample_weight": weights},
-            cv=list(GroupKFold(3).split(X, y, groups)),
-        )["test_score"]
+        expected = [
+            r2_score(
+                y[new],
+                clone(weighted).fit(X[a], y[a], sample_weight=weights[a]).predict(X[new]),
+                sample_weight=weights[new],
+            )
+            for a, new in folds
+        ]
         np.testing.assert_allclose(scores, expected)
         with pytest.raises(sklearn.exceptions.UnsetMetadataPassedError):
             LTAURegressor(Ridge()).fit(X, y, sample_weight=weights)

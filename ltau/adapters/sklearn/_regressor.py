@@ -218,7 +218,7 @@ class LTAURegressor(ErrorBars):
         groups: NDArray[np.generic] | None,
     ) -> LTAUEstimator:
         """Fit and calibrate the estimator of one output."""
-        ltau = self._new_ltau(*errors.shape, seen.scaling)
+        ltau = self._new_ltau(len(y), errors.shape[1], seen.scaling)
         ltau.fit(seen.latents, errors, groups=groups, targets=y)
         ltau.calibration_ = calibration_on_folds(ltau, folds, output, y, errors, groups)
         return ltau
