@@ -106,7 +106,15 @@ def test_every_trainer_logs_errors_that_can_be_fitted():
 
 def test_models_that_learn_in_stages_cover_what_the_page_says():
     pytest.importorskip("xgboost")
-    assert run("stages.rst")["inside"] == pytest.approx(0.89, abs=0.02)
+    pytest.importorskip("pandas")
+    page = run("stages.rst")
+    assert page["inside"] == pytest.approx(0.89, abs=0.02)
+    assert page["new_subjects"] > 0.8
+    for interval in ("site_interval", "linear_interval"):
+        low, high = page[interval].T
+        assert np.mean((low <= page["shifted"]) & (page["shifted"] <= high)) > 0.85
+    assert page["both_intervals"].shape == (2000, 2, 2)
+    assert page["y_interval"].shape == page["best"].shape == (2000, 2)
 
 
 def test_a_cluster_finds_what_one_process_does():
