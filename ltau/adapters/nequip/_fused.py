@@ -29,6 +29,7 @@ __all__ = ["ModelWithUncertainty"]
 
 _MOST = 100_000  # samples, which become a part of the compiled file
 _FEW = 5  # of which the least are found one by one
+_PLACE = (1 << 29) - 1  # the bits of a float64 that those of a float32 leave free
 _BITS = SIZE.bit_length() - 1  # a shift takes less time than a division
 
 Arrays = dict[str, NDArray[Any]]
@@ -208,18 +209,23 @@ class ModelWithUncertainty(torch.nn.Module):
 
 
 def _least(values: torch.Tensor, k: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Find the `k` least values of each row, ascending, and their places.
+    """Find the `k` least values of each row, float32, ascending, and their places.
 
-    Few are found one by one, which is compiled into what comes before and after.
+    Few are found one by one, which is compiled into what comes before and after. A float32
+    leaves bits of a float64 free for its place: the least of these is found in one go.
     """
     if k > _FEW:
         return values.topk(k, dim=1, largest=False)
+    most = torch.finfo(values.dtype).max  # infinity has no bits to spare
     places = torch.arange(values.shape[1], device=values.device)
-    found = []
-    for _ in range(k):
-        found.append(values.min(dim=1))
-        values = torch.where(places == found[-1].indices[:, None], torch.inf, values)
-    return tuple(torch.stack(part, dim=1) for part in zip(*found, strict=True))  # type: ignore[return-value]
+    keys = (values.clamp(max=most).double().view(torch.int64) | places).view(torch.float64)
+    least = [keys.amin(dim=1)]
+    while len(least) < k:
+        keys = torch.where(keys == least[-1][:, None], torch.inf, keys)
+        least.append(keys.amin(dim=1))
+    found = torch.stack(least, dim=1).view(torch.int64)
+    values = (found & ~_PLACE).view(torch.float64).float()
+    return torch.where(values < most, values, torch.inf), found & _PLACE
 
 
 def _scaling(tables: Sequence[Table]) -> Arrays:

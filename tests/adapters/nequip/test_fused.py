@@ -20,6 +20,7 @@ from ltau.adapters.nequip import (
 )
 from ltau.adapters.nequip._fields import fields_of
 from ltau.adapters.nequip._fused import ModelWithUncertainty
+from ltau.adapters.nequip._fused import _least as least
 from ltau.adapters.nequip._models import LATENTS, SUMMARY, UNCERTAINTY
 from ltau.adapters.nequip._state import nequip_state
 from ltau.structures import environment_latents
@@ -235,3 +236,20 @@ def test_an_estimator_of_another_model_is_refused_before_compilation(run, frames
     with pytest.raises(ValueError, match="belongs to another model"):
         compile_model(run.checkpoint, tmp_path / "model.nequip.pt2", estimator=estimator)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("k", [1, 3, 5, 6])
+def test_the_least_are_those_of_a_sort(k):
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(50, 9)).astype(np.float32) * 10.0 ** rng.integers(-38, 38, (50, 9))
+    values = values.astype(np.float32)
+    values[10:20, ::2] = np.inf
+    values[20:30, 1:] = values[20:30, :1]
+    values[30, :] = np.inf
+    values[40:, 3] = 0.0
+    found, places = least(torch.from_numpy(values), k)
+    np.testing.assert_array_equal(found, np.sort(values, axis=1)[:, :k])
+    np.testing.assert_array_equal(values[np.arange(50)[:, None], places], found)
+    finite = np.isfinite(values).all(axis=1)
+    distinct = [len(set(row)) for row in places[torch.from_numpy(finite)].tolist()]
+    assert set(distinct) == {k}
