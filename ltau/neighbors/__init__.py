@@ -4,6 +4,7 @@ from ltau.neighbors._base import Latents, NeighborIndex, Neighbors, Vectors
 from ltau.neighbors._equally_near import TooManyEquallyNear, search_equally_near
 from ltau.neighbors._exploded import refuse_exploded
 from ltau.neighbors._factory import INDEX_CLASSES, make_index
+from ltau.neighbors._faiss import check_faiss
 from ltau.neighbors._flat import FlatIndex
 from ltau.neighbors._latents import Found, LatentIndex, Stratum
 from ltau.neighbors._merging import merge_coincident
@@ -55,3 +56,5 @@ __all__ = [
     "unit_of",
     "usual_length",
 ]
+
+check_faiss()

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from threading import RLock
 from typing import Self
 
 import faiss
@@ -15,19 +10,13 @@ from numpy.typing import NDArray
 
 from ltau._files.arrays import Arrays
 from ltau.neighbors._base import NeighborIndex, Neighbors, Vectors
+from ltau.neighbors._products import nearest_by_products
 
 __all__ = ["FlatIndex", "exact_search", "found_or_searched", "measure"]
 
 _SPARE_CANDIDATES = 8
-_faiss_settings = RLock()  # they belong to the process
 _FEW_QUERIES = 16  # below, matrix products have nothing to gain
-
-if sys.platform != "win32":  # a fork waits for a search, and has its settings as they were
-    os.register_at_fork(
-        before=_faiss_settings.acquire,
-        after_in_parent=_faiss_settings.release,
-        after_in_child=_faiss_settings.release,
-    )
+_EVERY_VECTOR = faiss.IDSelectorAll()
 
 
 class FlatIndex(NeighborIndex):
@@ -65,8 +54,7 @@ def exact_search(vectors: Vectors, queries: Vectors, k: int) -> Neighbors:
     """
     if len(queries) < _FEW_QUERIES or k + _SPARE_CANDIDATES >= len(vectors):
         return _search_by_differences(vectors, queries, k)
-    with _matrix_products(True):
-        approximate, candidates = faiss.knn(queries, vectors, k + _SPARE_CANDIDATES)
+    approximate, candidates = nearest_by_products(vectors, queries, k + _SPARE_CANDIDATES)
     distances, indices = measure(vectors, queries, candidates, k)
     nearest_other = approximate[:, -1] - _product_rounding(queries, distances[:, -1])
     unsure = nearest_other <= distances[:, -1] ** 2
@@ -92,9 +80,33 @@ def found_or_searched(
 
 
 def _search_by_differences(vectors: Vectors, queries: Vectors, k: int) -> Neighbors:
-    with _matrix_products(False):
-        _, candidates = faiss.knn(queries, vectors, k)
+    candidates = _nearest_by_differences(vectors, queries, k)
     return measure(vectors, queries, candidates, k)
+
+
+def _nearest_by_differences(vectors: Vectors, queries: Vectors, k: int) -> NDArray[np.int64]:
+    """Let faiss search without matrix products, whatever the process's settings of it are.
+
+    From a number of queries on, which users can set, it takes products. It takes none for
+    some of the vectors, and all of them are some; to ask of each costs a tenth of the time.
+    """
+    vectors, queries = np.ascontiguousarray(vectors), np.ascontiguousarray(queries)
+    squared = np.empty((len(queries), k), np.float32)
+    candidates = np.empty((len(queries), k), np.int64)
+    by_itself = len(queries) < faiss.cvar.distance_compute_blas_threshold
+    faiss.knn_L2sqr(
+        faiss.swig_ptr(queries),
+        faiss.swig_ptr(vectors),
+        vectors.shape[1],
+        len(queries),
+        len(vectors),
+        k,
+        faiss.swig_ptr(squared),
+        faiss.swig_ptr(candidates),
+        None,
+        None if by_itself else _EVERY_VECTOR,
+    )
+    return candidates
 
 
 def measure(vectors: Vectors, queries: Vectors, candidates: NDArray[np.int64], k: int) -> Neighbors:
@@ -119,25 +131,3 @@ def _product_rounding(queries: Vectors, distance: NDArray[np.float64]) -> NDArra
     """
     length = 2 * np.linalg.norm(queries, axis=1) + distance
     return 4 * queries.shape[1] ** 0.5 * np.finfo(np.float32).eps * length**2
-
-
-@contextmanager
-def _matrix_products(wanted: bool) -> Iterator[None]:
-    """Tell faiss whether to measure distances by matrix products, and in which blocks.
-
-    By itself it takes products only for thousands of queries, for the sake of their rounding.
-    """
-    settings = {
-        "distance_compute_blas_threshold": 1 if wanted else int(np.iinfo(np.int32).max),
-        "distance_compute_blas_query_bs": 256,
-        "distance_compute_blas_database_bs": 4096,
-    }
-    with _faiss_settings:
-        before = {name: getattr(faiss.cvar, name) for name in settings}
-        try:
-            for name, value in settings.items():
-                setattr(faiss.cvar, name, value)
-            yield
-        finally:
-            for name, value in before.items():
-                setattr(faiss.cvar, name, value)
