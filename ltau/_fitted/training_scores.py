@@ -45,7 +45,8 @@ def training_scores(fitted: Fitted, n_neighbors: int, n_jobs: int | None) -> NDA
     ValueError
         As `Fitted.own_distances`.
     """
-    own = fitted.own_distances(n_neighbors)
+    with n_threads(n_jobs):
+        own = fitted.own_distances(n_neighbors)
     if fitted.members is not None:
         return fitted.members.scores
     ranked = rows_to_rank(fitted.n_samples)

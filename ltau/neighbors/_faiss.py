@@ -7,7 +7,7 @@ import faiss
 __all__ = ["check_faiss"]
 
 # Names that faiss makes for itself, and may rename: without a word in its changelog.
-_NAMES = (
+NAMES = (
     "ArrayInvertedLists.code_size",
     "ArrayInvertedLists.codes",
     "IDSelectorAll",
@@ -32,7 +32,7 @@ _NAMES = (
 
 def check_faiss() -> None:
     """Raise ImportError where a name is missing, and say which."""
-    missing = [name for name in _NAMES if not _has(name)]
+    missing = [name for name in NAMES if not _has(name)]
     if missing:
         raise ImportError(
             "Expected faiss-cpu as its versions from 1.11 to 1.15 are, got version "

@@ -87,13 +87,14 @@ def _search_by_differences(vectors: Vectors, queries: Vectors, k: int) -> Neighb
 def _nearest_by_differences(vectors: Vectors, queries: Vectors, k: int) -> NDArray[np.int64]:
     """Let faiss search without matrix products, whatever the process's settings of it are.
 
-    From a number of queries on, which users can set, it takes products. It takes none for
-    some of the vectors, and all of them are some; to ask of each costs a tenth of the time.
+    Users can set from how many queries on it takes products; since version 1.15 it counts
+    their features. It takes none for some of the vectors, and all of them are some; to ask of
+    each costs a tenth of the time.
     """
     vectors, queries = np.ascontiguousarray(vectors), np.ascontiguousarray(queries)
     squared = np.empty((len(queries), k), np.float32)
     candidates = np.empty((len(queries), k), np.int64)
-    by_itself = len(queries) < faiss.cvar.distance_compute_blas_threshold
+    by_itself = queries.size < faiss.cvar.distance_compute_blas_threshold
     faiss.knn_L2sqr(
         faiss.swig_ptr(queries),
         faiss.swig_ptr(vectors),

@@ -28,11 +28,11 @@ from ltau.log import ErrorLog
 """
 
 
-def start(code, *arguments, within=()):
-    """Start a child, whose output and input are pipes."""
+def start(code, *arguments, within=(), threads=1):
+    """Start a child, whose output and input are pipes, with so many threads of OpenMP."""
     pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
     command = [*within, sys.executable, "-c", _BEFORE + code, *map(str, arguments)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "default"}
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "PYTHONWARNINGS": "default"}
     return subprocess.Popen(command, text=True, env=environment, **pipes)
 
 
@@ -42,9 +42,9 @@ def live_on(child, seconds):
         child.wait(timeout=seconds)
 
 
-def run(code, *arguments, within=(), limit=60):
+def run(code, *arguments, within=(), limit=60, threads=1):
     """Run a child to its end, and give its output; a child that hangs or fails fails the test."""
-    with start(code, *arguments, within=within) as child:
+    with start(code, *arguments, within=within, threads=threads) as child:
         try:
             output, errors = child.communicate(timeout=limit)
         except subprocess.TimeoutExpired:

@@ -1,14 +1,21 @@
-"""Searches in forked processes, which have none of their parent's threads."""
+"""How many threads a search uses, and searches in forked processes, which have none."""
 
 import os
 import subprocess
 import sys
+import threading
+import warnings
 from textwrap import dedent
 
 import faiss
+import joblib
+import numpy as np
 import pytest
+from scipy.spatial.distance import cdist
 
-from ltau.neighbors import n_threads
+from ltau.neighbors import make_index, n_threads
+from ltau.neighbors._products import nearest_by_products
+from ltau.neighbors._threads import in_threads
 
 # A child that waits for ever is killed, and counts as a failure.
 PRELUDE = """
@@ -40,7 +47,7 @@ def forked(task):
     raise SystemExit("a child waits for ever")
 """
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 
 
 def run(script):
@@ -53,6 +60,7 @@ def run(script):
     )
 
 
+@needs_fork
 def test_forked_processes_find_the_same():
     run("""
         for kind in INDEX_CLASSES:
@@ -71,6 +79,7 @@ def test_forked_processes_find_the_same():
     """)
 
 
+@needs_fork
 def test_forked_processes_build_the_same():
     run("""
         expected = {kind: make_index(kind, vectors).to_arrays() for kind in INDEX_CLASSES}
@@ -84,6 +93,7 @@ def test_forked_processes_build_the_same():
     """)
 
 
+@needs_fork
 def test_threads_of_a_forked_process_search():
     run("""
         index = make_index("ivf", vectors)
@@ -103,6 +113,7 @@ def test_threads_of_a_forked_process_search():
     """)
 
 
+@needs_fork
 def test_a_pool_of_forked_processes_searches():
     run("""
         index = make_index("flat", vectors)
@@ -114,6 +125,7 @@ def test_a_pool_of_forked_processes_searches():
     """)
 
 
+@needs_fork
 def test_a_fork_amid_a_search_leaves_neither_its_lock_nor_its_settings():
     run("""
         index = make_index("flat", vectors)
@@ -146,3 +158,88 @@ def test_threads_are_restored():
     with n_threads(1):
         assert faiss.omp_get_max_threads() == 1
     assert faiss.omp_get_max_threads() == before
+
+
+def test_a_work_is_done_by_as_many_threads_as_are_asked_for():
+    both = threading.Barrier(2, timeout=60)
+    workers = set()
+
+    def work():
+        workers.add(threading.get_ident())
+        both.wait()
+
+    in_threads(work, 2)
+    assert len(workers) == 2
+    assert threading.get_ident() in workers
+
+
+def test_a_work_is_done_where_no_other_thread_can_help():
+    release, parts = threading.Event(), iter(range(100))
+    done = []
+    blockers = [threading.Thread(target=in_threads, args=[release.wait, 9]) for _ in range(8)]
+    for blocker in blockers:
+        blocker.start()
+    try:
+        in_threads(lambda: done.extend(parts), 4)
+        assert done == list(range(100))
+    finally:
+        release.set()
+        for blocker in blockers:
+            blocker.join()
+
+
+def test_what_a_helping_thread_raises_is_raised():
+    caller, helped = threading.get_ident(), threading.Event()
+
+    def work():
+        if threading.get_ident() == caller:
+            helped.wait(60)
+        else:
+            helped.set()
+            raise MemoryError("of a helper")
+
+    with pytest.raises(MemoryError, match="of a helper"):
+        in_threads(work, 2)
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2, -1, -2, -1000, 10**6])
+def test_jobs_are_joblibs_but_no_more_than_cores(n_jobs):
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with n_threads(n_jobs):
+            assert faiss.omp_get_max_threads() == min(cores, joblib.effective_n_jobs(n_jobs))
+
+
+@pytest.mark.parametrize("threshold", [1, 20, None, 10**9])
+@pytest.mark.parametrize("n_queries", [3, 40, 9000])
+def test_whatever_users_set_of_faiss_neighbours_are_exact(threshold, n_queries):
+    rng = np.random.default_rng(0)
+    vectors = (300 + rng.normal(size=(200, 16))).astype(np.float32)  # products round by much
+    queries = (300 + rng.normal(size=(n_queries, 16))).astype(np.float32)
+    every = cdist(queries.astype(float), vectors.astype(float))
+    before = faiss.cvar.distance_compute_blas_threshold
+    try:
+        faiss.cvar.distance_compute_blas_threshold = before if threshold is None else threshold
+        found, rows = make_index("flat", vectors).search(queries, 10)
+    finally:
+        faiss.cvar.distance_compute_blas_threshold = before
+    np.testing.assert_allclose(found, np.sort(every)[:, :10], rtol=1e-5)
+    np.testing.assert_allclose(np.take_along_axis(every, rows, 1), found, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("n", "n_queries"), [(9, 20), (4096, 257), (4097, 600), (70_000, 17)])
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_products_find_what_all_distances_have(n, n_queries, threads):
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(n, 5)).astype(np.float32)
+    queries = rng.normal(size=(n_queries, 5)).astype(np.float32)
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(threads)
+    try:
+        squared, rows = nearest_by_products(vectors, queries, 8)
+    finally:
+        faiss.omp_set_num_threads(before)
+    every = cdist(queries.astype(float), vectors.astype(float), "sqeuclidean")
+    np.testing.assert_allclose(squared, np.sort(every)[:, :8], atol=1e-4)
+    np.testing.assert_allclose(np.take_along_axis(every, rows, 1), squared, atol=1e-4)
