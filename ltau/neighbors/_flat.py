@@ -87,9 +87,10 @@ def _search_by_differences(vectors: Vectors, queries: Vectors, k: int) -> Neighb
 def _nearest_by_differences(vectors: Vectors, queries: Vectors, k: int) -> NDArray[np.int64]:
     """Let faiss search without matrix products, whatever the process's settings of it are.
 
-    Users can set from how many queries on it takes products; since version 1.15 it counts
-    their features. It takes none for some of the vectors, and all of them are some; to ask of
-    each costs a tenth of the time.
+    Users can set from how many queries on it takes products; versions count the queries or
+    their features, which are no fewer, so below the setting in features none does. It takes
+    none for some of the vectors, and all of them are some; to ask of each costs a tenth of the
+    time.
     """
     vectors, queries = np.ascontiguousarray(vectors), np.ascontiguousarray(queries)
     squared = np.empty((len(queries), k), np.float32)
