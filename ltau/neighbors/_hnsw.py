@@ -14,6 +14,7 @@ from ltau.neighbors._approximate import ApproximateIndex
 from ltau.neighbors._base import Neighbors, Vectors
 from ltau.neighbors._flat import found_or_searched
 from ltau.neighbors._held_out import HeldOut
+from ltau.neighbors._searcher import search_in_threads
 from ltau.neighbors._threads import n_threads
 from ltau.neighbors._views import view
 
@@ -97,7 +98,7 @@ class HNSWIndex(ApproximateIndex):
         return reached
 
     def _search(self, queries: Vectors, k: int) -> Neighbors:
-        squared, indices = self.searcher.search(queries, k)
+        squared, indices = search_in_threads(self.searcher, queries, k)
         return found_or_searched(self.vectors, queries, squared, indices)
 
     @property

@@ -14,6 +14,7 @@ from ltau.neighbors._approximate import CellIndex
 from ltau.neighbors._base import Neighbors, Vectors
 from ltau.neighbors._flat import found_or_searched
 from ltau.neighbors._partition import Partition, default_n_cells
+from ltau.neighbors._searcher import search_in_threads
 from ltau.neighbors._views import inverted_lists
 
 __all__ = ["IVFIndex"]
@@ -73,7 +74,7 @@ class IVFIndex(CellIndex):
         return cls(vectors, partition)
 
     def _search(self, queries: Vectors, k: int) -> Neighbors:
-        squared, places = self.searcher.search(queries, k)
+        squared, places = search_in_threads(self.searcher, queries, k)
         distances, places = found_or_searched(self.vectors, queries, squared, places)
         return distances, self.partition.rows[places]
 

@@ -16,6 +16,7 @@ from ltau.neighbors._base import Neighbors, Vectors
 from ltau.neighbors._flat import exact_search, measure
 from ltau.neighbors._held_out import HeldOut
 from ltau.neighbors._partition import Partition, default_n_cells
+from ltau.neighbors._searcher import search_in_threads
 from ltau.neighbors._views import fill_lists, inverted_lists
 
 __all__ = ["PQIndex", "SQ8Index", "pq_code_size"]
@@ -134,7 +135,7 @@ class QuantizedIndex(CellIndex):
 
     def _search_block(self, queries: Vectors, k: int, n_candidates: int) -> Neighbors:
         """Search so many queries that all their candidates' vectors fit in memory."""
-        _, places = self.searcher.search(queries, n_candidates)
+        _, places = search_in_threads(self.searcher, queries, n_candidates)
         candidates = np.where(places < 0, -1, self.partition.rows[places])
         distances, indices = measure(self.vectors, queries, candidates, k)
         short = (indices < 0).any(axis=1)
