@@ -34,6 +34,7 @@ TOGETHER = (
 )
 
 
+@pytest.hookimpl(optionalhook=True)  # without pytest-xdist, tests run in one process
 def pytest_xdist_make_scheduler(config, log):
     """Hand out the tests of a line of `TOGETHER` as one, and all others one by one."""
     from xdist.scheduler import LoadScopeScheduling
