@@ -7,6 +7,7 @@ from ltau._fitted.calibration import Calibration
 from ltau._fitted.predictor import ErrorSummary
 from ltau.distribution import ErrorDistribution
 from ltau.estimator import LTAUEstimator
+from ltau.log import ErrorLog, merge_logs
 
 __version__ = "0.1.0.dev0"
 
@@ -15,7 +16,9 @@ __all__ = [
     "ErrorBins",
     "ErrorDistribution",
     "ErrorHistogram",
+    "ErrorLog",
     "ErrorSummary",
     "LTAUEstimator",
     "LTAUFileError",
+    "merge_logs",
 ]

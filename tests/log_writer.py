@@ -28,7 +28,7 @@ def main(folder):
     from ltau.log import ErrorLog
 
     print("ready", flush=True)
-    with ErrorLog(folder, N_SAMPLES) as log:
+    with ErrorLog(folder, N_SAMPLES, mode="resume") as log:
         n_done = log.n_epochs
         for epoch, batches in enumerate(train()):
             if epoch >= n_done:

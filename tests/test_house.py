@@ -41,6 +41,7 @@ OF_NAMED_TUPLES = {"_asdict", "_fields", "_make", "_replace"}  # public, says th
 FOREIGN = {
     "sklearn.utils._param_validation": "how its estimators declare what parameters may be",
     "sklearn.utils._safe_indexing": "rows of frames and arrays alike; documented",
+    "_combined_loader": "nothing public makes Lightning load its data a second time",
     "_GLOBAL_STATE_INITIALIZED": "nequip can set its global state, and cannot take it back",
 }
 

@@ -109,6 +109,8 @@ class _Trajectories(ErrorSource):
         First epochs to leave out, as in `LTAUEstimator`.
     rows : ndarray of shape (n_rows,), intp, optional
         The samples to take, ascending; by default all.
+    n_epochs : int, optional
+        The first epochs, which are all that count; by default those that there are now.
     """
 
     def __init__(
@@ -116,29 +118,31 @@ class _Trajectories(ErrorSource):
         errors: NDArray[np.generic] | ErrorLog,
         burn_in: float,
         rows: NDArray[np.intp] | None = None,
+        n_epochs: int | None = None,
     ) -> None:
+        # Of a log that a training goes on to write: all that is read is of the same epochs.
+        n_epochs = errors.shape[1] if n_epochs is None else n_epochs
         self._errors = errors
         self._burn_in = burn_in
-        self._first = n_burnt_in(burn_in, errors.shape[1])
+        self._epochs = slice(n_burnt_in(burn_in, n_epochs), n_epochs)
         self._rows = rows
 
     def __len__(self) -> int:
         return len(self._errors) if self._rows is None else len(self._rows)
 
     def take(self, rows: NDArray[np.intp]) -> Self:
-        return type(self)(
-            self._errors, self._burn_in, rows if self._rows is None else self._rows[rows]
-        )
+        rows = rows if self._rows is None else self._rows[rows]
+        return type(self)(self._errors, self._burn_in, rows, self._epochs.stop)
 
     def read(self, part: slice = slice(None)) -> NDArray[np.generic]:
-        return self._errors[part if self._rows is None else self._rows[part], self._first :]
+        return self._errors[part if self._rows is None else self._rows[part], self._epochs]
 
     def find_bins(self, bins: str | ArrayLike, n_bins: int) -> ErrorBins:
         if not isinstance(bins, str):
             return ErrorBins(bins)
         # The range may be found in any order: a log is fastest by epochs.
         if isinstance(self._errors, ErrorLog) and self._rows is None:
-            epochs = range(self._first, self._errors.shape[1])
+            epochs = range(self._epochs.start, self._epochs.stop)
             return ErrorBins.from_blocks((self._errors[:, epoch] for epoch in epochs), n_bins, bins)
         return ErrorBins.from_blocks((self.read(part) for part in self._parts()), n_bins, bins)
 
@@ -170,7 +174,7 @@ class _Trajectories(ErrorSource):
         return histogram
 
     def _parts(self) -> Iterator[slice]:
-        size = max(1, _BLOCK_VALUES // (self._errors.shape[1] - self._first))
+        size = max(1, _BLOCK_VALUES // (self._epochs.stop - self._epochs.start))
         for start in range(0, len(self), size):
             yield slice(start, min(start + size, len(self)))
 

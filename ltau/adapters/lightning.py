@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,33 +11,20 @@ import numpy as np
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch.utils.data import DataLoader
 from torch.utils.hooks import RemovableHandle
 
+from ltau._inputs.options import OnError, check_on_error
 from ltau.adapters._recording.held_out import HeldOutErrors
 from ltau.adapters._recording.hooks import find_layer
 from ltau.adapters._recording.ids import BatchIds
-from ltau.adapters._recording.recorder import (
-    ErrorRecorder,
-    OnError,
-    Reduction,
-    check_on_error,
-)
-from ltau.adapters._recording.residuals import subtract
+from ltau.adapters._recording.logs import open_log
+from ltau.adapters._recording.recorder import ErrorRecorder, Reduction, check_scale
+from ltau.adapters._recording.residuals import Residuals, as_pair, prediction_and_target
 from ltau.log import ErrorLog
 
 __all__ = ["ErrorRecorderCallback"]
-
-
-def _prediction_minus_target(output: Any, batch: Any) -> torch.Tensor:
-    """Residuals of a batch ``(x, y)``."""
-    if not isinstance(batch, tuple | list) or len(batch) != 2:
-        raise ValueError(
-            f"Expected batches (x, y), got {type(batch).__name__}: "
-            "give ErrorRecorderCallback a callable residuals(output, batch)."
-        )
-    return subtract(output, batch[1])
 
 
 class ErrorRecorderCallback(Callback):
@@ -53,28 +40,37 @@ class ErrorRecorderCallback(Callback):
     Parameters
     ----------
     log : str, path-like or ErrorLog
-        Where the errors go: the folder of a log, which is started where there is none.
+        Where the errors go: the folder of a log, which is started where there is none. A
+        log is closed, and opened again to be written.
     module : str, optional
         Name of the submodule that gives the predictions, as in
         ``module.named_modules()``; by default the `LightningModule` itself, whose
         `training_step` calls ``self(x)``. It must run once a training step.
     residuals : callable, optional
-        Called with what the module gives and the batch, it returns prediction minus
-        target, of shape (n,) or (n, ...), in the unit of the target. By default the
-        batches are ``(x, y)`` and the residuals are the output minus `y`. Batches of
-        validation are given to it too.
+        Called with what the module gives and the batch, it returns a pair of tensors of the
+        same shape, prediction and target; or prediction minus target, of shape (n,) or
+        (n, ...). By default the batches are ``(x, y)``, and the output is compared with
+        `y`. Batches of validation are given to it too.
     reduction : {"norm", "mean", "max"} or callable, default="norm"
         What the error of a sample with several outputs is, as in `ErrorRecorder`.
+    scale : float or array-like of shape (n_outputs,), default=1.0
+        Standard deviation of a target that was standardised, as in `ErrorRecorder`.
+    overwrite : bool, default=False
+        Whether a training that starts removes the epochs that an earlier one has left in
+        the log. A training resumed from a checkpoint goes on after them.
     on_error : {"warn", "raise"}, default="warn"
         Whether the training goes on, with a warning, when an epoch holds residuals that are
         not finite or cannot be written, as in `ErrorRecorder`.
 
     Raises
     ------
+    FileExistsError
+        From ``Trainer.fit``: if a training starts at the first epoch, and the log has epochs.
     TypeError, ValueError
         From ``Trainer.fit``: if there is not exactly one training `DataLoader`, of a
-        dataset with a length; there is no such submodule; or residuals cannot be had,
-        have another length than the batch or, with ``on_error="raise"``, are not finite.
+        dataset with a length; there is no such submodule; the log lacks epochs before the
+        one at which a training goes on; or residuals cannot be had, have another length
+        than the batch or, with ``on_error="raise"``, are not finite.
     RuntimeError
         From ``Trainer.fit``: if the submodule does not run once a training step, or another
         process writes the log.
@@ -150,23 +146,30 @@ class ErrorRecorderCallback(Callback):
         log: str | os.PathLike[str] | ErrorLog,
         *,
         module: str | None = None,
-        residuals: Callable[[Any, Any], torch.Tensor] = _prediction_minus_target,
+        residuals: Residuals = prediction_and_target,
         reduction: Reduction = "norm",
+        scale: ArrayLike = 1.0,
+        overwrite: bool = False,
         on_error: OnError = "warn",
     ) -> None:
         check_on_error(on_error)
-        self.error_log = log  # the trainer puts its own function `log` into callbacks
+        check_scale(scale)
+        folder = log.path if isinstance(log, ErrorLog) else Path(log).absolute()
+        # Not `log`: the trainer puts its own function of that name into callbacks.
+        self.error_log = log if isinstance(log, ErrorLog) else folder
         self.module = module
         self.residuals = residuals
         self.reduction = reduction
+        self.scale = scale
+        self.overwrite = overwrite
         self.on_error = on_error
+        self._listens = False  # a step is under way whose batch is recorded
         self._ids = BatchIds()
         self._outputs: list[Any] = []
         self._hook: RemovableHandle | None = None
         self._open_log: ErrorLog | None = None  # of rank 0
         self._recorder: ErrorRecorder  # from the start of training
-        folder = log.path if isinstance(log, ErrorLog) else Path(log)
-        self._held_out = HeldOutErrors(folder / "held-out.npz", reduction)
+        self._held_out = HeldOutErrors(folder / "held-out.npz", reduction, scale)
 
     @property
     def held_out(self) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
@@ -198,13 +201,15 @@ class ErrorRecorderCallback(Callback):
         # Called when the trainer has put its own sampler into the loader, a distributed
         # one maybe, and has not begun to draw from it.
         trainer.strategy.process_dataloader = process_dataloader  # type: ignore[method-assign]
+        # What a callback before this one has loaded was not listened to: it is loaded again.
+        trainer.fit_loop._combined_loader = None
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Listen to the module."""
         watched = pl_module if self.module is None else find_layer(pl_module, self.module)
 
         def keep(_module: torch.nn.Module, _inputs: Any, output: Any) -> None:
-            if trainer.training or trainer.validating:
+            if self._listens:
                 self._outputs.append(output)
 
         self._hook = watched.register_forward_hook(keep)
@@ -216,18 +221,27 @@ class ErrorRecorderCallback(Callback):
             raise TypeError(f"Expected one training DataLoader, got {type(loader).__name__}.")
         n_samples = len(loader.dataset)  # type: ignore[arg-type]
         if trainer.is_global_zero:
-            log = self.error_log
-            self._open_log = log if isinstance(log, ErrorLog) else ErrorLog(log, n_samples)
+            self._open_log = open_log(
+                self.error_log,
+                n_samples,
+                trainer.current_epoch,
+                goes_on=trainer.current_epoch > 0 or trainer.global_step > 0,
+                overwrite=self.overwrite,
+            )
             self._held_out.forget()
         self._recorder = ErrorRecorder(
-            n_samples, self._open_log, reduction=self.reduction, on_error=self.on_error
+            n_samples,
+            self._open_log,
+            reduction=self.reduction,
+            scale=self.scale,
+            on_error=self.on_error,
         )
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Forget what the module gave outside training steps."""
-        self._outputs.clear()
+        """Listen to the step."""
+        self._listens = True
 
     def on_train_batch_end(
         self,
@@ -240,11 +254,12 @@ class ErrorRecorderCallback(Callback):
         """Record the batch."""
         ids = self._ids.next()
         if batch is None:  # collated so to be skipped: no training step was run
+            self._listens = False
+            self._recorder.record(ids[:0], torch.empty(0))
             return
         output = self._output_of_step(trainer, pl_module)
         with torch.no_grad():
-            residuals = self.residuals(output, batch)
-        self._recorder.record(ids, residuals)
+            self._recorder.record(ids, *as_pair(self.residuals(output, batch)))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the epoch."""
@@ -268,8 +283,8 @@ class ErrorRecorderCallback(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Forget what the module gave outside validation steps."""
-        self._outputs.clear()
+        """Listen to the step."""
+        self._listens = not trainer.sanity_checking
 
     def on_validation_batch_end(
         self,
@@ -284,12 +299,14 @@ class ErrorRecorderCallback(Callback):
         if trainer.sanity_checking:
             return
 
-        def residuals() -> torch.Tensor | None:
+        def residuals() -> torch.Tensor | tuple[torch.Tensor, torch.Tensor] | None:
             if batch is None:
                 return None
             return self.residuals(self._output_of_step(trainer, pl_module), batch)
 
         self._held_out.record(dataloader_idx, residuals)
+        self._listens = False
+        self._outputs.clear()
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keep the errors of the pass."""
@@ -307,20 +324,22 @@ class ErrorRecorderCallback(Callback):
         self._release(trainer)
 
     def _output_of_step(self, trainer: Trainer, pl_module: LightningModule) -> Any:
-        """Take what the module gave in the step that has ended."""
+        """Take what the module gave in the step that has ended, and listen no more."""
+        self._listens = False
+        outputs, self._outputs = self._outputs, []
         if self.module is None and trainer.strategy.model is not pl_module:
             # A wrapper, as DDP's, runs the whole step as the module's forward: the last
             # output is that of the step.
-            self._outputs.pop()
-        if len(self._outputs) != 1:
+            outputs.pop()
+        if len(outputs) != 1:
             name = "the LightningModule" if self.module is None else f"module {self.module!r}"
             step = "training" if trainer.training else "validation"
             raise RuntimeError(
-                f"Expected {name} to run once a {step} step, it ran {len(self._outputs)} times. "
+                f"Expected {name} to run once a {step} step, it ran {len(outputs)} times. "
                 "Give ErrorRecorderCallback the name of a module that does: one of "
                 f"{[name for name, _ in pl_module.named_modules()][1:]}."
             )
-        return self._outputs.pop()
+        return outputs.pop()
 
     def _release(self, trainer: Trainer) -> None:
         vars(trainer.strategy).pop("process_dataloader", None)
@@ -329,4 +348,4 @@ class ErrorRecorderCallback(Callback):
         if self._open_log is not None:
             self._open_log.close()
         self._hook = self._open_log = None
-        self._outputs.clear()
+        self._outputs, self._listens = [], False

@@ -1,15 +1,19 @@
 """Error trajectories from skorch nets."""
 
+import os
 from typing import Any
 
 import torch
+from numpy.typing import ArrayLike
 from skorch.callbacks import Callback
-from skorch.dataset import unpack_data
 from torch.utils.data import DataLoader, Subset
 
+from ltau._inputs.options import OnError
 from ltau.adapters._recording.ids import BatchIds
-from ltau.adapters._recording.recorder import ErrorRecorder
-from ltau.adapters._recording.residuals import subtract
+from ltau.adapters._recording.logs import open_log
+from ltau.adapters._recording.recorder import ErrorRecorder, Reduction
+from ltau.adapters._recording.residuals import Residuals, as_pair, prediction_and_target
+from ltau.log import ErrorLog
 
 __all__ = ["ErrorRecorderCallback"]
 
@@ -19,41 +23,140 @@ class ErrorRecorderCallback(Callback):
 
     Parameters
     ----------
-    recorder : ErrorRecorder
-        Where the errors go. Ids are rows of the `X` that the net is fitted on; those
-        that `train_split` holds out for validation are NaN.
+    log : str, path-like or ErrorLog, optional
+        Where the errors go: the folder of a log, which is started where there is none. A
+        log is closed, and opened again to be written. By default they are kept in memory.
+    residuals : callable, optional
+        Called with what the module gives and the batch, it returns a pair of tensors of the
+        same shape, prediction and target; or prediction minus target, of shape (n,) or
+        (n, ...). By default the batches are ``(x, y)``, and the output is compared with `y`.
+    reduction : {"norm", "mean", "max"} or callable, default="norm"
+        What the error of a sample with several outputs is, as in `ErrorRecorder`.
+    scale : float or array-like of shape (n_outputs,), default=1.0
+        Standard deviation of a target that was standardised, as in `ErrorRecorder`.
+    overwrite : bool, default=False
+        Whether a ``fit`` removes the epochs that an earlier one has left in the log.
+        ``partial_fit``, ``warm_start`` and a net whose history was loaded go on after them.
+    on_error : {"warn", "raise"}, default="warn"
+        Whether the training goes on, with a warning, when an epoch holds residuals that are
+        not finite or cannot be written, as in `ErrorRecorder`.
+
+    Attributes
+    ----------
+    recorder_ : ErrorRecorder
+        That of the last training. Its ids are rows of the `X` that the net was fitted on;
+        those that `train_split` holds out for validation are NaN in ``recorder_.errors``.
+
+    Raises
+    ------
+    FileExistsError
+        From ``fit``: if the log has epochs of an earlier training.
+    ValueError
+        From ``fit``: if residuals cannot be had, have another length than the batch or, with
+        ``on_error="raise"``, are not finite; or the log is of another number of rows. From
+        a training that goes on: if epochs before it were not recorded.
+
+    Notes
+    -----
+    In a search such as `GridSearchCV` every candidate is a clone with a callback of its own:
+    leave `log` out, so that each keeps its errors in memory.
 
     Examples
     --------
     >>> import numpy as np, skorch, torch
-    >>> from ltau.adapters.torch import ErrorRecorder
-    >>> recorder = ErrorRecorder(n_samples=20)
-    >>> settings = {"max_epochs": 5, "callbacks": [ErrorRecorderCallback(recorder)], "verbose": 0}
+    >>> callback = ErrorRecorderCallback()
+    >>> settings = {"max_epochs": 5, "callbacks": [callback], "verbose": 0}
     >>> net = skorch.NeuralNetRegressor(torch.nn.Linear(3, 1), train_split=None, **settings)
     >>> _ = net.fit(np.ones((20, 3), np.float32), np.ones((20, 1), np.float32))
-    >>> recorder.errors.shape
+    >>> callback.recorder_.errors.shape
     (20, 5)
     """
 
-    def __init__(self, recorder: ErrorRecorder) -> None:
-        self.recorder = recorder
+    recorder_: ErrorRecorder
 
-    def on_train_begin(self, net: Any, **_: Any) -> None:  # noqa: D102
+    def __init__(
+        self,
+        log: str | os.PathLike[str] | ErrorLog | None = None,
+        *,
+        residuals: Residuals = prediction_and_target,
+        reduction: Reduction = "norm",
+        scale: ArrayLike = 1.0,
+        overwrite: bool = False,
+        on_error: OnError = "warn",
+    ) -> None:
+        if isinstance(log, ErrorRecorder):
+            raise TypeError(
+                "Expected a log, its folder or None, got an ErrorRecorder: the callback makes "
+                "its own, recorder_."
+            )
+        self.log = log
+        self.residuals = residuals
+        self.reduction = reduction
+        self.scale = scale
+        self.overwrite = overwrite
+        self.on_error = on_error
+
+    def on_train_begin(self, net: Any, X: Any = None, **_: Any) -> None:  # noqa: D102
+        self._close()  # what a training that failed has left
+        self.given_, self.begins_ = X, True
         if net.iterator_train != self._load:  # as it is after a fit that failed
             self.loader_, net.iterator_train = net.iterator_train, self._load
+
+    def on_epoch_begin(self, net: Any, **_: Any) -> None:  # noqa: D102
+        if self.begins_:  # now the history is known that another callback may have loaded
+            self._begin(_n_trained(net))
+            self.begins_ = False
 
     def on_batch_end(self, net: Any, batch: Any, training: bool, **step: Any) -> None:  # noqa: D102
         if training:
             ids = self.rows_[self.ids_.next()]
-            self.recorder.record(ids, subtract(step["y_pred"], unpack_data(batch)[1]))
+            with torch.no_grad():
+                found = self.residuals(step["y_pred"], batch)
+            self.recorder_.record(ids, *as_pair(found))
 
     def on_epoch_end(self, net: Any, **_: Any) -> None:  # noqa: D102
-        self.recorder.end_epoch()
+        self.recorder_.end_epoch(_n_trained(net) - 1)
 
     def on_train_end(self, net: Any, **_: Any) -> None:  # noqa: D102
         net.iterator_train = self.loader_
+        self._close()
 
     def _load(self, dataset: Any, **kwargs: Any) -> DataLoader[Any]:
-        rows = dataset.indices if isinstance(dataset, Subset) else range(len(dataset))
+        split = isinstance(dataset, Subset) and dataset is not self.given_  # by the net
+        rows = dataset.indices if split else range(len(dataset))
+        self.n_rows_ = len(dataset.dataset) if split else len(dataset)
         self.ids_, self.rows_ = BatchIds(), torch.as_tensor(rows)
         return self.ids_.watch(self.loader_(dataset, **kwargs))
+
+    def _begin(self, epoch: int) -> None:
+        """Make the recorder of a training, or go on with that of the training so far."""
+        log = None
+        if self.log is not None:
+            log = open_log(
+                self.log, self.n_rows_, epoch, goes_on=epoch > 0, overwrite=self.overwrite
+            )
+        elif epoch and hasattr(self, "recorder_") and self.recorder_.n_samples == self.n_rows_:
+            return
+        elif epoch:
+            raise ValueError(
+                f"Expected the errors of the epochs before number {epoch}, at which the training "
+                "goes on, got none of these rows: give a log."
+            )
+        self.recorder_ = ErrorRecorder(
+            self.n_rows_,
+            log,
+            reduction=self.reduction,
+            scale=self.scale,
+            on_error=self.on_error,
+        )
+
+    def _close(self) -> None:
+        """Let another write the log, and keep no data."""
+        self.given_ = None
+        if hasattr(self, "recorder_") and self.recorder_.log is not None:
+            self.recorder_.log.close()
+
+
+def _n_trained(net: Any) -> int:
+    """Count the epochs that were trained to their end: one that was interrupted has no count."""
+    return sum("train_batch_count" in row for row in net.history)

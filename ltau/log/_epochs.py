@@ -77,6 +77,11 @@ class Epochs:
         """Write an epoch again."""
         write_whole(self._path(number), self._write(number, errors))
 
+    def remove(self, numbers: range) -> None:
+        """Remove epochs, the last first: a reader finds those before them whole."""
+        for number in reversed(numbers):
+            self._path(number).unlink()
+
     def read(self, number: int, blocks: Iterable[int]) -> Iterator[Floats]:
         """Read some blocks of an epoch. Raises LTAUFileError if it is not what was written."""
         path = self._path(number)

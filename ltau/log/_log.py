@@ -5,17 +5,19 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal, Self, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from ltau._inputs.options import OnError, check_on_error, check_option
+from ltau.log._batch import check_batch
 from ltau.log._epochs import Epochs
 from ltau.log._indexing import rows_and_epochs, shares
 from ltau.log._layout import BLOCK
-from ltau.log._metadata import is_free, read_metadata, run_of, start
-from ltau.log._under_way import add, check_batch
+from ltau.log._metadata import describe, is_free, read_metadata, replace, run_of, start
 from ltau.log._writer import Writer
 
 __all__ = ["ErrorLog"]
@@ -48,6 +50,11 @@ class ErrorLog:
     notes : dict, optional
         Whatever else is worth keeping that JSON can hold: the model, the seed. Notes
         are written when the log is started, and not read when it is opened again.
+    mode : {"new", "resume"}, optional
+        What becomes of the epochs that an earlier run has left, so that a log never holds
+        two runs. ``"new"`` removes them, and the log is that of `n_samples`, `unit`,
+        `target` and `notes`. ``"resume"`` goes on after them, as a run does that is resumed
+        from a checkpoint. By default they are read, and `record` refuses to add to them.
 
     Attributes
     ----------
@@ -60,6 +67,8 @@ class ErrorLog:
     ------
     FileNotFoundError
         If there is no log at `path`, and no `n_samples` to start one.
+    RuntimeError
+        With ``mode="new"``, if another process writes the log.
     LTAUFileError
         If the folder is not a log, is damaged, or is newer than this version can read.
     ValueError
@@ -76,6 +85,10 @@ class ErrorLog:
     -----
     ``log[rows]`` and ``log[rows, epochs]`` read what they would of an array. Each index
     is an integer, a slice, or a 1-D array of integers or booleans; one may be an array.
+
+    A sample that is recorded several times in an epoch, as those that fill up a batch or
+    are drawn with replacement, has its last error: in every recorder and callback, between
+    processes that of the highest rank, and when logs are merged that of the last log.
 
     The folder holds ``log.json`` and ``epoch-000000.npy``, ``epoch-000001.npy``, ...:
     arrays of shape (n_samples,), float32, that ``numpy.load`` reads too, though without a
@@ -115,10 +128,18 @@ class ErrorLog:
         unit: str | None = None,
         target: str | None = None,
         notes: dict[str, Any] | None = None,
+        mode: Literal["new", "resume"] | None = None,
     ) -> None:
+        check_option("mode", mode, (None, "new", "resume"))
         self._path = Path(path).absolute()
-        if is_free(self._path):
-            start(self._path, n_samples, unit, target, notes)
+        self._mode = mode
+        free = is_free(self._path)
+        if free or mode == "new":
+            metadata = describe(self._path, n_samples, unit, target, notes)
+            if free:
+                start(self._path, metadata)
+            else:
+                self._replace(metadata)
         self._metadata = read_metadata(self._path)
         self._check_same(n_samples=n_samples, unit=unit, target=target)
         self._epochs = Epochs(self._path, self.n_samples, run_of(self._metadata))
@@ -180,8 +201,7 @@ class ErrorLog:
         Parameters
         ----------
         ids : array-like of shape (n,), int
-            The samples of the batch. A sample may be recorded twice in an epoch, as
-            padded batches do, if its error is the same.
+            The samples of the batch.
         errors : array-like of shape (n,)
             Their errors: non-negative magnitudes, in the unit of the target; kept in
             float32.
@@ -189,9 +209,10 @@ class ErrorLog:
         Raises
         ------
         ValueError
-            If shapes differ, an id has no sample, an error is negative, NaN or
-            infinite, or a sample has two different errors in this epoch. Nothing of
-            the batch is kept then.
+            If shapes differ, an id has no sample, or an error is negative, NaN or
+            infinite. Nothing of the batch is kept then.
+        FileExistsError
+            If the log has epochs of an earlier run, and was opened without a `mode`.
         RuntimeError
             If the log already has a writer, in this process or in another.
         LTAUFileError
@@ -206,16 +227,12 @@ class ErrorLog:
         """
         rows, values = check_batch(ids, errors, self.n_samples)
         if self._writer is None or self._writer.closed:  # by a fork
-            self._writer, self._under_way = Writer(self._epochs), None
-        under_way = self._under_way
-        if under_way is None:
-            under_way = np.full(self.n_samples, np.nan, self.dtype)
-        add(under_way, rows, values)
-        self._under_way = under_way
+            self._writer, self._under_way = self._make_writer(), None
+        if self._under_way is None:
+            self._under_way = np.full(self.n_samples, np.nan, self.dtype)
+        self._under_way[rows] = values  # of a sample that comes several times, the last
 
-    def end_epoch(
-        self, epoch: SupportsIndex | None = None, *, on_error: Literal["raise", "warn"] = "raise"
-    ) -> None:
+    def end_epoch(self, epoch: SupportsIndex | None = None, *, on_error: OnError = "raise") -> None:
         """Write the epoch to the log, and wait until it is on the disk.
 
         Samples not recorded are NaN.
@@ -223,8 +240,9 @@ class ErrorLog:
         Parameters
         ----------
         epoch : int, optional
-            Number of the epoch, from 0. One that is in the log is replaced, so that a
-            run resumed from a checkpoint may repeat epochs. By default it is the next.
+            Number of the epoch, from 0. One that is in the log is replaced, and those
+            after it are removed: a run that is resumed from a checkpoint repeats epochs,
+            and what came after them is of no run that goes on. By default it is the next.
         on_error : {"raise", "warn"}, default="raise"
             What to do when the epoch cannot be written. ``"warn"`` keeps it in memory, to
             be written before the next epoch or by `close`, and warns: until then a run
@@ -244,10 +262,10 @@ class ErrorLog:
         Warns
         -----
         UserWarning
-            Instead of `OSError`, with ``on_error="warn"``.
+            If epochs after this one are removed. With ``on_error="warn"``, in place of
+            `OSError`.
         """
-        if on_error not in ("raise", "warn"):
-            raise ValueError(f"Expected on_error 'raise' or 'warn', got {on_error!r}.")
+        check_on_error(on_error)
         if self._under_way is None or self._writer is None or self._writer.closed:
             raise RuntimeError("Nothing was recorded in this epoch: call record() first.")
         number = self._writer.number(epoch)
@@ -334,6 +352,25 @@ class ErrorLog:
             f"ErrorLog({str(self._path)!r}, n_samples={self.n_samples}, "
             f"n_epochs={self.n_epochs}{without})"
         )
+
+    def _replace(self, metadata: bytes) -> None:
+        """Remove the epochs of the log that is there, and let it be another run's."""
+        read_metadata(self._path)  # refuses what is none, before anything is lost
+        with closing(Writer(Epochs(self._path, 0, None))) as earlier:
+            earlier.clear()
+            replace(self._path, metadata)
+
+    def _make_writer(self) -> Writer:
+        """Become the one writer, unless the log has epochs and nobody said what becomes of them."""
+        if self._mode is None and (n_epochs := self.n_epochs):
+            raise FileExistsError(
+                f"Expected a log without epochs, or a mode, got {self._path} with {n_epochs} "
+                'epochs of an earlier run: ErrorLog(path, mode="resume") goes on after them, '
+                'mode="new" removes them.'
+            )
+        writer = Writer(self._epochs)
+        self._mode = "resume"  # after a close, this goes on after epochs of its own
+        return writer
 
     def _check_same(self, **given: Any) -> None:
         for name, value in given.items():

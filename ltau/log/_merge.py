@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable
 
 import numpy as np
@@ -17,13 +18,13 @@ StrPath = str | os.PathLike[str]
 def merge_logs(paths: Iterable[StrPath], into: StrPath) -> ErrorLog:
     """Merge the logs of a distributed run, in which every process wrote its own.
 
-    A sample's error is that of the first log that has it: samples that fill up the
+    A sample's error is that of the last log that has it: samples that fill up the
     last batch in several processes count once. Samples that no log has are NaN.
 
     Parameters
     ----------
     paths : iterable of str or path-like
-        The logs, of the same samples and epochs.
+        The logs, of the same samples. Of epochs, those are merged that all logs have.
     into : str or path-like
         The folder of the merged log, in which there is none yet. It has the unit, the
         target and the notes of the first log.
@@ -36,12 +37,17 @@ def merge_logs(paths: Iterable[StrPath], into: StrPath) -> ErrorLog:
     Raises
     ------
     ValueError
-        If there are no logs; they differ in samples, epochs, unit or target; or the
-        merged log has epochs already.
+        If there are no logs; they differ in samples, unit or target; or the merged log has
+        epochs already.
     LTAUFileError
         If a log is not one, or is damaged.
     OSError
         If a log cannot be read, or the merged one cannot be written.
+
+    Warns
+    -----
+    UserWarning
+        If some logs have more epochs than others, as where a process died before the rest.
 
     Examples
     --------
@@ -60,7 +66,7 @@ def merge_logs(paths: Iterable[StrPath], into: StrPath) -> ErrorLog:
     logs = [ErrorLog(path) for path in paths]
     if not logs:
         raise ValueError("Expected at least one log to merge, got none.")
-    for name in ("n_samples", "unit", "target", "n_epochs"):
+    for name in ("n_samples", "unit", "target"):
         values = [getattr(log, name) for log in logs]
         if any(value != values[0] for value in values):
             raise ValueError(f"Expected logs of the same {name}, got {values}.")
@@ -70,11 +76,19 @@ def merge_logs(paths: Iterable[StrPath], into: StrPath) -> ErrorLog:
     )
     if merged.n_epochs:
         raise ValueError(f"Expected a new log to merge into, got {merged!r}.")
+    numbers = [log.n_epochs for log in logs]
+    if min(numbers) < max(numbers):
+        warnings.warn(
+            f"The logs have {numbers} epochs: the first {min(numbers)}, common to all, are merged.",
+            UserWarning,
+            stacklevel=2,
+        )
     with merged:
-        for parts in zip(*(log.epochs() for log in logs), strict=True):
-            errors = parts[0]
-            for part in parts[1:]:
-                np.copyto(errors, part, where=np.isnan(errors))
+        for epoch in range(min(numbers)):
+            errors = logs[0][:, epoch]
+            for log in logs[1:]:
+                part = log[:, epoch]
+                np.copyto(errors, part, where=~np.isnan(part))
             seen = np.flatnonzero(~np.isnan(errors))
             merged.record(seen, errors[seen])
             merged.end_epoch()

@@ -14,9 +14,9 @@ from typing import Any, SupportsIndex
 
 from ltau._files.archive import LTAUFileError
 from ltau._files.regular import open_regular
-from ltau._files.whole import create_whole, sync_folder
+from ltau._files.whole import create_whole, sync_folder, write_whole
 
-__all__ = ["is_free", "read_metadata", "run_of", "start"]
+__all__ = ["describe", "is_free", "read_metadata", "replace", "run_of", "start"]
 
 FORMAT_VERSION = 2
 
@@ -39,14 +39,14 @@ def is_free(path: Path) -> bool:
     raise LTAUFileError(f"{path} is not a log: it has other files, but no {_METADATA}.")
 
 
-def start(
+def describe(
     path: Path,
     n_samples: SupportsIndex | None,
     unit: str | None,
     target: str | None,
     notes: dict[str, Any] | None,
-) -> None:
-    """Start a log, unless another process has done so by now."""
+) -> bytes:
+    """Make what a log that is to be started says of itself."""
     if n_samples is None:
         raise FileNotFoundError(f"There is no log at {path}; give n_samples to start one.")
     metadata: dict[str, Any] = {
@@ -61,15 +61,24 @@ def start(
     _check_metadata(metadata)
     try:
         metadata = json.loads(json.dumps(metadata))  # as it will be read: keys become strings
-        data = json.dumps(metadata | {"checksum": _checksum(metadata)}, indent=1).encode()
+        return json.dumps(metadata | {"checksum": _checksum(metadata)}, indent=1).encode()
     except (TypeError, ValueError) as error:
         raise ValueError(f"Expected notes that JSON can hold, got {notes}: {error}.") from error
+
+
+def start(path: Path, metadata: bytes) -> None:
+    """Start a log, unless another process has done so by now."""
     new = [folder for folder in (path, *path.parents) if not folder.exists()]
     path.mkdir(parents=True, exist_ok=True)
     with suppress(FileExistsError):
-        create_whole(path / _METADATA, lambda file: file.write(data))
+        create_whole(path / _METADATA, lambda file: file.write(metadata))
     for folder in new:
         sync_folder(folder.parent)
+
+
+def replace(path: Path, metadata: bytes) -> None:
+    """Make the log another run's. Its epochs must be gone."""
+    write_whole(path / _METADATA, lambda file: file.write(metadata))
 
 
 def read_metadata(path: Path) -> dict[str, Any]:

@@ -45,7 +45,7 @@ class Writer:
 
     def number(self, epoch: SupportsIndex | None) -> int:
         """Check the number of an epoch that has ended; by default it is the next."""
-        end = max(self._n_written, 1 + max(self._waiting, default=-1))
+        end = 1 + max(self._waiting) if self._waiting else self._n_written
         number = end if epoch is None else operator.index(epoch)
         if not 0 <= number <= end:
             raise ValueError(
@@ -54,6 +54,10 @@ class Writer:
             )
         return number
 
+    def clear(self) -> None:
+        """Remove all epochs."""
+        self._remove_after(-1)
+
     def write(self, number: int, errors: Floats) -> None:
         """Write an epoch, after those that wait."""
         self._write_waiting()
@@ -61,7 +65,7 @@ class Writer:
 
     def keep(self, number: int, errors: Floats) -> None:
         """Let an epoch wait until the next is written, or the log is closed."""
-        self._waiting[number] = errors
+        self._waiting = {n: e for n, e in self._waiting.items() if n < number} | {number: errors}
 
     def close(self) -> None:
         """Write what waits, or warn that it is lost, and let another write the log."""
@@ -94,6 +98,23 @@ class Writer:
             raise about(self._epochs.folder / name_of(number), error) from error
         if number < self._n_written:
             self._epochs.replace(number, errors)
+            n_later = self._n_written - number - 1
+            self._remove_after(number)
+            if n_later:
+                self._warn_of_removal(number, n_later)
         else:
             self._epochs.create(number, errors)
             self._n_written = number + 1
+
+    def _warn_of_removal(self, number: int, n_later: int) -> None:
+        warnings.warn(
+            f"Epoch {number} of the log at {self._epochs.folder} was recorded again: the "
+            f"{n_later} after it, of a run that did not go on, are removed.",
+            UserWarning,
+            stacklevel=5,
+        )
+
+    def _remove_after(self, number: int) -> None:
+        """Remove what a run that went back to an epoch has made void."""
+        self._epochs.remove(range(number + 1, self._n_written))
+        self._n_written = number + 1

@@ -18,6 +18,7 @@ from ltau.adapters.lightning import ErrorRecorderCallback  # noqa: E402
 from ltau.log import ErrorLog  # noqa: E402
 
 pytestmark = [
+    pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`:UserWarning"),
     pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning"),  # Lightning's own
     pytest.mark.filterwarnings("ignore:.*does not have many workers:UserWarning"),
     pytest.mark.filterwarnings("ignore:Checkpoint directory:UserWarning"),
@@ -206,11 +207,126 @@ def test_a_log_with_a_unit_is_written_to_and_closed(data, path):
     log = ErrorLog(path, N, unit="eV")
     module = Regressor()
     trainer = fit(module, DataLoader(data, batch_size=8), ErrorRecorderCallback(log))
-    with ErrorLog(path) as again:
+    with ErrorLog(path, mode="resume") as again:
         again.record([0], [1.0])  # nobody else is writing
     assert (again.unit, again.n_epochs) == ("eV", 3)
     assert not module._forward_hooks
     assert "process_dataloader" not in vars(trainer.strategy)
+
+
+def test_a_training_that_starts_is_refused_the_epochs_of_another_and_may_remove_them(data, path):
+    loader = DataLoader(data, batch_size=8)
+    fit(Regressor(), loader, ErrorRecorderCallback(path), max_epochs=4)
+    before = ErrorLog(path)[:]
+    with pytest.raises(FileExistsError, match=r"4 epochs of an earlier run.* overwrite=True"):
+        fit(Regressor(), loader, ErrorRecorderCallback(path), max_epochs=2)
+    np.testing.assert_array_equal(ErrorLog(path)[:], before)
+    module = Regressor(lr=0.0)
+    fit(module, loader, ErrorRecorderCallback(path, overwrite=True), max_epochs=2)
+    expected = errors_of(module.net.state_dict(), data)
+    np.testing.assert_allclose(ErrorLog(path)[:], np.stack([expected] * 2, 1), rtol=1e-4, atol=1e-6)
+
+
+def test_a_training_resumed_at_an_earlier_epoch_has_no_epoch_of_the_one_before(
+    data, path, tmp_path
+):
+    keep = lightning.callbacks.ModelCheckpoint(tmp_path, filename="{epoch}", save_top_k=-1)
+    settings = {"enable_checkpointing": True, "callbacks": [keep]}
+    loader = DataLoader(data, batch_size=N)
+    fit(Regressor(), loader, ErrorRecorderCallback(path), max_epochs=9, **settings)
+    start = tmp_path / "epoch=1.ckpt"
+    # A training that goes on has no use for overwrite.
+    for overwrite, n_later in ((False, 6), (True, 1)):
+        callback = ErrorRecorderCallback(path, overwrite=overwrite)
+        with pytest.warns(UserWarning, match=f"Epoch 2 .* recorded again: the {n_later} after it"):
+            fit(Regressor(lr=0.7), loader, callback, max_epochs=4, ckpt_path=start)
+        assert ErrorLog(path).shape == (N, 4)
+    with pytest.raises(ValueError, match=r"goes on at epoch 2, got .*new, which has 0 epochs"):
+        fit(
+            Regressor(),
+            loader,
+            ErrorRecorderCallback(tmp_path / "new"),
+            max_epochs=4,
+            ckpt_path=start,
+        )
+
+
+def test_a_checkpoint_of_the_end_of_a_validation_is_resumed(data, path, tmp_path):
+    class Logged(Validated):
+        def validation_step(self, batch, batch_idx, dataloader_idx=0):
+            self.log("loss", self.training_step(batch, batch_idx))
+
+    keep = lightning.callbacks.ModelCheckpoint(
+        tmp_path, filename="{epoch}", save_top_k=-1, monitor="loss"
+    )
+    settings = {"enable_checkpointing": True, "validation": DataLoader(data, N)}
+    loader = DataLoader(data, batch_size=8)
+    fit(Logged(), loader, ErrorRecorderCallback(path), callbacks=[keep], **settings)
+    start = tmp_path / "epoch=1.ckpt"
+    settings |= {"enable_checkpointing": False, "max_epochs": 5, "ckpt_path": start}
+    fit(Logged(), loader, ErrorRecorderCallback(path), **settings)
+    assert np.isfinite(ErrorLog(path)[:]).all()
+    assert ErrorLog(path).shape == (N, 5)
+
+
+def test_a_standardised_target_has_errors_in_its_unit(data, path):
+    module = Validated(lr=0.0)
+    callback = ErrorRecorderCallback(path, scale=50.0)
+    fit(module, DataLoader(data, 8), callback, validation=DataLoader(data, 8))
+    expected = 50 * errors_of(module.net.state_dict(), data)
+    np.testing.assert_allclose(ErrorLog(path)[:, 0], expected, rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(callback.held_out[1], expected, rtol=1e-4, atol=1e-4)
+
+
+class OneCycle(Regressor):
+    def configure_optimizers(self):
+        optimizer = torch.optim.SGD(self.parameters(), lr=0.0)
+        steps = self.trainer.estimated_stepping_batches  # loads the data
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-12, total_steps=steps)
+        return [optimizer], [{"scheduler": schedule, "interval": "step"}]
+
+
+class LoadsEarly(lightning.Callback):
+    def setup(self, trainer, pl_module, stage):
+        trainer.fit_loop.setup_data()
+
+
+class Sized(Regressor):
+    """Gives its own loader, of a size that is found."""
+
+    def __init__(self, data):
+        super().__init__(lr=0.0)
+        self.data, self.batch_size = data, 2
+
+    def train_dataloader(self):
+        return DataLoader(self.data, self.batch_size, shuffle=True)
+
+
+@pytest.mark.filterwarnings("ignore:The number of training batches")
+@pytest.mark.filterwarnings("ignore:.*LightningDeprecationWarning")
+@pytest.mark.parametrize("finder", ["cycle", "early", "rate", "size"])
+def test_whatever_loads_the_data_early_changes_no_error(data, path, tmp_path, finder, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    module = OneCycle(lr=0.0) if finder == "cycle" else Sized(data)
+    callbacks = {
+        "cycle": [],
+        "early": [LoadsEarly()],
+        "rate": [lightning.callbacks.LearningRateFinder(1e-12, 1e-10, num_training_steps=20)],
+        "size": [lightning.callbacks.BatchSizeFinder(max_trials=2, steps_per_trial=1)],
+    }[finder]
+    loader = DataLoader(data, 4, shuffle=True) if finder == "cycle" else None
+    recorder = ErrorRecorderCallback(path)
+    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
+    trainer = lightning.Trainer(
+        accelerator="cpu",
+        callbacks=[*callbacks, recorder],
+        max_epochs=2,
+        enable_checkpointing=False,
+        **quiet,
+    )
+    trainer.fit(module, loader)
+    expected = errors_of(module.net.state_dict(), data)
+    np.testing.assert_allclose(ErrorLog(path)[:], np.stack([expected] * 2, 1), rtol=1e-3, atol=1e-5)
 
 
 class Stream(IterableDataset):
@@ -409,7 +525,7 @@ def test_without_validation_there_are_none_and_those_of_a_former_training_go(dat
         _ = callback.held_out
     fit(Validated(), DataLoader(data, 8), callback, validation=DataLoader(data, 8))
     assert (path / "held-out.npz").exists()
-    again = ErrorRecorderCallback(path)
+    again = ErrorRecorderCallback(path, overwrite=True)
     fit(Regressor(), DataLoader(data, 8), again)
     assert not (path / "held-out.npz").exists()
     with pytest.raises(RuntimeError, match="no pass over validation samples has ended"):

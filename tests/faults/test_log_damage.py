@@ -161,7 +161,7 @@ def test_a_stray_file_is_named(path, errors, name, match):
 # In a child, which would hang or run out of memory.
 OPENING = """
 try:
-    log = ErrorLog(sys.argv[1])
+    log = ErrorLog(sys.argv[1], mode="resume")
     log[:]
     log.record([0], [1.0])
     log.end_epoch()

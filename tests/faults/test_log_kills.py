@@ -14,7 +14,7 @@ N = 5000
 
 # Epoch after epoch, each acknowledged by a line; errors tell which epoch they are of.
 TRAINING = """
-log = ErrorLog(sys.argv[1], int(sys.argv[2]))
+log = ErrorLog(sys.argv[1], int(sys.argv[2]), mode="resume")
 ids = np.arange(log.n_samples)
 print("ready", flush=True)
 for epoch in range(log.n_epochs, 10**6):
@@ -40,7 +40,7 @@ def kill_trainings(path, n_kills):
         lost += max(0, acknowledged - log.n_epochs)
         wrong += sum(not (errors == n + 0.25).all() for n, errors in enumerate(log.epochs()))
         acknowledged = log.n_epochs
-    with ErrorLog(path) as log:
+    with ErrorLog(path, mode="resume") as log:
         log.record([0], [1.0])
     assert not list(path.glob("*.tmp"))
     return acknowledged, lost, wrong

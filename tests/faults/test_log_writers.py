@@ -58,7 +58,7 @@ def test_of_two_sizes_one_is_started_many_times(tmp_path):
 # Where flock does nothing, and says that it did.
 WRITING = """
 refusing.refuse("flock", int(sys.argv[2]))
-log = ErrorLog(sys.argv[1], 100)
+log = ErrorLog(sys.argv[1], 100, mode="resume")
 for line in sys.stdin:
     epoch, value = line.split()
     log.record(range(100), np.full(100, float(value)))

@@ -10,12 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch.utils.data import DataLoader
 
 from ltau._files.whole import write_whole
 from ltau.adapters._recording.ids import BatchIds
 from ltau.adapters._recording.recorder import ErrorRecorder, Reduction
+from ltau.adapters._recording.residuals import as_pair
 
 __all__ = ["HeldOutErrors"]
 
@@ -40,11 +41,14 @@ class HeldOutErrors:
         The file of the errors, ``.npz``: `ids` and `errors`.
     reduction : {"norm", "mean", "max"} or callable
         As of `ErrorRecorder`.
+    scale : float or array-like of shape (n_outputs,)
+        As of `ErrorRecorder`.
     """
 
-    def __init__(self, path: Path, reduction: Reduction) -> None:
+    def __init__(self, path: Path, reduction: Reduction, scale: ArrayLike) -> None:
         self._path = path
         self._reduction = reduction
+        self._scale = scale
         self._loaders: list[_Loader] = []  # in the order in which they were made
         self._starts: list[int] = []  # of the loaders' ids, in a pass
         self._recorder: ErrorRecorder | None = None  # of a pass to which nothing is missing
@@ -79,12 +83,18 @@ class HeldOutErrors:
         del self._loaders[:-n_loaders]
         *self._starts, n_samples = accumulate((x.n_samples for x in self._loaders), initial=0)
         self._missing = "no batch was recorded"
-        self._recorder = ErrorRecorder(n_samples, reduction=self._reduction, on_error="raise")
+        self._recorder = ErrorRecorder(
+            n_samples, reduction=self._reduction, scale=self._scale, on_error="raise"
+        )
         for loader in self._loaders:
             if loader.refused:
                 self._lack(loader.refused)
 
-    def record(self, loader: int, residuals: Callable[[], torch.Tensor | None]) -> None:
+    def record(
+        self,
+        loader: int,
+        residuals: Callable[[], torch.Tensor | tuple[torch.Tensor, torch.Tensor] | None],
+    ) -> None:
         """Record the next batch of a loader; without residuals, of a batch that was skipped."""
         if self._recorder is None:
             return
@@ -92,7 +102,7 @@ class HeldOutErrors:
             ids = self._loaders[loader].ids.next() + self._starts[loader]
             found = residuals()
             if found is not None:
-                self._recorder.record(ids, found)
+                self._recorder.record(ids, *as_pair(found))
                 self._missing = ""
         except Exception as error:
             self._lack(f"{type(error).__name__}: {error}")

@@ -5,18 +5,18 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from types import MappingProxyType
-from typing import Literal
 
 import numpy as np
 import torch
 import torch.distributed as dist
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from ltau._inputs.options import OnError, check_on_error
+from ltau.adapters._recording.residuals import subtract
 from ltau.log import ErrorLog
 
-__all__ = ["ErrorRecorder", "OnError", "Reduction", "check_on_error"]
+__all__ = ["ErrorRecorder", "Reduction", "check_scale"]
 
-OnError = Literal["warn", "raise"]
 Reduction = str | Callable[[torch.Tensor], torch.Tensor]
 
 _NOT_SEEN = -1.0  # NaN would be lost among the processes' maxima
@@ -54,10 +54,13 @@ class ErrorRecorder:
         residuals, or their mean or largest absolute value, over all axes but the
         first. A callable takes the residuals, in float32, and gives a tensor of shape
         (n,), whose absolute value is the error.
+    scale : float or array-like of shape (n_outputs,), default=1.0
+        What residuals are multiplied by to be in the unit of the target: the standard
+        deviation of a target that was standardised, of each output where they differ.
     on_error : {"warn", "raise"}, default="warn"
         What happens at the end of an epoch that cannot be recorded as it is. With ``"warn"``
-        the training goes on. Samples whose residual was NaN or infinite, as in a step that
-        was skipped, count as not seen in this epoch. An epoch that cannot be written to the
+        the training goes on. A residual that is NaN or infinite, as in a step that was
+        skipped, counts as not seen. An epoch that cannot be written to the
         log waits in memory, and is written with the next or when the log is closed. Each
         time there is a warning: an epoch is on the disk when `end_epoch` gives none.
         With ``"raise"`` both are errors.
@@ -70,15 +73,14 @@ class ErrorRecorder:
     Raises
     ------
     ValueError
-        If there is no such reduction or `on_error`, or the log is of another number of
-        samples.
+        If there is no such reduction or `on_error`, `scale` is not positive and finite, or
+        the log is of another number of samples.
 
     Notes
     -----
     In a distributed run every process has a recorder and calls `end_epoch`. The first
-    process, rank 0, gets the errors of all, and it alone needs the log. A sample that
-    several processes saw, as one that fills up the last batch, counts once: with the
-    largest of its errors.
+    process, rank 0, gets the errors of all, and it alone needs the log. A sample that is
+    recorded several times in an epoch counts once: see `ErrorLog`.
 
     Examples
     --------
@@ -86,7 +88,7 @@ class ErrorRecorder:
     >>> from ltau.adapters.torch import ErrorRecorder
     >>> recorder = ErrorRecorder(n_samples=3)
     >>> prediction, target = torch.tensor([1.0, 2.0]), torch.tensor([1.5, 2.0])
-    >>> recorder.record(torch.tensor([2, 0]), prediction - target)
+    >>> recorder.record(torch.tensor([2, 0]), prediction, target)
     >>> recorder.end_epoch()
     >>> recorder.errors
     array([[0. ],
@@ -100,6 +102,7 @@ class ErrorRecorder:
         log: ErrorLog | None = None,
         *,
         reduction: Reduction = "norm",
+        scale: ArrayLike = 1.0,
         on_error: OnError = "warn",
     ) -> None:
         if not callable(reduction) and reduction not in _REDUCTIONS:
@@ -113,39 +116,53 @@ class ErrorRecorder:
         self.n_samples = n_samples
         self.log = log
         self.reduction = reduction
+        self.scale = scale
         self.on_error = on_error
+        self._scale = check_scale(scale)
+        self._may_be_square = False  # once residuals were seen that no broadcasting has made
         self._epoch: NDArray[np.float32] | None = None  # this epoch's errors
+        self._infinite: NDArray[np.bool_]  # of this epoch: samples with such a residual
         self._waiting: list[tuple[torch.Tensor, torch.Tensor]] = []  # ids and errors of batches
         self._epochs: list[NDArray[np.float32]] = []  # finished, where there is no log
 
-    def record(self, ids: torch.Tensor, residuals: torch.Tensor) -> None:
-        """Record the errors of one batch.
+    def record(
+        self, ids: torch.Tensor, residuals: torch.Tensor, /, target: torch.Tensor | None = None
+    ) -> None:
+        """Record the errors of one batch: ``(ids, prediction, target)``, or ``(ids, residuals)``.
 
         Parameters
         ----------
         ids : tensor of shape (n,), integer
             The samples of the batch; best left on the CPU, where they are checked
-            without waiting for the device. A sample recorded again in the same epoch
-            keeps its last error.
+            without waiting for the device.
         residuals : tensor of shape (n,) or (n, ...)
-            Prediction minus target, of any floating type, in the unit of the target.
+            The prediction; without `target`, prediction minus target. Of any floating type.
+        target : tensor, optional
+            The target, of the prediction's shape. Axes of length one may be missing in
+            either: a prediction of shape (n, 1) is compared with a target of shape (n,).
 
         Raises
         ------
         ValueError
-            If lengths differ, ids are no integers, or a callable reduction gives another
-            shape. If an id has no sample: the epoch is dropped then. Ids of the first batch
-            are checked at once, later ones by hundreds of batches, or at `end_epoch`.
-        RuntimeError, OSError, LTAUFileError
-            From the log, at the first batch of an epoch: if it has another writer, cannot
-            be written to or is damaged.
+            If lengths or shapes differ, ids are no integers, or a callable reduction gives
+            another shape. If residuals are square from the first batch on, as prediction of
+            shape (n, 1) minus target of shape (n,) is: give the two instead. If an id has no
+            sample: the epoch is dropped then. Ids of the first batch are checked at once,
+            later ones by hundreds of batches, or at `end_epoch`.
+        FileExistsError, RuntimeError, OSError, LTAUFileError
+            From the log, at the first batch of an epoch: if it has epochs of an earlier run,
+            has another writer, cannot be written to or is damaged.
         """
+        if target is None:
+            self._check_broadcast(residuals)
+        else:
+            residuals = subtract(residuals, target)
         if ids.ndim != 1 or ids.shape != residuals.shape[:1]:
             raise ValueError(
                 f"Expected as many ids as residuals, got shapes {tuple(ids.shape)} "
                 f"and {tuple(residuals.shape)}."
             )
-        if ids.dtype not in _INTEGERS:
+        if len(ids) and ids.dtype not in _INTEGERS:
             raise ValueError(f"Expected ids that are integers, got {ids.dtype}.")
         if self.log is not None and self._epoch is None and not self._waiting:
             self.log.record([], [])  # its one writer from now on, or an error before it costs
@@ -160,8 +177,8 @@ class ErrorRecorder:
         Parameters
         ----------
         epoch : int, optional
-            Number of the epoch, from 0. One that is there is replaced, so that a run
-            resumed from a checkpoint may repeat epochs. By default it is the next.
+            Number of the epoch, from 0. One that is there is replaced, and those after it
+            are removed, as of a run resumed from a checkpoint. By default it is the next.
 
         Raises
         ------
@@ -178,17 +195,17 @@ class ErrorRecorder:
         Warns
         -----
         UserWarning
-            With ``on_error="warn"``, in place of these two.
+            If epochs after this one are removed. With ``on_error="warn"``, in place of the
+            last two errors.
         """
         if self._epoch is None:
             raise RuntimeError("Nothing was recorded in this epoch: call record() first.")
         self._put_in()
-        errors = self._largest_of_all_processes(self._epoch)
-        infinite = np.flatnonzero(np.isinf(errors))
+        errors, flags = self._of_all_processes(self._epoch, self._infinite)
+        infinite = np.flatnonzero(flags)
         if infinite.size and self.on_error == "raise":
             self._epoch = None
             raise ValueError(f"Expected finite residuals, {_named(infinite)}.")
-        errors[infinite] = _NOT_SEEN
         is_first = not (dist.is_available() and dist.is_initialized()) or dist.get_rank() == 0
         if is_first:
             self._keep(errors, epoch)
@@ -212,6 +229,7 @@ class ErrorRecorder:
 
     def _reduce(self, residuals: torch.Tensor) -> torch.Tensor:
         """Make one error of each sample's residuals, in memory of its own."""
+        residuals = self._in_unit_of_target(residuals)
         if not callable(self.reduction):
             if residuals.ndim == 1:
                 return residuals.clone()
@@ -231,8 +249,7 @@ class ErrorRecorder:
         batch_ids, batch_errors = zip(*self._waiting, strict=True)
         self._waiting.clear()
         ids = torch.cat(batch_ids).cpu().numpy()
-        # Maxima keep what is infinite, and may lose what is NaN.
-        errors = torch.cat(batch_errors).float().abs().nan_to_num(nan=torch.inf, posinf=torch.inf)
+        errors = torch.cat(batch_errors).float().abs()
         if ids.size and not 0 <= ids.min() <= ids.max() < self.n_samples:
             self._epoch = None
             raise ValueError(
@@ -240,16 +257,55 @@ class ErrorRecorder:
             )
         if self._epoch is None:
             self._epoch = np.full(self.n_samples, _NOT_SEEN, np.float32)
-        self._epoch[ids] = errors.cpu().numpy()
+            self._infinite = np.zeros(self.n_samples, bool)
+        values = errors.cpu().numpy()
+        finite = np.isfinite(values)
+        self._epoch[ids[finite]] = values[finite]
+        self._infinite[ids[~finite]] = True
         self._device = errors.device
 
-    def _largest_of_all_processes(self, errors: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Put the errors of all processes together."""
+    def _of_all_processes(
+        self, errors: NDArray[np.float32], infinite: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Put the errors of all processes together; of several, that of the highest rank."""
         if not (dist.is_available() and dist.is_initialized()):
-            return errors
-        shared = torch.from_numpy(errors).to(self._device)  # where the processes' backend works
-        dist.all_reduce(shared, dist.ReduceOp.MAX)
-        return shared.cpu().numpy()
+            return errors, infinite
+
+        def largest(values: NDArray[np.generic]) -> NDArray[np.generic]:
+            shared = torch.from_numpy(values).to(self._device)  # where the backend works
+            dist.all_reduce(shared, dist.ReduceOp.MAX)
+            return shared.cpu().numpy()
+
+        rank = dist.get_rank()
+        owners = np.where(errors == _NOT_SEEN, -1, rank)
+        owner, flags = largest(np.stack([owners, infinite]).astype(np.int32))
+        own = largest(np.where(owner == rank, errors, np.float32(_NOT_SEEN)))
+        return own.astype(np.float32, copy=False), flags.astype(bool)
+
+    def _check_broadcast(self, residuals: torch.Tensor) -> None:
+        """Refuse what (n, 1) minus (n,) gives: n again among the other axes, in every batch."""
+        n, *others = residuals.shape or (0,)
+        if self._may_be_square or n < 2:
+            return
+        if n in others:
+            raise ValueError(
+                f"Expected residuals with a row a sample, got shape {tuple(residuals.shape)}: "
+                f"a prediction of shape ({n}, 1) minus a target of shape ({n},)? Call "
+                "record(ids, prediction, target), which compares the shapes."
+            )
+        self._may_be_square = True
+
+    def _in_unit_of_target(self, residuals: torch.Tensor) -> torch.Tensor:
+        if self._scale.ndim == 0:
+            factor = self._scale.item()
+            return residuals if factor == 1 else residuals.float() * factor
+        if residuals.ndim < 2 or residuals.shape[-1] != len(self._scale):
+            raise ValueError(
+                f"Expected residuals of {len(self._scale)} outputs, as scale has, got shape "
+                f"{tuple(residuals.shape)}."
+            )
+        self._scale = self._scale.to(residuals.device)
+        return residuals.float() * self._scale
 
     def _keep(self, errors: NDArray[np.float32], epoch: int | None) -> None:
         seen = np.flatnonzero(errors != _NOT_SEEN)
@@ -262,13 +318,23 @@ class ErrorRecorder:
             raise ValueError(f"Expected an epoch from 0 to {len(self._epochs)}, got {number}.")
         row = np.full(self.n_samples, np.nan, np.float32)
         row[seen] = errors[seen]
-        self._epochs[number : number + 1] = [row]
+        n_later = len(self._epochs) - number - 1
+        self._epochs[number:] = [row]
+        if n_later > 0:
+            warnings.warn(
+                f"Epoch {number} was recorded again: the {n_later} after it, of a run that did "
+                "not go on, are removed.",
+                UserWarning,
+                stacklevel=3,
+            )
 
 
-def check_on_error(on_error: str) -> None:
-    """Refuse what `on_error` cannot be."""
-    if on_error not in ("warn", "raise"):
-        raise ValueError(f"Expected on_error 'warn' or 'raise', got {on_error!r}.")
+def check_scale(scale: ArrayLike) -> torch.Tensor:
+    """Check what turns standardised targets into their unit; shape () or (n_outputs,)."""
+    values = torch.from_numpy(np.array(scale, np.float32))
+    if values.ndim > 1 or not bool((values > 0).all() and values.isfinite().all()):
+        raise ValueError(f"Expected a scale, or one an output, positive and finite, got {scale!r}.")
+    return values
 
 
 def _named(infinite: NDArray[np.intp]) -> str:

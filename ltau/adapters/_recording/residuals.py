@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 
-__all__ = ["subtract"]
+__all__ = ["Residuals", "as_pair", "prediction_and_target", "subtract"]
+
+# Of what a model gives and its batch: prediction minus target, or the two.
+Residuals = Callable[[Any, Any], torch.Tensor | tuple[torch.Tensor, torch.Tensor]]
 
 
-def subtract(prediction: Any, target: torch.Tensor) -> torch.Tensor:
-    """Subtract targets from predictions; axes of length one may be missing in either."""
-    if not isinstance(prediction, torch.Tensor):
+def prediction_and_target(output: Any, batch: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """Take the output and the target of a batch ``(x, y)``."""
+    if not isinstance(batch, tuple | list) or len(batch) != 2:
         raise ValueError(
-            f"Expected predictions that are a tensor, got {type(prediction).__name__}."
+            f"Expected batches (x, y), got {type(batch).__name__}: say what is compared by a "
+            "callable, residuals=lambda output, batch: (prediction, target)."
         )
+    return output, batch[1]
+
+
+def as_pair(
+    residuals: torch.Tensor | tuple[torch.Tensor, torch.Tensor],
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Give what `ErrorRecorder.record` takes: a prediction and its target, or residuals."""
+    return residuals if isinstance(residuals, tuple) else (residuals, None)
+
+
+def subtract(prediction: Any, target: Any) -> torch.Tensor:
+    """Subtract targets from predictions; axes of length one may be missing in either."""
+    for name, value in (("predictions", prediction), ("targets", target)):
+        if not isinstance(value, torch.Tensor):
+            raise ValueError(f"Expected {name} that are a tensor, got {type(value).__name__}.")
     if _squeezed(prediction) != _squeezed(target):
         raise ValueError(
             f"Expected predictions of the targets' shape {tuple(target.shape)}, "

@@ -19,8 +19,10 @@ from nequip.train import EMALightningModule, NequIPLightningModule, ScheduleFree
 from torch.utils.data import DataLoader, Subset
 from torch.utils.hooks import RemovableHandle
 
+from ltau._inputs.options import OnError, check_on_error, check_option
+from ltau.adapters._recording.logs import open_log
 from ltau.adapters._recording.passes import evaluation_mode
-from ltau.adapters._recording.recorder import ErrorRecorder, OnError, check_on_error
+from ltau.adapters._recording.recorder import ErrorRecorder
 from ltau.adapters.nequip._frames import (
     ATOM_KEY,
     FRAME_KEY,
@@ -66,17 +68,22 @@ class ErrorRecorderCallback(Callback):
         not averaged. ``"eval"`` passes over all frames at the end of each epoch, with
         the weights that a checkpoint gives for inference, the averaged ones where there
         are any; that takes about a third of the epoch more.
+    overwrite : bool, default=False
+        Whether a training that starts removes the epochs that an earlier one has left in
+        the folder. A training resumed from a checkpoint goes on after them.
     on_error : {"warn", "raise"}, default="warn"
         Whether the training goes on, with a warning, when an epoch holds residuals that are
         not finite or cannot be written, as in `ErrorRecorder`.
 
     Raises
     ------
+    FileExistsError
+        From the start of training: if it starts at the first epoch, and the logs have epochs.
     TypeError
         From the start of training: if data or training module are not nequip's.
     ValueError
-        If there is no such mode or `on_error`. From the start of training: if the data have neither
-        energies nor forces that the model gives, or lack some of them; several models
+        If there is no such mode or `on_error`. From the start of training: if the data have
+        neither energies nor forces that the model gives, or lack some of them; several models
         are trained at once; the folder has logs of other frames or another mode; or
         epochs before the first are missing from them. From the end of an epoch, with
         ``on_error="raise"``: if an error is not finite.
@@ -124,21 +131,23 @@ class ErrorRecorderCallback(Callback):
         folder: str | os.PathLike[str],
         *,
         mode: str = "step",
+        overwrite: bool = False,
         on_error: OnError = "warn",
     ) -> None:
-        if mode not in ("step", "eval"):
-            raise ValueError(f"Expected mode 'step' or 'eval', got {mode!r}.")
+        check_option("mode", mode, ("step", "eval"))
         check_on_error(on_error)
-        self.folder = Path(folder)
+        self.folder = Path(folder).absolute()
         self.mode = mode
+        self.overwrite = overwrite
         self.on_error = on_error
+        self._frames: list[Atoms] = []
         self._recorders: dict[str, ErrorRecorder] = {}
         self._hook: RemovableHandle | None = None
         self._output: Data = {}  # of the last training step
         self._loader: DataLoader[Data] | None = None  # of the passes in mode "eval"
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Give the training frames numbers, before they are loaded, and open the logs."""
+        """Give the training frames numbers, before they are loaded."""
         if stage != "fit":
             return
         data, model = _check(trainer, pl_module, self.mode)
@@ -153,25 +162,19 @@ class ErrorRecorderCallback(Callback):
                 f"frames without; it gives {' and '.join(_given_by(model)) or 'neither'}."
             )
         data.train_dataset = [NumberedFrames(dataset, [len(frame) for frame in frames])]
-        sizes = {"forces": sum(map(len, frames)), "energy": len(frames)}
-        logs = {}
-        if trainer.is_global_zero:
-            logs = self._open_logs(frames, targets, sizes)
-            self._keep_validation(data)
-        self._recorders = {
-            name: ErrorRecorder(sizes[name], logs.get(name), on_error=self.on_error)
-            for name in targets
-        }
+        self._frames, self._targets = frames, targets
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Listen to the model, or prepare the passes over all frames."""
-        for recorder in self._recorders.values():
-            if recorder.log is not None and trainer.current_epoch > recorder.log.n_epochs:
-                raise ValueError(
-                    f"Expected the folder of the training that goes on at epoch "
-                    f"{trainer.current_epoch}, got {self.folder}, which has "
-                    f"{recorder.log.n_epochs} epochs."
-                )
+        """Open the logs, and listen to the model or prepare the passes over all frames."""
+        sizes = {"forces": sum(map(len, self._frames)), "energy": len(self._frames)}
+        logs = {}
+        if trainer.is_global_zero:
+            logs = self._open_logs(trainer, sizes)
+            self._keep_validation(trainer.datamodule)  # type: ignore[attr-defined]
+        self._recorders = {
+            name: ErrorRecorder(sizes[name], logs.get(name), on_error=self.on_error)
+            for name in self._targets
+        }
         if self.mode == "step":
             model: Any = pl_module.model
             self._hook = model[_MODEL].register_forward_hook(self._keep)
@@ -206,9 +209,8 @@ class ErrorRecorderCallback(Callback):
         """Close the logs, and listen no more; the epoch under way is lost."""
         self._release()
 
-    def _open_logs(
-        self, frames: list[Atoms], targets: list[str], sizes: dict[str, int]
-    ) -> dict[str, ErrorLog]:
+    def _open_logs(self, trainer: Trainer, sizes: dict[str, int]) -> dict[str, ErrorLog]:
+        frames, goes_on = self._frames, trainer.current_epoch > 0 or trainer.global_step > 0
         notes = {
             "frames": fingerprint(frames),
             "n_frames": len(frames),
@@ -216,8 +218,16 @@ class ErrorRecorderCallback(Callback):
             "nequip": version("nequip"),
         }
         logs = {}
-        for name in targets:
-            log = ErrorLog(self.folder / name, sizes[name], **_ERRORS[name], notes=notes)
+        for name in self._targets:
+            log = open_log(
+                self.folder / name,
+                sizes[name],
+                trainer.current_epoch,
+                goes_on=goes_on,
+                overwrite=self.overwrite,
+                **_ERRORS[name],
+                notes=notes,
+            )
             for note, meaning in (("frames", "training frames"), ("mode", "mode")):
                 if log.notes.get(note) != notes[note]:
                     raise ValueError(
@@ -225,7 +235,7 @@ class ErrorRecorderCallback(Callback):
                         f"another: {notes[note]} instead of {log.notes.get(note)}."
                     )
             logs[name] = log
-        if not (self.folder / FRAMES).exists():
+        if not goes_on or not (self.folder / FRAMES).exists():
             save_frames(self.folder / FRAMES, frames)
         return logs
 
@@ -240,12 +250,12 @@ class ErrorRecorderCallback(Callback):
 
     def _record(self, output: Data, batch: Data) -> None:
         for name, recorder in self._recorders.items():
-            residuals = output[_KEYS[name]].detach() - batch[_KEYS[name]]
+            predicted, known = output[_KEYS[name]].detach(), batch[_KEYS[name]]
             if name == "forces":
-                recorder.record(batch[ATOM_KEY].flatten(), residuals)
+                recorder.record(batch[ATOM_KEY].flatten(), predicted, known)
             else:
-                n_atoms = batch[AtomicDataDict.NUM_NODES_KEY]
-                recorder.record(batch[FRAME_KEY].flatten(), residuals.flatten() / n_atoms)
+                residuals = (predicted - known).flatten() / batch[AtomicDataDict.NUM_NODES_KEY]
+                recorder.record(batch[FRAME_KEY].flatten(), residuals)
 
     def _release(self) -> None:
         if self._hook is not None:
@@ -254,7 +264,7 @@ class ErrorRecorderCallback(Callback):
             if recorder.log is not None:
                 recorder.log.close()
         self._hook = self._loader = None
-        self._recorders, self._output = {}, {}
+        self._recorders, self._output, self._frames = {}, {}, []
 
 
 def _check(trainer: Trainer, module: LightningModule, mode: str) -> tuple[NequIPDataModule, Any]:

@@ -179,7 +179,7 @@ def test_all_validation_sets_are_kept_and_those_of_the_last_start(train, frames,
         ase.io.write(path, part)
     for held_out, expected in ((paths[1:], 5), (paths[1], 2)):
         data = {"train_file_path": paths[0], "val_file_path": held_out, "split_dataset": []}
-        callback = ErrorRecorderCallback(tmp_path / "log")
+        callback = ErrorRecorderCallback(tmp_path / "log", overwrite=True)
         train(tmp_path, frames, [callback], epochs=1, data=data)
         kept = load_frames(tmp_path / "log" / "validation.extxyz")
         assert len(kept) == expected
@@ -210,7 +210,7 @@ def test_training_goes_on_as_it_would_without(train, frames, tmp_path, mode):
     for name, weights in alone.weights.items():
         assert torch.equal(watched.weights[name], weights)
     assert not trainer.lightning_module.model["sole_model"]._forward_hooks
-    with ErrorLog(tmp_path / "log" / "forces") as log:
+    with ErrorLog(tmp_path / "log" / "forces", mode="resume") as log:
         log.record([0], [1.0])  # nobody else is writing
 
 
@@ -246,7 +246,9 @@ def test_what_cannot_go_on_is_refused_before_training(train, frames, run, tmp_pa
         callbacks = [ErrorRecorderCallback(folder, mode=mode), last(run.folder)]
         train(tmp_path / "again", frames, callbacks, epochs=9, resume=run.checkpoint)
 
-    with pytest.raises(ValueError, match=r"goes on at epoch 4, got .*new, which has 0 epochs"):
+    with pytest.raises(
+        ValueError, match=r"goes on at epoch 4, got .*new.forces, which has 0 epochs"
+    ):
         resume(tmp_path / "new")
     before = {path: path.read_bytes() for path in run.steps.rglob("*") if path.is_file()}
     moved = [atoms.copy() for atoms in frames]

@@ -117,6 +117,64 @@ def test_samples_not_seen_are_nan_in_that_epoch_alone():
     np.testing.assert_array_equal(recorder.errors, [[1, np.nan], [np.nan, 1], [1, 1]])
 
 
+def test_a_prediction_and_a_target_are_compared_whichever_has_an_axis_of_length_one():
+    target = torch.arange(4.0)
+    for prediction, y in [(torch.zeros(4, 1), target), (torch.zeros(4), target[:, None])]:
+        recorder = ErrorRecorder(4)
+        recorder.record(torch.arange(4), prediction, y)
+        recorder.end_epoch()
+        np.testing.assert_array_equal(recorder.errors[:, 0], [0, 1, 2, 3])
+    with pytest.raises(ValueError, match=r"targets' shape \(4, 2\), got \(4, 1\)"):
+        recorder.record(torch.arange(4), torch.zeros(4, 1), torch.zeros(4, 2))
+    with pytest.raises(ValueError, match="targets that are a tensor, got ndarray"):
+        recorder.record(torch.arange(4), torch.zeros(4), np.zeros(4))
+
+
+def test_residuals_that_broadcasting_made_square_are_refused_and_others_are_not():
+    with pytest.raises(ValueError, match=r"shape \(4, 4\).*record\(ids, prediction, target\)"):
+        ErrorRecorder(4).record(torch.arange(4), torch.zeros(4, 1) - torch.arange(4.0))
+    recorder = ErrorRecorder(7)
+    recorder.record(torch.arange(4), torch.ones(4, 3))
+    recorder.record(torch.arange(4, 7), torch.ones(3, 3))  # the last batch of three outputs
+    recorder.end_epoch()
+    np.testing.assert_allclose(recorder.errors[:, 0], np.sqrt(3))
+    square = ErrorRecorder(3)
+    square.record(torch.arange(3), torch.zeros(3, 3), torch.ones(3, 3))
+    square.end_epoch()
+    np.testing.assert_allclose(square.errors[:, 0], np.sqrt(3))
+
+
+def test_errors_of_a_standardised_target_are_in_its_unit():
+    y = torch.tensor([[10.0, -3.0], [30.0, 5.0], [80.0, 1.0]])
+    mean, scale = y.mean(dim=0), y.std(dim=0)
+    prediction = torch.tensor([[12.0, -3.0], [30.0, 1.0], [77.0, 5.0]])
+    recorder = ErrorRecorder(3, scale=scale.numpy())
+    recorder.record(torch.arange(3), (prediction - mean) / scale, (y - mean) / scale)
+    recorder.end_epoch()
+    np.testing.assert_allclose(recorder.errors[:, 0], [2, 4, 5], rtol=1e-5)
+    one = ErrorRecorder(3, scale=10)
+    one.record(torch.arange(3), torch.tensor([0.1, -0.2, 0.0], dtype=torch.float16))
+    one.end_epoch()
+    np.testing.assert_allclose(one.errors[:, 0], [1, 2, 0], rtol=1e-3)
+    with pytest.raises(ValueError, match=r"residuals of 2 outputs, as scale has, got shape \(3,\)"):
+        recorder.record(torch.arange(3), torch.zeros(3))
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, np.nan, np.inf, [1.0, 0.0], [[1.0]]])
+def test_a_scale_that_is_none_is_refused(scale):
+    with pytest.raises(ValueError, match="positive and finite"):
+        ErrorRecorder(3, scale=scale)
+
+
+def test_of_a_sample_seen_twice_the_last_finite_error_counts():
+    recorder = ErrorRecorder(2)
+    for residuals in ([1.0, torch.nan], [3.0, 4.0], [torch.inf, 5.0]):
+        recorder.record(torch.arange(2), torch.tensor(residuals))
+    with pytest.warns(UserWarning, match="of 2 samples: 0, 1"):
+        recorder.end_epoch()
+    np.testing.assert_array_equal(recorder.errors[:, 0], [3, 5])
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
 def test_any_floating_type_is_recorded_in_float32(dtype):
     recorder = ErrorRecorder(2)
@@ -248,12 +306,15 @@ def test_a_log_that_another_writes_is_refused_at_the_first_batch(tmp_path):
 def test_an_epoch_run_again_replaces_itself(tmp_path, logged):
     log = ErrorLog(tmp_path / "log", 2) if logged else None
     recorder = ErrorRecorder(2, log)
-    for epoch, error in [(None, 1.0), (1, 2.0), (None, 3.0), (1, 4.0)]:
+    for epoch, error in [(None, 1.0), (1, 2.0), (None, 3.0)]:
         recorder.record(torch.tensor([1]), torch.tensor([error]))
         recorder.end_epoch(epoch)
-    np.testing.assert_array_equal(recorder.errors, [[np.nan] * 3, [1, 4, 3]])
+    recorder.record(torch.tensor([1]), torch.tensor([4.0]))
+    with pytest.warns(UserWarning, match=r"Epoch 1 .*was recorded again: the 1 after it"):
+        recorder.end_epoch(1)
+    np.testing.assert_array_equal(recorder.errors, [[np.nan] * 2, [1, 4]])  # no epoch after it
     recorder.record(torch.tensor([1]), torch.tensor([5.0]))
-    with pytest.raises(ValueError, match="epoch from 0 to 3"):
+    with pytest.raises(ValueError, match="epoch from 0 to 2"):
         recorder.end_epoch(7)
     if log is not None:
         log.close()
@@ -261,7 +322,7 @@ def test_an_epoch_run_again_replaces_itself(tmp_path, logged):
 
 def test_a_resumed_run_goes_on_in_the_same_log(tmp_path):
     for epochs in ([0, 1, 2], [2, 3]):  # stopped after epoch 2, whose checkpoint was lost
-        with ErrorLog(tmp_path / "log", 2) as log:
+        with ErrorLog(tmp_path / "log", 2, mode="resume") as log:
             recorder = ErrorRecorder(2, log)
             for epoch in epochs:
                 recorder.record(torch.arange(2), torch.tensor([epoch, -10.0 * epoch]))
@@ -310,7 +371,7 @@ def test_the_errors_of_two_processes_are_put_together(tmp_path):
     ]
     assert [run.wait(timeout=60) for run in runs] == [0, 0]
     ranks = [list(DistributedSampler(range(7), num_replicas=2, rank=rank)) for rank in (0, 1)]
-    expected = [i + 0.5 * (i in ranks[1]) for i in range(7)]  # the larger where both saw it
+    expected = [i + 0.5 * (i in ranks[1]) for i in range(7)]  # of the higher rank where both saw it
     assert len(set(ranks[0]) & set(ranks[1])) == 1
     np.testing.assert_array_equal(
         ErrorLog(tmp_path / "log"), np.stack([expected, np.add(expected, 10)], axis=1)

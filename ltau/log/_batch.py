@@ -1,11 +1,11 @@
-"""The epoch under way: batches of errors, checked before they are added."""
+"""Batches of errors, checked before they are added to the epoch under way."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["add", "check_batch"]
+__all__ = ["check_batch"]
 
 Floats = NDArray[np.float32]
 
@@ -36,17 +36,3 @@ def check_batch(
             f"got {values[bad[0]]:g} of sample {rows[bad[0]]}."
         )
     return rows.astype(np.intp), values
-
-
-def add(under_way: Floats, rows: NDArray[np.intp], values: Floats) -> None:
-    """Add a batch to the epoch under way, unless a sample would have two errors."""
-    before = under_way[rows]
-    under_way[rows] = values
-    known = np.where(np.isnan(before), under_way[rows], before)
-    clash = np.flatnonzero(known != values)
-    if clash.size:
-        under_way[rows] = before
-        raise ValueError(
-            f"Expected one error of each sample in an epoch, got {known[clash[0]]:g} and "
-            f"{values[clash[0]]:g} of sample {rows[clash[0]]}. Call end_epoch() after each epoch."
-        )
