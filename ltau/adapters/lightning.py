@@ -20,8 +20,9 @@ from ltau.adapters._recording.held_out import HeldOutErrors
 from ltau.adapters._recording.hooks import find_layer
 from ltau.adapters._recording.ids import BatchIds
 from ltau.adapters._recording.logs import open_log
-from ltau.adapters._recording.recorder import ErrorRecorder, Reduction, check_scale
+from ltau.adapters._recording.recorder import ErrorRecorder, Reduction
 from ltau.adapters._recording.residuals import Residuals, as_pair, prediction_and_target
+from ltau.adapters._recording.scale import check_scale
 from ltau.log import ErrorLog
 
 __all__ = ["ErrorRecorderCallback"]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 
-__all__ = ["find_layer", "one_row_a_sample", "outputs_of"]
+__all__ = ["Pool", "find_layer", "one_row_a_sample", "outputs_of"]
+
+# Of what a layer gives and what the model was called with: a row a sample.
+Pool = Callable[[Any, Any], torch.Tensor]
 
 
 def find_layer(model: torch.nn.Module, layer: str) -> torch.nn.Module:
@@ -35,15 +38,22 @@ def outputs_of(module: torch.nn.Module) -> Iterator[list[Any]]:
         hook.remove()
 
 
-def one_row_a_sample(outputs: list[Any], layer: str, n: int | None = None) -> torch.Tensor:
-    """Check that a layer ran once, and gave a row for each of the samples, if it is known."""
+def one_row_a_sample(
+    outputs: list[Any], layer: str, inputs: Any, pool: Pool | None, n: int | None = None
+) -> torch.Tensor:
+    """Check that a layer ran once, and make a row for each of the samples, if it is known."""
     if len(outputs) != 1:
         raise ValueError(
             f"Expected layer {layer!r} to run once a batch, it ran {len(outputs)} times."
         )
-    output = outputs[0]
-    if isinstance(output, torch.Tensor) and output.ndim == 2 and n in (None, len(output)):
-        return output
-    got = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
-    rows = "n_samples" if n is None else n
-    raise ValueError(f"Expected layer {layer!r} to give shape ({rows}, n_features), got {got}.")
+    rows = outputs[0] if pool is None else pool(outputs[0], inputs)
+    if isinstance(rows, torch.Tensor) and rows.ndim == 2 and n in (None, len(rows)):
+        return rows
+    got = tuple(rows.shape) if isinstance(rows, torch.Tensor) else type(rows).__name__
+    shape = f"shape ({'n_samples' if n is None else n}, n_features)"
+    if pool is not None:
+        raise ValueError(f"Expected pool to give {shape}, got {got}.")
+    raise ValueError(
+        f"Expected layer {layer!r} to give {shape}, got {got}. Of several rows a sample, such as "
+        "tokens or nodes, make one by pool=lambda output, batch: ..."
+    )

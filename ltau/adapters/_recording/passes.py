@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,15 +11,29 @@ import torch
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from ltau.adapters._recording.hooks import find_layer, one_row_a_sample, outputs_of
+from ltau.adapters._recording.batches import (
+    Forward,
+    check_batches,
+    device_of,
+    gives_ids,
+    in_order_of_ids,
+    inputs_of,
+    on_device,
+)
+from ltau.adapters._recording.hooks import Pool, find_layer, one_row_a_sample, outputs_of
 from ltau.adapters._recording.recorder import ErrorRecorder
-from ltau.adapters._recording.residuals import subtract
+from ltau.adapters._recording.residuals import Residuals, as_pair, prediction_and_target
 
 __all__ = ["evaluate", "evaluation_mode", "latents"]
 
 
 def evaluate(
-    model: torch.nn.Module, batches: Iterable[tuple[torch.Tensor, Any]], recorder: ErrorRecorder
+    model: torch.nn.Module,
+    batches: Iterable[tuple[torch.Tensor, Any]],
+    recorder: ErrorRecorder,
+    *,
+    forward: Forward | None = None,
+    residuals: Residuals = prediction_and_target,
 ) -> None:
     """Record the errors that a model makes now: an exact pass at the end of an epoch.
 
@@ -31,11 +45,19 @@ def evaluate(
     Parameters
     ----------
     model : torch.nn.Module
-        The model, called with the inputs `x`.
-    batches : iterable of ``(ids, (x, y))``
+        The model.
+    batches : iterable of ``(ids, batch)``
         What a `DataLoader` of an `IndexedDataset` gives, in any order.
     recorder : ErrorRecorder
         Where the errors go. It is not told that the epoch ends.
+    forward : callable, optional
+        Called with the model and a batch on its device, it returns what the model gives, as
+        ``lambda model, batch: model(**batch).logits``. By default the model is called with
+        the first item of the batch.
+    residuals : callable, optional
+        Called with that and the batch, it returns a pair of tensors, prediction and target, as
+        in the callbacks. By default the batches are ``(x, y)``, and the output is compared
+        with `y`.
 
     Raises
     ------
@@ -57,23 +79,27 @@ def evaluate(
            [1.],
            [3.]], dtype=float32)
     """
-    device = _device(model)
+    check_batches(batches)
+    device = device_of(model)
     with torch.no_grad(), evaluation_mode(model):
-        for batch in batches:
-            try:
-                ids, (x, y) = batch
-            except (TypeError, ValueError) as error:
+        for numbered in batches:
+            if not isinstance(numbered, tuple | list) or len(numbered) != 2:
                 raise ValueError(
-                    "Expected batches (ids, (x, y)), as a DataLoader of an IndexedDataset gives."
-                ) from error
-            recorder.record(ids, subtract(model(x.to(device)), y))
+                    "Expected batches (ids, (x, y)), as a DataLoader of an IndexedDataset gives, "
+                    f"got {type(numbered).__name__}."
+                )
+            ids, batch = numbered[0], on_device(numbered[1], device)
+            output = model(inputs_of(batch)) if forward is None else forward(model, batch)
+            recorder.record(ids, *as_pair(residuals(output, batch)))
 
 
 def latents(
     model: torch.nn.Module,
-    batches: Iterable[torch.Tensor | Sequence[torch.Tensor]],
+    batches: Iterable[Any],
     layer: str,
     *,
+    forward: Forward | None = None,
+    pool: Pool | None = None,
     progress: bool = False,
 ) -> NDArray[np.float32]:
     """Compute the latents of samples: the output of one layer of the model.
@@ -85,25 +111,34 @@ def latents(
     ----------
     model : torch.nn.Module
         The trained model.
-    batches : iterable of tensors, or of sequences of tensors
-        What the model takes, such as a `DataLoader` that does not shuffle; of a
-        sequence, the first item.
+    batches : iterable of batches
+        Such as a `DataLoader`, or ``x.split(1000)`` of a tensor. One that shuffles must be
+        of an `IndexedDataset`, whose batches are ``(ids, batch)``.
     layer : str
         Name of the layer in ``model.named_modules()``; for the last hidden layer, the
         activation before the output.
+    forward : callable, optional
+        Called with the model and a batch on its device, it returns what the model gives, as
+        ``lambda model, batch: model(**batch).logits``. By default the model is called with
+        the batch, if that is a tensor, or with its first item.
+    pool : callable, optional
+        Called with what the layer gives and what the model is called with (with `forward`,
+        the batch), it returns a tensor of a row a sample. By default the layer gives that;
+        of tokens or nodes, take their mean or one of them.
     progress : bool, default=False
         Whether to show a progress bar.
 
     Returns
     -------
     ndarray of shape (n_samples, n_features), float32
-        The latents, in the order of the batches.
+        The latents: in the order of the ids, where there are some, or of the batches.
 
     Raises
     ------
     ValueError
         If there is no such layer, it does not run or gives no tensor with a row a
-        sample, or there are no batches.
+        sample, or there are no batches. If a `DataLoader` without ids is not in the order of its
+        samples, or one leaves samples out, as with ``drop_last``.
 
     Examples
     --------
@@ -113,18 +148,28 @@ def latents(
     >>> latents(model, torch.zeros(10, 4).split(5), layer="1").shape
     (10, 8)
     """
+    check_batches(batches)
+    numbered = gives_ids(batches)
     module = find_layer(model, layer)
-    device = _device(model)
-    rows = []
+    device = device_of(model)
+    ids, rows = [], []
     with torch.no_grad(), evaluation_mode(model), outputs_of(module) as outputs:
         for batch in tqdm(batches, desc="latents", disable=not progress):
-            inputs = batch if isinstance(batch, torch.Tensor) else batch[0]
+            if numbered:
+                ids.append(batch[0])
+                batch = batch[1]
+            batch = on_device(batch, device)
+            inputs = inputs_of(batch) if forward is None else batch
             outputs.clear()
-            model(inputs.to(device))
-            rows.append(one_row_a_sample(outputs, layer, len(inputs)).float().cpu().numpy())
+            output = model(inputs) if forward is None else forward(model, batch)
+            n = len(ids[-1]) if numbered else _length(inputs if forward is None else output)
+            rows.append(one_row_a_sample(outputs, layer, inputs, pool, n).float().cpu().numpy())
     if not rows:
         raise ValueError("Expected at least one batch, got none.")
-    return np.concatenate(rows)
+    found = np.concatenate(rows)
+    if not numbered:
+        return found
+    return in_order_of_ids(found, torch.cat(ids).numpy(), len(batches.dataset))  # type: ignore[attr-defined]
 
 
 @contextmanager
@@ -139,7 +184,6 @@ def evaluation_mode(model: torch.nn.Module) -> Iterator[None]:
             module.training = mode
 
 
-def _device(model: torch.nn.Module) -> torch.device | None:
-    """Device of a model; None, that of the inputs, where it has no parameters."""
-    parameter = next(model.parameters(), None)
-    return None if parameter is None else parameter.device
+def _length(rows: Any) -> int | None:
+    """Count the samples of a batch without ids; None where it cannot be told."""
+    return len(rows) if isinstance(rows, torch.Tensor) and rows.ndim else None

@@ -13,9 +13,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from ltau._inputs.options import OnError, check_on_error
 from ltau.adapters._recording.residuals import subtract
+from ltau.adapters._recording.scale import check_scale, of_outputs
 from ltau.log import ErrorLog
 
-__all__ = ["ErrorRecorder", "Reduction", "check_scale"]
+__all__ = ["ErrorRecorder", "Reduction"]
 
 Reduction = str | Callable[[torch.Tensor], torch.Tensor]
 
@@ -299,12 +300,7 @@ class ErrorRecorder:
         if self._scale.ndim == 0:
             factor = self._scale.item()
             return residuals if factor == 1 else residuals.float() * factor
-        if residuals.ndim < 2 or residuals.shape[-1] != len(self._scale):
-            raise ValueError(
-                f"Expected residuals of {len(self._scale)} outputs, as scale has, got shape "
-                f"{tuple(residuals.shape)}."
-            )
-        self._scale = self._scale.to(residuals.device)
+        self._scale = of_outputs(self._scale, residuals, "residuals")  # moved once
         return residuals.float() * self._scale
 
     def _keep(self, errors: NDArray[np.float32], epoch: int | None) -> None:
@@ -327,14 +323,6 @@ class ErrorRecorder:
                 UserWarning,
                 stacklevel=3,
             )
-
-
-def check_scale(scale: ArrayLike) -> torch.Tensor:
-    """Check what turns standardised targets into their unit; shape () or (n_outputs,)."""
-    values = torch.from_numpy(np.array(scale, np.float32))
-    if values.ndim > 1 or not bool((values > 0).all() and values.isfinite().all()):
-        raise ValueError(f"Expected a scale, or one an output, positive and finite, got {scale!r}.")
-    return values
 
 
 def _named(infinite: NDArray[np.intp]) -> str:

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import torch
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from ltau._fitted.conformal import error_bars
 from ltau._inputs.outputs import refuse_shape
-from ltau.adapters._recording.hooks import find_layer, one_row_a_sample, outputs_of
+from ltau.adapters._recording.batches import Forward
+from ltau.adapters._recording.hooks import Pool, find_layer, one_row_a_sample, outputs_of
+from ltau.adapters._recording.scale import check_mean, check_scale, of_outputs
 from ltau.adapters.torch._estimator import TorchEstimator
 from ltau.estimator import LTAUEstimator
 
@@ -23,9 +26,10 @@ class Uncertain(NamedTuple):
     ----------
     prediction : object
         What the model gives.
-    expected_error : tensor of shape (n,), float32
-        Expected error of each sample, in the unit of the recorded errors.
-    error_bar : tensor of shape (n,), float32
+    expected_error : tensor of shape (n,) or (n, 1, ...), float32
+        Expected error of each sample, in the unit of the recorded errors: of as many axes as
+        the prediction, where that is a tensor.
+    error_bar : tensor of the same shape, float32
         Error that is not exceeded with the probability `level` of the module.
 
     Examples
@@ -48,9 +52,9 @@ class UncertainModule(torch.nn.Module):
     Parameters
     ----------
     model : torch.nn.Module
-        The trained model. Its predictions stay what they are, bit for bit. If the estimator
-        was fitted with targets, they are what is compared with these: a tensor in their unit,
-        of a row a sample, with as many outputs.
+        The trained model. Its predictions stay what they are, bit for bit, unless `scale` or
+        `mean` is given. If the estimator was fitted with targets, they are what is compared with
+        these: a tensor in their unit, of a row a sample, with as many outputs.
     layer : str
         Name of the layer that gave the latents which the estimator was fitted on.
     estimator : LTAUEstimator or TorchEstimator
@@ -58,12 +62,21 @@ class UncertainModule(torch.nn.Module):
         device where the module is.
     level : float, default=0.9
         Probability that an error stays within its error bar, between 0 and 1.
+    forward : callable, optional
+        As of `latents`: called with the model and what the module is called with, it returns
+        the prediction. By default the model is called with that.
+    pool : callable, optional
+        As of `latents`, for a layer that gives several rows a sample.
+    scale, mean : float or array-like of shape (n_outputs,), default=1.0 and 0.0
+        Standard deviation and mean of a target that was standardised. The predictions are then
+        what the model gives, times `scale`, plus `mean`: in the unit of the target, as errors
+        are that were recorded with this `scale`.
 
     Raises
     ------
     ValueError
-        If there is no such layer, the level is not a probability, or the estimator
-        has strata.
+        If there is no such layer, the level is not a probability, the estimator has strata,
+        `scale` is not positive and finite, or `mean` not finite.
     sklearn.exceptions.NotFittedError
         If the estimator is not fitted.
 
@@ -74,6 +87,10 @@ class UncertainModule(torch.nn.Module):
     the module, moves with it, and searches exactly where the latents are: what a GPU is
     for. Error bars have no gradients; the prediction has. The estimator is no part of the
     ``state_dict``: save it with its own `save`.
+
+    Of several outputs the error is what `ErrorRecorder` made of them, by default the norm, and
+    so is the error bar. For one bar an output, record each output by itself, and fit an
+    estimator to each.
 
     Examples
     --------
@@ -88,6 +105,8 @@ class UncertainModule(torch.nn.Module):
     >>> prediction, expected_error, error_bar = careful(x[:3])
     >>> torch.equal(prediction, model(x[:3]))
     True
+    >>> prediction.shape, error_bar.shape
+    (torch.Size([3, 1]), torch.Size([3, 1]))
     >>> bool((expected_error < error_bar).all())
     True
     """
@@ -99,6 +118,10 @@ class UncertainModule(torch.nn.Module):
         estimator: LTAUEstimator | TorchEstimator,
         *,
         level: float = 0.9,
+        forward: Forward | None = None,
+        pool: Pool | None = None,
+        scale: ArrayLike = 1.0,
+        mean: ArrayLike = 0.0,
     ) -> None:
         super().__init__()
         find_layer(model, layer)
@@ -112,7 +135,12 @@ class UncertainModule(torch.nn.Module):
         self.layer = layer
         self.estimator = estimator
         self.level = level
+        self.scale = check_scale(scale)
+        self.mean = check_mean(mean)
         self.training = model.training
+        self._standardised = bool((self.scale != 1).any() or (self.mean != 0).any())
+        self._forward = forward
+        self._pool = pool
 
     def forward(self, *args: Any, **kwargs: Any) -> Uncertain:
         """Predict, and say how wrong the predictions are likely to be.
@@ -120,7 +148,8 @@ class UncertainModule(torch.nn.Module):
         Parameters
         ----------
         *args, **kwargs
-            What the model takes.
+            What the model takes, or `forward` beside the model. `pool` is given the one
+            argument, the tuple of several, or the dict of those with names.
 
         Returns
         -------
@@ -133,23 +162,53 @@ class UncertainModule(torch.nn.Module):
             If the module or the layer is in training mode: with dropout on, latents are
             not those that the estimator knows.
         ValueError
-            If the layer does not run once, or gives no tensor of the width of the
-            estimator's latents; or, with targets, the prediction is of another shape than
-            they, NaN or infinite.
+            If the layer does not run once, gives no tensor of the width of the estimator's
+            latents, or another number of rows than there are predictions; or, with targets, the
+            prediction is of another shape than they, NaN or infinite.
         TypeError
-            If, with targets, the prediction is no tensor of a floating type.
+            If, with targets, the prediction is no tensor of a floating type; or with `scale`
+            or `mean`, no tensor.
         """
         if any(module.training for module in self.modules()):
             raise RuntimeError("Expected a module in evaluation mode: call eval() first.")
         with outputs_of(find_layer(self.model, self.layer)) as outputs:
-            prediction = self.model(*args, **kwargs)
-        rows = one_row_a_sample(outputs, self.layer)
+            given = self._call(*args, **kwargs)
+        prediction = self._in_unit_of_target(given)
+        called_with = kwargs or (args[0] if len(args) == 1 else args)
+        rows = one_row_a_sample(outputs, self.layer, called_with, self._pool)
         y_pred = self._compared(prediction, len(rows))
+        shape = self._shape_of_errors(prediction, len(rows))
         errors = self._predict_errors(rows.detach(), y_pred)
         expected, bar = (
-            torch.as_tensor(e, dtype=torch.float32, device=rows.device) for e in errors
+            torch.as_tensor(e, dtype=torch.float32, device=rows.device).reshape(shape)
+            for e in errors
         )
         return Uncertain(prediction, expected, bar)
+
+    def _call(self, *args: Any, **kwargs: Any) -> Any:
+        if self._forward is None:
+            return self.model(*args, **kwargs)
+        return self._forward(self.model, *args, **kwargs)
+
+    def _in_unit_of_target(self, prediction: Any) -> Any:
+        """Undo the standardisation, if there is one."""
+        if not self._standardised:
+            return prediction
+        if not isinstance(prediction, torch.Tensor):
+            raise TypeError(f"Expected a prediction in a tensor, got {type(prediction).__name__}.")
+        scale, mean = (of_outputs(v, prediction, "predictions") for v in (self.scale, self.mean))
+        return prediction * scale + mean
+
+    def _shape_of_errors(self, prediction: Any, n_samples: int) -> tuple[int, ...]:
+        """Give errors the axes of the prediction, so that they can be added to it."""
+        if not isinstance(prediction, torch.Tensor):
+            return (n_samples,)
+        if prediction.shape[:1] != (n_samples,):
+            raise ValueError(
+                f"Expected layer {self.layer!r} to give as many rows as there are predictions, got "
+                f"{n_samples} rows and predictions of shape {tuple(prediction.shape)}."
+            )
+        return (n_samples, *[1] * (prediction.ndim - 1))
 
     def _compared(self, prediction: Any, n_samples: int) -> torch.Tensor | None:
         """Give the prediction, where it is compared with targets."""

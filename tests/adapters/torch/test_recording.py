@@ -561,8 +561,9 @@ def test_an_uncertain_module_says_what_model_and_estimator_say(model, estimator)
         prediction, expected_error, error_bar = careful(x)
         z = latents(model, [x], "3")
         assert torch.equal(prediction, model(x))
-        np.testing.assert_allclose(expected_error, estimator.predict(z), rtol=1e-5)
-        np.testing.assert_allclose(error_bar, estimator.predict_quantile(z, 0.8), rtol=1e-5)
+        assert expected_error.shape == error_bar.shape == (len(x), 1)  # beside two outputs
+        np.testing.assert_allclose(expected_error[:, 0], estimator.predict(z), rtol=1e-5)
+        np.testing.assert_allclose(error_bar[:, 0], estimator.predict_quantile(z, 0.8), rtol=1e-5)
         assert expected_error.dtype == error_bar.dtype == torch.float32
     assert not model[3]._forward_hooks
 
@@ -572,8 +573,8 @@ def test_an_uncertain_module_keeps_to_a_calibration(model, estimator):
     z = latents(model.eval(), [x], "3")
     estimator.calibrate(z, np.linspace(0, 50, 60))
     _, expected_error, error_bar = UncertainModule(model, "3", estimator, level=0.8)(x)
-    np.testing.assert_allclose(expected_error, estimator.predict(z), rtol=1e-5)
-    np.testing.assert_allclose(error_bar, estimator.predict_quantile(z, 0.8), rtol=1e-5)
+    np.testing.assert_allclose(expected_error[:, 0], estimator.predict(z), rtol=1e-5)
+    np.testing.assert_allclose(error_bar[:, 0], estimator.predict_quantile(z, 0.8), rtol=1e-5)
 
 
 def test_predictions_keep_their_gradients_and_error_bars_have_none(model, estimator):

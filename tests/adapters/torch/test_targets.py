@@ -191,9 +191,10 @@ def test_an_uncertain_module_compares_its_own_prediction(head, on_tensors):
     assert torch.equal(found.prediction, model(x))
     assert found.prediction.requires_grad
     expected = estimator.predict(QUERIES, y_pred=y_pred)
-    assert_allclose(found.expected_error, expected, rtol=1e-5)
+    beside = (40,) if found.prediction.ndim == 1 else (40, 1)  # the prediction, to be added
+    assert_allclose(found.expected_error, expected.reshape(beside), rtol=1e-5)
     bar = estimator.predict_quantile(QUERIES, 0.8, y_pred=y_pred)
-    assert_allclose(found.error_bar, bar, rtol=1e-5)
+    assert_allclose(found.error_bar, bar.reshape(beside), rtol=1e-5)
     assert not found.error_bar.requires_grad
     assert not found.expected_error.requires_grad
 
@@ -205,7 +206,7 @@ def test_an_uncertain_module_of_bfloat16_compares_too(on_tensors):
     found = UncertainModule(Gives(HEADS["a column"][0]).eval(), "body", given)(x)
     y_pred = found.prediction.double().numpy()
     expected = estimator.predict(x.float().numpy(), y_pred=y_pred)
-    assert_allclose(found.expected_error, expected, rtol=1e-5)
+    assert_allclose(found.expected_error[:, 0], expected, rtol=1e-5)
 
 
 def test_an_uncertain_module_with_targets_keeps_to_a_calibration():
@@ -242,6 +243,35 @@ def test_without_targets_the_prediction_may_be_anything():
         torch.tensor(QUERIES)
     )
     assert_allclose(found.expected_error, estimator.predict(QUERIES), rtol=1e-5)
+
+
+@pytest.mark.parametrize("on_tensors", [False, True])
+def test_predictions_of_a_standardised_target_are_given_in_its_unit(on_tensors):
+    mean, scale = 7.0, 3.0
+    estimator, x = fit(), torch.tensor(QUERIES)
+    given = TorchEstimator(estimator) if on_tensors else estimator
+    model = Gives(lambda z: (z[:, :1] - 2.0 - mean) / scale).eval()
+    found = UncertainModule(model, "body", given, level=0.8, scale=scale, mean=mean)(x)
+    in_unit = QUERIES[:, :1] - 2.0
+    assert_allclose(found.prediction, in_unit, rtol=1e-4, atol=1e-5)
+    bar = estimator.predict_quantile(QUERIES, 0.8, y_pred=in_unit)
+    assert_allclose(found.error_bar[:, 0], bar, rtol=1e-4)
+
+
+def test_each_output_has_a_scale_and_a_mean_of_its_own():
+    model, estimator = Gives(lambda z: z[:, :3]).eval(), fit(None)
+    x, scale, mean = torch.tensor(QUERIES), np.array([2.0, 3.0, 4.0]), [0.0, 1.0, -1.0]
+    found = UncertainModule(model, "body", estimator, scale=scale, mean=mean)(x)
+    assert_allclose(found.prediction, QUERIES[:, :3] * scale + mean, rtol=1e-5)
+    two = UncertainModule(model, "body", estimator, scale=[1.0, 2.0])
+    with pytest.raises(ValueError, match=r"predictions of 2 outputs, as scale has, got .*40, 3"):
+        two(x)
+    no_tensor = UncertainModule(Gives(lambda z: {"y": z}).eval(), "body", estimator, mean=1.0)
+    with pytest.raises(TypeError, match="a prediction in a tensor, got dict"):
+        no_tensor(x)
+    for settings in ({"scale": 0.0}, {"mean": np.inf}):
+        with pytest.raises(ValueError, match="finite, got"):
+            UncertainModule(model, "body", estimator, **settings)
 
 
 @pytest.mark.parametrize("device", DEVICES)

@@ -1,0 +1,122 @@
+"""Batches: which samples they hold, where they lie, and how a model is called with one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    IterableDataset,
+    SequentialSampler,
+    Subset,
+)
+
+from ltau.adapters._recording.ids import IndexedDataset
+
+__all__ = [
+    "Forward",
+    "check_batches",
+    "device_of",
+    "gives_ids",
+    "in_order_of_ids",
+    "inputs_of",
+    "on_device",
+]
+
+# Of a model and a batch on its device: what the model gives.
+Forward = Callable[[torch.nn.Module, Any], Any]
+
+
+def check_batches(batches: object) -> None:
+    """Refuse a single tensor, whose rows would be taken for batches."""
+    if isinstance(batches, torch.Tensor | np.ndarray):
+        raise ValueError(
+            f"Expected batches, got {type(batches).__name__} of shape {tuple(batches.shape)}: give "
+            "a DataLoader or, of a tensor, x.split(1000)."
+        )
+
+
+def gives_ids(batches: object) -> bool:
+    """Whether batches are ``(ids, batch)``, in the order of the samples or not.
+
+    Loaders without ids must be in the order of the samples, as their latents will be taken
+    to be: others are refused. Of what is no `DataLoader`, or is a stream, nothing is known.
+    """
+    if not isinstance(batches, DataLoader) or isinstance(batches.dataset, IterableDataset):
+        return False
+    if batches.drop_last or getattr(batches.batch_sampler, "drop_last", False):
+        raise ValueError(
+            "Expected a DataLoader of all samples, got drop_last=True: make another with "
+            "drop_last=False."
+        )
+    dataset = batches.dataset
+    while isinstance(dataset, Subset):
+        dataset = dataset.dataset
+    if isinstance(dataset, IndexedDataset):
+        return True
+    sampler: Any = batches.sampler if batches.batch_sampler is None else batches.batch_sampler
+    if type(sampler) is BatchSampler:
+        sampler = sampler.sampler
+    if not isinstance(sampler, SequentialSampler) or not getattr(batches, "in_order", True):
+        raise ValueError(
+            "Expected a DataLoader in the order of the samples, as errors are, got one with a "
+            f"{type(sampler).__name__}: make one with shuffle=False, or of an "
+            "IndexedDataset(dataset), whose ids put the rows in order."
+        )
+    return False
+
+
+def in_order_of_ids(
+    rows: NDArray[np.float32], ids: NDArray[np.intp], n_samples: int
+) -> NDArray[np.float32]:
+    """Put rows in the order of their ids. Those that a sampler repeats count once."""
+    found, first = np.unique(ids, return_index=True)
+    if len(found) != n_samples:
+        raise ValueError(
+            f"Expected a DataLoader of all {n_samples} samples, got {len(found)} of them: make "
+            "one without a sampler that leaves some out."
+        )
+    return rows[first]
+
+
+def inputs_of(batch: Any) -> torch.Tensor:
+    """Take what a model is called with: the batch, or its first item."""
+    inputs = batch[0] if isinstance(batch, tuple | list) and batch else batch
+    if not isinstance(inputs, torch.Tensor):
+        raise ValueError(
+            "Expected batches that are a tensor, or whose first item is one, got "
+            f"{_described(batch)}: say how the model is called, as by "
+            "forward=lambda model, batch: model(**batch)."
+        )
+    return inputs
+
+
+def on_device(batch: Any, device: torch.device | None) -> Any:
+    """Move a batch: all tensors in it, or itself where it knows how."""
+    if device is None:
+        return batch
+    if hasattr(batch, "to"):  # a tensor, a batch of graphs, what a tokenizer gives
+        return batch.to(device)
+    if isinstance(batch, dict):
+        return {key: on_device(value, device) for key, value in batch.items()}
+    if isinstance(batch, tuple) and hasattr(batch, "_fields"):
+        return type(batch)(*(on_device(item, device) for item in batch))
+    if isinstance(batch, tuple | list):
+        return type(batch)(on_device(item, device) for item in batch)
+    return batch
+
+
+def device_of(model: torch.nn.Module) -> torch.device | None:
+    """Device of a model; None, that of the inputs, where it has no parameters."""
+    parameter = next(model.parameters(), None)
+    return None if parameter is None else parameter.device
+
+
+def _described(batch: Any) -> str:
+    name = type(batch).__name__
+    return f"{name} of {type(batch[0]).__name__}" if isinstance(batch, tuple | list) else name
