@@ -1,6 +1,9 @@
 """Error trajectories from skorch nets."""
 
+from __future__ import annotations
+
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -99,7 +102,7 @@ class ErrorRecorderCallback(Callback):
     def on_train_begin(self, net: Any, X: Any = None, **_: Any) -> None:  # noqa: D102
         self._close()  # what a training that failed has left
         self.given_, self.begins_ = X, True
-        if net.iterator_train != self._load:  # as it is after a fit that failed
+        if self not in _watching(net):  # as it is after a fit that failed
             self.loader_, net.iterator_train = net.iterator_train, self._load
 
     def on_epoch_begin(self, net: Any, **_: Any) -> None:  # noqa: D102
@@ -118,7 +121,11 @@ class ErrorRecorderCallback(Callback):
         self.recorder_.end_epoch(_n_trained(net) - 1)
 
     def on_train_end(self, net: Any, **_: Any) -> None:  # noqa: D102
-        net.iterator_train = self.loader_
+        outer = [callback for callback in _watching(net) if callback.loader_ == self._load]
+        if outer:  # another callback of this kind loads by this one
+            outer[0].loader_ = self.loader_
+        else:
+            net.iterator_train = self.loader_
         self._close()
 
     def _load(self, dataset: Any, **kwargs: Any) -> DataLoader[Any]:
@@ -155,6 +162,14 @@ class ErrorRecorderCallback(Callback):
         self.given_ = None
         if hasattr(self, "recorder_") and self.recorder_.log is not None:
             self.recorder_.log.close()
+
+
+def _watching(net: Any) -> Iterator[ErrorRecorderCallback]:
+    """Find the callbacks that the net's loader has been put into, the outermost first."""
+    load = net.iterator_train
+    while isinstance(callback := getattr(load, "__self__", None), ErrorRecorderCallback):
+        yield callback
+        load = callback.loader_
 
 
 def _n_trained(net: Any) -> int:

@@ -1,11 +1,14 @@
 """Errors recorded while a skorch net trains, against the net's own predictions."""
 
+import pickle
+
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 skorch = pytest.importorskip("skorch")
 
+from sklearn.base import clone  # noqa: E402
 from sklearn.model_selection import GridSearchCV  # noqa: E402
 from skorch.dataset import ValidSplit  # noqa: E402
 
@@ -154,6 +157,39 @@ def test_targets_that_are_standardised_and_modules_with_several_outputs(data):
     ).fit(*data)
     expected = 20 * np.abs(fitted.predict(data[0]) - data[1])
     np.testing.assert_allclose(callback.recorder_.errors, expected, rtol=1e-4)
+
+
+def test_a_callback_an_output_records_each_by_itself_and_leaves_the_net_as_it_was(data):
+    X, y = data[0], np.hstack([data[1], -2 * data[1]])
+    callbacks = [ErrorRecorderCallback(reduction=lambda r, j=j: r[:, j]) for j in range(2)]
+    regressor = net(callbacks[0], module__out_features=2, iterator_train__shuffle=True)
+    regressor.set_params(callbacks=callbacks)
+    for fit in (regressor.fit, regressor.partial_fit):
+        fit(X, y)
+        assert regressor.iterator_train is torch.utils.data.DataLoader
+    expected = np.abs(regressor.predict(X) - y)
+    for callback, errors in zip(callbacks, expected.T, strict=True):
+        np.testing.assert_allclose(callback.recorder_.errors, np.stack([errors] * 4, 1), rtol=1e-4)
+
+
+def test_several_callbacks_record_after_a_fit_that_failed(data):
+    callbacks = [ErrorRecorderCallback(on_error="raise") for _ in range(2)]
+    regressor = net(callbacks[0]).set_params(callbacks=callbacks)
+    with pytest.raises(ValueError, match="finite residuals"):
+        regressor.fit(data[0], np.full_like(data[1], np.nan))
+    regressor.fit(*data)
+    for callback in callbacks:
+        np.testing.assert_allclose(
+            callback.recorder_.errors[:, 0], errors_of(regressor, *data), rtol=1e-4
+        )
+    assert regressor.iterator_train is torch.utils.data.DataLoader
+
+
+def test_a_net_that_was_recorded_is_cloned_and_pickled(data, tmp_path):
+    regressor = net(ErrorRecorderCallback(tmp_path / "log")).fit(*data)
+    same = pickle.loads(pickle.dumps(regressor))
+    np.testing.assert_array_equal(same.predict(data[0]), regressor.predict(data[0]))
+    assert clone(regressor).iterator_train is torch.utils.data.DataLoader
 
 
 def test_a_recorder_is_no_log():

@@ -163,7 +163,9 @@ class ErrorRecorder:
                 f"Expected as many ids as residuals, got shapes {tuple(ids.shape)} "
                 f"and {tuple(residuals.shape)}."
             )
-        if len(ids) and ids.dtype not in _INTEGERS:
+        if not len(ids):
+            ids = ids.long()  # whatever torch.tensor([]) is of
+        if ids.dtype not in _INTEGERS:
             raise ValueError(f"Expected ids that are integers, got {ids.dtype}.")
         if self.log is not None and self._epoch is None and not self._waiting:
             self.log.record([], [])  # its one writer from now on, or an error before it costs

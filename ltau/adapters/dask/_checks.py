@@ -47,15 +47,16 @@ def check_errors(y: da.Array | ErrorLog, rows: tuple[int, ...], burn_in: float) 
             f"Expected errors in an ErrorLog or a Dask array, got {type(y).__name__}: "
             "LTAUEstimator.fit takes those in memory."
         )
-    if y.ndim != 2 or y.shape[0] != sum(rows) or not y.shape[1]:
+    shape = y.shape  # once: a training may go on to write the log
+    if len(shape) != 2 or shape[0] != sum(rows) or not shape[1]:
         raise ValueError(
             f"Expected errors of {sum(rows)} samples, as many as there are latents, at one epoch "
-            f"or more, got shape {y.shape}."
+            f"or more, got shape {shape}."
         )
-    first = n_burnt_in(burn_in, y.shape[1])
+    epochs = slice(n_burnt_in(burn_in, shape[1]), shape[1])
     if isinstance(y, ErrorLog):
         y = da.from_array(y, chunks=(rows, -1), name=False)
-    return y[:, first:].rechunk((rows, -1))
+    return y[:, epochs].rechunk((rows, -1))
 
 
 def check_rows(values: ArrayLike | da.Array | None, X: da.Array, name: str) -> da.Array | None:

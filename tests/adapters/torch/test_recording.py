@@ -175,6 +175,14 @@ def test_of_a_sample_seen_twice_the_last_finite_error_counts():
     np.testing.assert_array_equal(recorder.errors[:, 0], [3, 5])
 
 
+def test_a_batch_of_no_sample_changes_nothing():
+    recorder = ErrorRecorder(2)
+    recorder.record(torch.arange(2), torch.ones(2))
+    recorder.record(torch.tensor([]), torch.ones(0))
+    recorder.end_epoch()
+    np.testing.assert_array_equal(recorder.errors, [[1], [1]])
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
 def test_any_floating_type_is_recorded_in_float32(dtype):
     recorder = ErrorRecorder(2)
