@@ -118,7 +118,11 @@ class ErrorRecorderCallback(Callback):
             self.recorder_.record(ids, *as_pair(found))
 
     def on_epoch_end(self, net: Any, **_: Any) -> None:  # noqa: D102
-        self.recorder_.end_epoch(_n_trained(net) - 1)
+        try:
+            self.recorder_.end_epoch(_n_trained(net) - 1)
+        except Exception:  # skorch tells nobody that a training has failed
+            self._close()
+            raise
 
     def on_train_end(self, net: Any, **_: Any) -> None:  # noqa: D102
         outer = [callback for callback in _watching(net) if callback.loader_ == self._load]

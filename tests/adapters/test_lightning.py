@@ -203,6 +203,29 @@ def test_a_submodule_and_residuals_of_any_batch(data, path):
     np.testing.assert_allclose(ErrorLog(path)[:, 0], expected, rtol=1e-4, atol=1e-4)
 
 
+def test_a_callback_an_output_records_each_by_itself(data, path):
+    class Both(Regressor):
+        def __init__(self):
+            super().__init__(lr=0.0)
+            self.net = torch.nn.Linear(2, 2)
+
+        def forward(self, x):
+            return self.net(x)
+
+    x, y = data[:]
+    both = TensorDataset(x, torch.stack([y, 3 * y], dim=1))
+    callbacks = [
+        ErrorRecorderCallback(path / str(j), reduction=lambda r, j=j: r[:, j]) for j in range(2)
+    ]
+    module = Both()
+    loader = DataLoader(both, 4, shuffle=True)
+    trainer = fit(module, loader, callbacks[0], callbacks=callbacks[1:])
+    expected = (module.net(x) - both[:][1]).abs().detach().numpy()
+    for j in range(2):
+        np.testing.assert_allclose(ErrorLog(path / str(j))[:, 0], expected[:, j], rtol=1e-4)
+    assert "process_dataloader" not in vars(trainer.strategy)
+
+
 def test_a_log_with_a_unit_is_written_to_and_closed(data, path):
     log = ErrorLog(path, N, unit="eV")
     module = Regressor()
