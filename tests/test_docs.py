@@ -102,6 +102,19 @@ def test_every_trainer_logs_errors_that_can_be_fitted():
     predicted = page["estimator"].predict(latents)
     assert len(page["ids"]) == len(page["errors"]) == 500  # held out by Lightning
     assert np.corrcoef(predicted, noise)[0, 1] > 0.2
+    assert page["inside"].float().mean() == pytest.approx(0.9, abs=0.05)  # of a standardised target
+    y_val = page["y_val"].numpy()
+    for interval, y in zip(page["intervals"], (y_val, 10 * y_val**2), strict=True):
+        low, high = interval.T
+        assert np.mean((low <= y) & (y <= high)) == pytest.approx(0.9, abs=0.06)
+    errors = page["recorder"].errors  # of graphs, all 600 at each epoch
+    assert errors.shape == (600, 6)
+    z = page["latents"](
+        page["network"], page["graph_loader"], "hidden", pool=page["mean_of_nodes"], **page["call"]
+    )
+    assert page["of_graphs"].predict(z).mean() == pytest.approx(errors[:, -1].mean(), rel=0.3)
+    assert page["of_sentences"].n_features_in_ == 16
+    assert page["recorded"].recorder_.errors.shape == (2000, 5)
 
 
 def test_models_that_learn_in_stages_cover_what_the_page_says():

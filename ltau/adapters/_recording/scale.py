@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from numpy import array, float32
 from numpy.typing import ArrayLike
 
 __all__ = ["check_mean", "check_scale", "of_outputs"]
@@ -35,5 +34,5 @@ def of_outputs(values: torch.Tensor, like: torch.Tensor, name: str) -> torch.Ten
     return values.to(like.device)
 
 
-def _as_tensor(values: ArrayLike) -> torch.Tensor:
-    return torch.from_numpy(array(values, float32))
+def _as_tensor(values: ArrayLike | torch.Tensor) -> torch.Tensor:
+    return torch.as_tensor(values, dtype=torch.float32, device="cpu").detach().clone()
