@@ -383,11 +383,31 @@ def test_a_new_log_is_not_started_while_another_process_writes_or_without_a_size
         log.end_epoch()
         with pytest.raises(RuntimeError, match="has another"):
             ErrorLog(path, 7, mode="new")
-    with pytest.raises(FileNotFoundError, match="give n_samples"):
+    with pytest.raises(ValueError, match='n_samples with mode="new", got None'):
         ErrorLog(path, mode="new")
     with pytest.raises(ValueError, match="mode None or 'new' or 'resume', got 'a'"):
         ErrorLog(path, mode="a")
     assert log.shape == (7, 1)
+
+
+def test_of_two_runs_that_start_in_one_folder_only_the_last_writes(path):
+    first, second = (ErrorLog(path, 2, mode="new") for _ in range(2))
+    with pytest.raises(FileExistsError, match="got another, which was started in its place"):
+        first.record([0], [1.0])
+    with second:
+        second.record([0], [2.0])
+        second.end_epoch()
+    assert_holds(path, np.float32([[2], [np.nan]]))
+
+
+def test_a_new_log_does_not_go_on_after_epochs_that_another_has_added(path):
+    new = ErrorLog(path, 2, mode="new")
+    with ErrorLog(path, 2) as other:
+        other.record([0], [1.0])
+        other.end_epoch()
+    with pytest.raises(FileExistsError, match="1 epochs of an earlier run"):
+        new.record([0], [2.0])
+    assert_holds(path, np.float32([[1], [np.nan]]))
 
 
 def test_an_epoch_that_has_not_ended_is_dropped_on_closing(log, path, errors):

@@ -131,6 +131,8 @@ class ErrorLog:
         mode: Literal["new", "resume"] | None = None,
     ) -> None:
         check_option("mode", mode, (None, "new", "resume"))
+        if mode == "new" and n_samples is None:
+            raise ValueError('Expected n_samples with mode="new", got None.')
         self._path = Path(path).absolute()
         self._mode = mode
         free = is_free(self._path)
@@ -212,7 +214,8 @@ class ErrorLog:
             If shapes differ, an id has no sample, or an error is negative, NaN or
             infinite. Nothing of the batch is kept then.
         FileExistsError
-            If the log has epochs of an earlier run, and was opened without a `mode`.
+            If the log has epochs of another run, and was not opened with ``mode="resume"``;
+            or another log was started in its place.
         RuntimeError
             If the log already has a writer, in this process or in another.
         LTAUFileError
@@ -361,16 +364,30 @@ class ErrorLog:
             replace(self._path, metadata)
 
     def _make_writer(self) -> Writer:
-        """Become the one writer, unless the log has epochs and nobody said what becomes of them."""
-        if self._mode is None and (n_epochs := self.n_epochs):
+        """Become the one writer."""
+        self._check_may_write()
+        writer = Writer(self._epochs)
+        try:
+            self._check_may_write()  # again: from now on nobody else changes the log
+        except BaseException:
+            writer.forget()
+            raise
+        self._mode = "resume"  # after a close, this goes on after epochs of its own
+        return writer
+
+    def _check_may_write(self) -> None:
+        """Refuse another run's log, and one with epochs of which nobody said what becomes."""
+        if run_of(read_metadata(self._path)) != self._epochs.run:
+            raise FileExistsError(
+                f"Expected the log that was opened at {self._path}, got another, which was "
+                "started in its place: another run writes to the same folder."
+            )
+        if self._mode != "resume" and (n_epochs := self.n_epochs):
             raise FileExistsError(
                 f"Expected a log without epochs, or a mode, got {self._path} with {n_epochs} "
                 'epochs of an earlier run: ErrorLog(path, mode="resume") goes on after them, '
                 'mode="new" removes them.'
             )
-        writer = Writer(self._epochs)
-        self._mode = "resume"  # after a close, this goes on after epochs of its own
-        return writer
 
     def _check_same(self, **given: Any) -> None:
         for name, value in given.items():
