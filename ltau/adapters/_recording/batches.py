@@ -26,6 +26,7 @@ __all__ = [
     "in_order_of_ids",
     "inputs_of",
     "on_device",
+    "split_ids",
 ]
 
 # Of a model and a batch on its device: what the model gives.
@@ -42,12 +43,12 @@ def check_batches(batches: object) -> None:
 
 
 def gives_ids(batches: object) -> bool:
-    """Whether batches are ``(ids, batch)``, in the order of the samples or not.
+    """Whether a loader's batches are ``(ids, batch)``, in the order of the samples or not.
 
     Loaders without ids must be in the order of the samples, as their latents will be taken
     to be: others are refused. Of what is no `DataLoader`, or is a stream, nothing is known.
     """
-    if not isinstance(batches, DataLoader) or isinstance(batches.dataset, IterableDataset):
+    if not isinstance(batches, DataLoader):
         return False
     if batches.drop_last or getattr(batches.batch_sampler, "drop_last", False):
         raise ValueError(
@@ -55,6 +56,8 @@ def gives_ids(batches: object) -> bool:
             "drop_last=False."
         )
     dataset = batches.dataset
+    if isinstance(dataset, IterableDataset):
+        return False
     while isinstance(dataset, Subset):
         dataset = dataset.dataset
     if isinstance(dataset, IndexedDataset):
@@ -71,12 +74,23 @@ def gives_ids(batches: object) -> bool:
     return False
 
 
+def split_ids(numbered: Any) -> tuple[torch.Tensor, Any]:
+    """Split what an `IndexedDataset` gives into ids and batch."""
+    if not isinstance(numbered, tuple | list) or len(numbered) != 2:
+        raise ValueError(
+            "Expected batches (ids, (x, y)), as a DataLoader of an IndexedDataset gives, got "
+            f"{_described(numbered)}."
+        )
+    ids, batch = numbered
+    return torch.as_tensor(ids), batch
+
+
 def in_order_of_ids(
-    rows: NDArray[np.float32], ids: NDArray[np.intp], n_samples: int
+    rows: NDArray[np.float32], ids: NDArray[np.intp], n_samples: int | None
 ) -> NDArray[np.float32]:
     """Put rows in the order of their ids. Those that a sampler repeats count once."""
     found, first = np.unique(ids, return_index=True)
-    if len(found) != n_samples:
+    if n_samples is not None and len(found) != n_samples:
         raise ValueError(
             f"Expected a DataLoader of all {n_samples} samples, got {len(found)} of them: make "
             "one without a sampler that leaves some out."

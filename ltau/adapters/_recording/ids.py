@@ -5,15 +5,22 @@ from __future__ import annotations
 import copy
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence, Sized
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
-__all__ = ["BatchIds", "IndexedDataset"]
+__all__ = ["BatchIds", "IndexedDataset", "Numbered"]
 
 
-class IndexedDataset(Dataset[tuple[int, Any]]):
+class Numbered(NamedTuple):
+    """A sample and its id; put together by a loader, which keeps the type, a batch and its ids."""
+
+    ids: Any
+    batch: Any
+
+
+class IndexedDataset(Dataset[Numbered]):
     """Give every sample of a dataset with its id, so that a batch tells which it holds.
 
     Item ``i`` is ``(i, dataset[i])``, and a loop reads ``for ids, (x, y) in loader``.
@@ -55,14 +62,14 @@ class IndexedDataset(Dataset[tuple[int, Any]]):
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, index: int) -> tuple[int, Any]:
-        return index, self.dataset[index]
+    def __getitem__(self, index: int) -> Numbered:
+        return Numbered(index, self.dataset[index])
 
-    def __getitems__(self, indices: list[int]) -> list[tuple[int, Any]]:
+    def __getitems__(self, indices: list[int]) -> list[Numbered]:
         """Give a whole batch, at once where the dataset can."""
         fetch = getattr(self.dataset, "__getitems__", None)
         items = fetch(indices) if callable(fetch) else [self.dataset[i] for i in indices]
-        return list(zip(indices, items, strict=True))
+        return [Numbered(*pair) for pair in zip(indices, items, strict=True)]
 
 
 class BatchIds:

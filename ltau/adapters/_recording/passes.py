@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.utils.data import DataLoader
 from tqdm.auto import tqdm
 
 from ltau.adapters._recording.batches import (
@@ -19,8 +20,10 @@ from ltau.adapters._recording.batches import (
     in_order_of_ids,
     inputs_of,
     on_device,
+    split_ids,
 )
 from ltau.adapters._recording.hooks import Pool, find_layer, one_row_a_sample, outputs_of
+from ltau.adapters._recording.ids import Numbered
 from ltau.adapters._recording.recorder import ErrorRecorder
 from ltau.adapters._recording.residuals import Residuals, as_pair, prediction_and_target
 
@@ -83,12 +86,8 @@ def evaluate(
     device = device_of(model)
     with torch.no_grad(), evaluation_mode(model):
         for numbered in batches:
-            if not isinstance(numbered, tuple | list) or len(numbered) != 2:
-                raise ValueError(
-                    "Expected batches (ids, (x, y)), as a DataLoader of an IndexedDataset gives, "
-                    f"got {type(numbered).__name__}."
-                )
-            ids, batch = numbered[0], on_device(numbered[1], device)
+            ids, batch = split_ids(numbered)
+            batch = on_device(batch, device)
             output = model(inputs_of(batch)) if forward is None else forward(model, batch)
             recorder.record(ids, *as_pair(residuals(output, batch)))
 
@@ -155,21 +154,22 @@ def latents(
     ids, rows = [], []
     with torch.no_grad(), evaluation_mode(model), outputs_of(module) as outputs:
         for batch in tqdm(batches, desc="latents", disable=not progress):
-            if numbered:
-                ids.append(batch[0])
-                batch = batch[1]
+            if numbered or isinstance(batch, Numbered):
+                of_batch, batch = split_ids(batch)
+                ids.append(of_batch)
             batch = on_device(batch, device)
             inputs = inputs_of(batch) if forward is None else batch
             outputs.clear()
             output = model(inputs) if forward is None else forward(model, batch)
-            n = len(ids[-1]) if numbered else _length(inputs if forward is None else output)
+            n = len(ids[-1]) if ids else _length(inputs if forward is None else output)
             rows.append(one_row_a_sample(outputs, layer, inputs, pool, n).float().cpu().numpy())
     if not rows:
         raise ValueError("Expected at least one batch, got none.")
     found = np.concatenate(rows)
-    if not numbered:
+    if not ids:
         return found
-    return in_order_of_ids(found, torch.cat(ids).numpy(), len(batches.dataset))  # type: ignore[attr-defined]
+    n_samples = len(batches.dataset) if isinstance(batches, DataLoader) else None  # type: ignore[arg-type]
+    return in_order_of_ids(found, torch.cat(ids).cpu().numpy(), n_samples)
 
 
 @contextmanager

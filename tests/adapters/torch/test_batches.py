@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch")
 
 from torch.utils.data import (  # noqa: E402
     BatchSampler,
+    ConcatDataset,
     DataLoader,
     DistributedSampler,
     IterableDataset,
@@ -124,11 +125,36 @@ def test_a_loader_with_ids_that_leaves_samples_out_is_refused(model, data):
         latents(model, loader, "1")
 
 
-def test_a_stream_is_taken_in_its_own_order(model, data):
+@pytest.mark.parametrize("wrapped", [iter, list, lambda loader: (batch for batch in loader)])
+def test_batches_with_ids_are_known_whatever_hands_them_on(model, data, wrapped):
+    loader = DataLoader(IndexedDataset(data), 7, shuffle=True, num_workers=1)
+    found = latents(model, wrapped(loader), "1")
+    np.testing.assert_allclose(found, expected_latents(model, data), rtol=1e-5, atol=1e-6)
+
+
+def test_ids_may_come_in_a_list(model, data):
+    def collate(items):
+        ids, rows = zip(*items, strict=True)
+        return list(ids), torch.stack([x for x, _ in rows])
+
+    loader = DataLoader(IndexedDataset(data), 7, shuffle=True, collate_fn=collate)
+    found = latents(model, loader, "1")
+    np.testing.assert_allclose(found, expected_latents(model, data), rtol=1e-5, atol=1e-6)
+
+
+def test_datasets_whose_ids_are_the_same_are_refused(model, data):
+    both = ConcatDataset([IndexedDataset(data), IndexedDataset(data)])
+    with pytest.raises(ValueError, match="all 80 samples, got 40 of them"):
+        latents(model, DataLoader(both, 7), "1")
+
+
+def test_a_stream_is_taken_in_its_own_order_and_whole(model, data):
     class Stream(IterableDataset):
         def __iter__(self):
             yield from data
 
+    with pytest.raises(ValueError, match="drop_last=True: make another"):
+        latents(model, DataLoader(Stream(), 7, drop_last=True), "1")
     found = latents(model, DataLoader(Stream(), 7), "1")
     np.testing.assert_allclose(found, expected_latents(model, data), rtol=1e-5, atol=1e-6)
 
