@@ -15,14 +15,13 @@ from numpy.typing import ArrayLike, NDArray
 from torch.utils.data import DataLoader
 from torch.utils.hooks import RemovableHandle
 
-from ltau._inputs.options import OnError, check_on_error
+from ltau._inputs.options import OnError
 from ltau.adapters._recording.held_out import HeldOutErrors
 from ltau.adapters._recording.hooks import find_layer
 from ltau.adapters._recording.ids import BatchIds
 from ltau.adapters._recording.logs import open_log
 from ltau.adapters._recording.recorder import ErrorRecorder, Reduction
 from ltau.adapters._recording.residuals import Residuals, as_pair, prediction_and_target
-from ltau.adapters._recording.scale import check_scale
 from ltau.log import ErrorLog
 
 __all__ = ["ErrorRecorderCallback"]
@@ -153,8 +152,6 @@ class ErrorRecorderCallback(Callback):
         overwrite: bool = False,
         on_error: OnError = "warn",
     ) -> None:
-        check_on_error(on_error)
-        check_scale(scale)
         folder = log.path if isinstance(log, ErrorLog) else Path(log).absolute()
         # Not `log`: the trainer puts its own function of that name into callbacks.
         self.error_log = log if isinstance(log, ErrorLog) else folder
@@ -202,8 +199,8 @@ class ErrorRecorderCallback(Callback):
         # Called when the trainer has put its own sampler into the loader, a distributed
         # one maybe, and has not begun to draw from it.
         trainer.strategy.process_dataloader = process_dataloader  # type: ignore[method-assign]
-        # What a callback before this one has loaded was not listened to: it is loaded again.
-        trainer.fit_loop._combined_loader = None
+        if stage == "fit":  # what was loaded before was not listened to: it is loaded again
+            trainer.fit_loop._combined_loader = None
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Listen to the module."""
@@ -256,7 +253,6 @@ class ErrorRecorderCallback(Callback):
         ids = self._ids.next()
         if batch is None:  # collated so to be skipped: no training step was run
             self._listens = False
-            self._recorder.record(ids[:0], torch.empty(0))
             return
         output = self._output_of_step(trainer, pl_module)
         with torch.no_grad():
@@ -264,6 +260,8 @@ class ErrorRecorderCallback(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the epoch."""
+        # There may be no batch, where all were skipped.
+        self._recorder.record(torch.arange(0), torch.empty(0, device=pl_module.device))
         self._recorder.end_epoch(trainer.current_epoch)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

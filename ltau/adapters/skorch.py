@@ -118,6 +118,7 @@ class ErrorRecorderCallback(Callback):
             self.recorder_.record(ids, *as_pair(found))
 
     def on_epoch_end(self, net: Any, **_: Any) -> None:  # noqa: D102
+        self.recorder_.record(torch.arange(0), torch.empty(0))  # there may be no batch
         try:
             self.recorder_.end_epoch(_n_trained(net) - 1)
         except Exception:  # skorch tells nobody that a training has failed

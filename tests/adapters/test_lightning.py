@@ -301,6 +301,15 @@ def test_a_standardised_target_has_errors_in_its_unit(data, path):
     np.testing.assert_allclose(callback.held_out[1], expected, rtol=1e-4, atol=1e-4)
 
 
+def test_an_epoch_that_is_skipped_ends_no_training(data, path):
+    class Skips(Regressor):
+        def on_train_batch_start(self, batch, batch_idx):
+            return -1 if self.current_epoch == 1 else None
+
+    fit(Skips(), DataLoader(data, 8), ErrorRecorderCallback(path))
+    assert np.isnan(ErrorLog(path)[:]).all(axis=0).tolist() == [False, True, False]
+
+
 class OneCycle(Regressor):
     def configure_optimizers(self):
         optimizer = torch.optim.SGD(self.parameters(), lr=0.0)
@@ -449,11 +458,6 @@ def test_a_training_goes_on_while_its_log_is_gone_and_its_epochs_are_written_lat
             Regressor(), DataLoader(data, batch_size=8), callback, callbacks=[Moves()], max_epochs=2
         )
     assert ErrorLog(path).shape == (N, trainer.max_epochs)
-
-
-def test_what_happens_on_an_error_is_one_of_two(path):
-    with pytest.raises(ValueError, match="'warn' or 'raise', got 'ignore'"):
-        ErrorRecorderCallback(path, on_error="ignore")
 
 
 # --- the errors of validation samples -------------------------------------------------

@@ -64,6 +64,12 @@ def test_rows_held_out_for_validation_are_nan(data):
     np.testing.assert_allclose(callback.recorder_.errors[:, 0], expected, rtol=1e-5)
 
 
+def test_an_epoch_without_a_batch_ends_no_training(data):
+    callback = ErrorRecorderCallback()
+    net(callback, batch_size=64, iterator_train__drop_last=True).fit(*data)
+    np.testing.assert_array_equal(callback.recorder_.errors, np.full((50, 2), np.nan))
+
+
 def test_rows_of_a_subset_that_is_given_are_the_positions_in_it(data):
     callback, rows = ErrorRecorderCallback(), [30, 2, 17]
     subset = torch.utils.data.Subset(skorch.dataset.Dataset(*data), rows)
@@ -195,6 +201,12 @@ def test_a_net_that_was_recorded_is_cloned_and_pickled(data, tmp_path):
 def test_a_recorder_is_no_log():
     with pytest.raises(TypeError, match="got an ErrorRecorder"):
         ErrorRecorderCallback(ErrorRecorder(50))
+
+
+def test_a_log_of_another_number_of_rows_is_refused(data, tmp_path):
+    regressor = net(ErrorRecorderCallback(ErrorLog(tmp_path / "log", 5000)))
+    with pytest.raises(ValueError, match="n_samples=5000, as in the log"):
+        regressor.fit(*data)
 
 
 def test_epochs_go_to_a_log(data, tmp_path):

@@ -12,7 +12,7 @@ import torch.distributed as dist
 from numpy.typing import ArrayLike, NDArray
 
 from ltau._inputs.options import OnError, check_on_error
-from ltau.adapters._recording.residuals import subtract
+from ltau.adapters._recording.residuals import check_tensor, subtract
 from ltau.adapters._recording.scale import check_scale, of_outputs
 from ltau.log import ErrorLog
 
@@ -123,6 +123,7 @@ class ErrorRecorder:
         self._may_be_square = False  # once residuals were seen that no broadcasting has made
         self._epoch: NDArray[np.float32] | None = None  # this epoch's errors
         self._infinite: NDArray[np.bool_]  # of this epoch: samples with such a residual
+        self._device: torch.device  # of the last residuals
         self._waiting: list[tuple[torch.Tensor, torch.Tensor]] = []  # ids and errors of batches
         self._epochs: list[NDArray[np.float32]] = []  # finished, where there is no log
 
@@ -145,8 +146,9 @@ class ErrorRecorder:
         Raises
         ------
         ValueError
-            If lengths or shapes differ, ids are no integers, or a callable reduction gives
-            another shape. If residuals are square from the first batch on, as prediction of
+            If what is given is no tensor, lengths or shapes differ, ids are no integers or
+            residuals of no floating type, or a callable reduction gives another shape. If
+            residuals are square from the first batch on, as prediction of
             shape (n, 1) minus target of shape (n,) is: give the two instead. If an id has no
             sample: the epoch is dropped then. Ids of the first batch are checked at once,
             later ones by hundreds of batches, or at `end_epoch`.
@@ -154,21 +156,27 @@ class ErrorRecorder:
             From the log, at the first batch of an epoch: if it has epochs of an earlier run,
             has another writer, cannot be written to or is damaged.
         """
+        check_tensor("ids", ids)
         if target is None:
+            check_tensor("residuals", residuals)
             self._check_broadcast(residuals)
         else:
             residuals = subtract(residuals, target)
+        if not residuals.is_floating_point():
+            raise ValueError(f"Expected residuals of a floating type, got {residuals.dtype}.")
         if ids.ndim != 1 or ids.shape != residuals.shape[:1]:
             raise ValueError(
                 f"Expected as many ids as residuals, got shapes {tuple(ids.shape)} "
                 f"and {tuple(residuals.shape)}."
             )
-        if not len(ids):
-            ids = ids.long()  # whatever torch.tensor([]) is of
-        if ids.dtype not in _INTEGERS:
+        if len(ids) and ids.dtype not in _INTEGERS:
             raise ValueError(f"Expected ids that are integers, got {ids.dtype}.")
         if self.log is not None and self._epoch is None and not self._waiting:
             self.log.record([], [])  # its one writer from now on, or an error before it costs
+        self._device = residuals.device
+        if not len(ids):
+            self._begin()
+            return
         # Copies: what the caller goes on to do with the tensors must not matter.
         self._waiting.append((ids.clone(), self._reduce(residuals.detach())))
         if self._epoch is None or len(self._waiting) == _BATCHES_THAT_WAIT:
@@ -258,14 +266,18 @@ class ErrorRecorder:
             raise ValueError(
                 f"Expected ids from 0 to {self.n_samples - 1}, got {ids.min()} to {ids.max()}."
             )
+        epoch = self._begin()
+        values = errors.cpu().numpy()
+        finite = np.isfinite(values)
+        epoch[ids[finite]] = values[finite]
+        self._infinite[ids[~finite]] = True
+
+    def _begin(self) -> NDArray[np.float32]:
+        """Give this epoch's errors; of none, where it begins."""
         if self._epoch is None:
             self._epoch = np.full(self.n_samples, _NOT_SEEN, np.float32)
             self._infinite = np.zeros(self.n_samples, bool)
-        values = errors.cpu().numpy()
-        finite = np.isfinite(values)
-        self._epoch[ids[finite]] = values[finite]
-        self._infinite[ids[~finite]] = True
-        self._device = errors.device
+        return self._epoch
 
     def _of_all_processes(
         self, errors: NDArray[np.float32], infinite: NDArray[np.bool_]
@@ -302,8 +314,9 @@ class ErrorRecorder:
         if self._scale.ndim == 0:
             factor = self._scale.item()
             return residuals if factor == 1 else residuals.float() * factor
+        residuals = residuals.float()
         self._scale = of_outputs(self._scale, residuals, "residuals")  # moved once
-        return residuals.float() * self._scale
+        return residuals * self._scale
 
     def _keep(self, errors: NDArray[np.float32], epoch: int | None) -> None:
         seen = np.flatnonzero(errors != _NOT_SEEN)

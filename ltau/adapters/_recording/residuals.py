@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["Residuals", "as_pair", "prediction_and_target", "subtract"]
+__all__ = ["Residuals", "as_pair", "check_tensor", "prediction_and_target", "subtract"]
 
 # Of what a model gives and its batch: prediction minus target, or the two.
 Residuals = Callable[[Any, Any], torch.Tensor | tuple[torch.Tensor, torch.Tensor]]
@@ -30,17 +30,22 @@ def as_pair(
     return residuals if isinstance(residuals, tuple) else (residuals, None)
 
 
-def subtract(prediction: Any, target: Any) -> torch.Tensor:
+def check_tensor(name: str, value: object) -> None:
+    """Refuse lists and arrays."""
+    if not isinstance(value, torch.Tensor):
+        raise ValueError(f"Expected {name} that are a tensor, got {type(value).__name__}.")
+
+
+def subtract(prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """Subtract targets from predictions; axes of length one may be missing in either."""
-    for name, value in (("predictions", prediction), ("targets", target)):
-        if not isinstance(value, torch.Tensor):
-            raise ValueError(f"Expected {name} that are a tensor, got {type(value).__name__}.")
+    check_tensor("predictions", prediction)
+    check_tensor("targets", target)
     if _squeezed(prediction) != _squeezed(target):
         raise ValueError(
             f"Expected predictions of the targets' shape {tuple(target.shape)}, "
             f"got {tuple(prediction.shape)}."
         )
-    return prediction.reshape(target.shape) - target.to(prediction.device)
+    return prediction.detach().reshape(target.shape) - target.to(prediction.device)
 
 
 def _squeezed(tensor: torch.Tensor) -> list[int]:

@@ -25,14 +25,15 @@ def check_mean(mean: ArrayLike) -> torch.Tensor:
 
 
 def of_outputs(values: torch.Tensor, like: torch.Tensor, name: str) -> torch.Tensor:
-    """Give what there is one of, or one an output, where the outputs are."""
+    """Give what there is one of, or one an output, in the type and the place of the outputs."""
     if values.ndim and (like.ndim < 2 or like.shape[-1] != len(values)):
         raise ValueError(
             f"Expected {name} of {len(values)} outputs, as scale has, got shape "
             f"{tuple(like.shape)}."
         )
-    return values.to(like.device)
+    return values.to(like.dtype).to(like.device)
 
 
 def _as_tensor(values: ArrayLike | torch.Tensor) -> torch.Tensor:
-    return torch.as_tensor(values, dtype=torch.float32, device="cpu").detach().clone()
+    tensor = torch.as_tensor(values, dtype=torch.float64, device="cpu").detach().clone()
+    return tensor.reshape(()) if tensor.shape == (1,) else tensor  # as of a scaler of a column

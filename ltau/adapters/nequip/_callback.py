@@ -19,7 +19,7 @@ from nequip.train import EMALightningModule, NequIPLightningModule, ScheduleFree
 from torch.utils.data import DataLoader, Subset
 from torch.utils.hooks import RemovableHandle
 
-from ltau._inputs.options import OnError, check_on_error, check_option
+from ltau._inputs.options import OnError, check_option
 from ltau.adapters._recording.logs import open_log
 from ltau.adapters._recording.passes import evaluation_mode
 from ltau.adapters._recording.recorder import ErrorRecorder
@@ -135,7 +135,6 @@ class ErrorRecorderCallback(Callback):
         on_error: OnError = "warn",
     ) -> None:
         check_option("mode", mode, ("step", "eval"))
-        check_on_error(on_error)
         self.folder = Path(folder).absolute()
         self.mode = mode
         self.overwrite = overwrite
@@ -197,6 +196,8 @@ class ErrorRecorderCallback(Callback):
                     moved = trainer.strategy.batch_to_device(batch)
                     self._record(pl_module(moved), moved)
         for recorder in self._recorders.values():
+            # There may be no batch, where all were skipped.
+            recorder.record(torch.arange(0), torch.empty(0, device=pl_module.device))
             recorder.end_epoch(trainer.current_epoch)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -196,6 +196,8 @@ class UncertainModule(torch.nn.Module):
             return prediction
         if not isinstance(prediction, torch.Tensor):
             raise TypeError(f"Expected a prediction in a tensor, got {type(prediction).__name__}.")
+        # A mean may be large beside what half a precision resolves.
+        prediction = prediction.to(torch.promote_types(prediction.dtype, torch.float32))
         scale, mean = (of_outputs(v, prediction, "predictions") for v in (self.scale, self.mean))
         return prediction * scale + mean
 

@@ -126,8 +126,22 @@ def test_a_prediction_and_a_target_are_compared_whichever_has_an_axis_of_length_
         np.testing.assert_array_equal(recorder.errors[:, 0], [0, 1, 2, 3])
     with pytest.raises(ValueError, match=r"targets' shape \(4, 2\), got \(4, 1\)"):
         recorder.record(torch.arange(4), torch.zeros(4, 1), torch.zeros(4, 2))
-    with pytest.raises(ValueError, match="targets that are a tensor, got ndarray"):
-        recorder.record(torch.arange(4), torch.zeros(4), np.zeros(4))
+
+
+@pytest.mark.parametrize(
+    ("batch", "message"),
+    [
+        ((torch.arange(4), torch.zeros(4), np.zeros(4)), "targets that are a tensor, got ndarray"),
+        ((np.arange(4), torch.zeros(4)), "ids that are a tensor, got ndarray"),
+        (([0, 1, 2, 3], torch.zeros(4)), "ids that are a tensor, got list"),
+        ((torch.arange(4), np.zeros(4)), "residuals that are a tensor, got ndarray"),
+        ((torch.arange(4), torch.ones(4).long()), "a floating type, got torch.int64"),
+        ((torch.arange(4), 1j * torch.ones(4)), "a floating type, got torch.complex64"),
+    ],
+)
+def test_what_is_no_tensor_of_a_floating_type_is_refused(batch, message):
+    with pytest.raises(ValueError, match=message):
+        ErrorRecorder(4).record(*batch)
 
 
 def test_residuals_that_broadcasting_made_square_are_refused_and_others_are_not():
@@ -152,7 +166,7 @@ def test_errors_of_a_standardised_target_are_in_its_unit():
     recorder.record(torch.arange(3), (prediction - mean) / scale, (y - mean) / scale)
     recorder.end_epoch()
     np.testing.assert_allclose(recorder.errors[:, 0], [2, 4, 5], rtol=1e-5)
-    one = ErrorRecorder(3, scale=10)
+    one = ErrorRecorder(3, scale=[10])  # as a scaler of one column has it
     one.record(torch.arange(3), torch.tensor([0.1, -0.2, 0.0], dtype=torch.float16))
     one.end_epoch()
     np.testing.assert_allclose(one.errors[:, 0], [1, 2, 0], rtol=1e-3)
@@ -180,7 +194,9 @@ def test_a_batch_of_no_sample_changes_nothing():
     recorder.record(torch.arange(2), torch.ones(2))
     recorder.record(torch.tensor([]), torch.ones(0))
     recorder.end_epoch()
-    np.testing.assert_array_equal(recorder.errors, [[1], [1]])
+    recorder.record(torch.tensor([]), torch.ones(0))
+    recorder.end_epoch()
+    np.testing.assert_array_equal(recorder.errors, [[1, np.nan], [1, np.nan]])
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])

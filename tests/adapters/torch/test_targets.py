@@ -258,6 +258,14 @@ def test_predictions_of_a_standardised_target_are_given_in_its_unit(on_tensors):
     assert_allclose(found.error_bar[:, 0], bar, rtol=1e-4)
 
 
+@pytest.mark.parametrize("mean", [1e4, [1e4]])
+def test_a_mean_far_larger_than_half_a_precision_resolves_is_added(mean):
+    x = torch.tensor(QUERIES)
+    model = Gives(lambda z: z[:, :1].bfloat16()).eval()
+    found = UncertainModule(model, "body", fit(None), scale=2.0, mean=mean)(x)
+    assert_allclose(found.prediction, 2 * x[:, :1].bfloat16().float() + 1e4, rtol=1e-6)
+
+
 def test_each_output_has_a_scale_and_a_mean_of_its_own():
     model, estimator = Gives(lambda z: z[:, :3]).eval(), fit(None)
     x, scale, mean = torch.tensor(QUERIES), np.array([2.0, 3.0, 4.0]), [0.0, 1.0, -1.0]
