@@ -40,12 +40,15 @@ def subtract(prediction: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """Subtract targets from predictions; axes of length one may be missing in either."""
     check_tensor("predictions", prediction)
     check_tensor("targets", target)
-    if _squeezed(prediction) != _squeezed(target):
-        raise ValueError(
-            f"Expected predictions of the targets' shape {tuple(target.shape)}, "
-            f"got {tuple(prediction.shape)}."
-        )
-    return prediction.detach().reshape(target.shape) - target.to(prediction.device)
+    prediction = prediction.detach()
+    if prediction.shape != target.shape:
+        if _squeezed(prediction) != _squeezed(target):
+            raise ValueError(
+                f"Expected predictions of the targets' shape {tuple(target.shape)}, "
+                f"got {tuple(prediction.shape)}."
+            )
+        prediction = prediction.reshape(target.shape)
+    return prediction - target.to(prediction.device)
 
 
 def _squeezed(tensor: torch.Tensor) -> list[int]:
