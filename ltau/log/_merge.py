@@ -18,8 +18,8 @@ StrPath = str | os.PathLike[str]
 def merge_logs(paths: Iterable[StrPath], into: StrPath) -> ErrorLog:
     """Merge the logs of a distributed run, in which every process wrote its own.
 
-    A sample's error is that of the last log that has it: samples that fill up the
-    last batch in several processes count once. Samples that no log has are NaN.
+    Samples that no log has are NaN. Those that several have, as they fill up the last batch
+    in several processes, count once: see `ErrorLog`.
 
     Parameters
     ----------
