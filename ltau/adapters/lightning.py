@@ -105,7 +105,7 @@ class ErrorRecorderCallback(Callback):
     >>> from lightning.pytorch import LightningModule, Trainer
     >>> from torch.utils.data import DataLoader, TensorDataset
     >>> from ltau.adapters.lightning import ErrorRecorderCallback
-    >>> from ltau.log import ErrorLog
+    >>> from ltau import ErrorLog
     >>> class Regressor(LightningModule):
     ...     def __init__(self):
     ...         super().__init__()

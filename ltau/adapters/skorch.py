@@ -87,11 +87,6 @@ class ErrorRecorderCallback(Callback):
         overwrite: bool = False,
         on_error: OnError = "warn",
     ) -> None:
-        if isinstance(log, ErrorRecorder):
-            raise TypeError(
-                "Expected a log, its folder or None, got an ErrorRecorder: the callback makes "
-                "its own, recorder_."
-            )
         self.log = log
         self.residuals = residuals
         self.reduction = reduction

@@ -104,7 +104,7 @@ class ErrorLog:
     Examples
     --------
     >>> import tempfile
-    >>> from ltau.log import ErrorLog
+    >>> from ltau import ErrorLog
     >>> folder = tempfile.TemporaryDirectory()
     >>> with ErrorLog(folder.name, n_samples=3, unit="eV") as log:
     ...     for epoch in range(2):

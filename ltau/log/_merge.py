@@ -52,7 +52,7 @@ def merge_logs(paths: Iterable[StrPath], into: StrPath) -> ErrorLog:
     Examples
     --------
     >>> import tempfile
-    >>> from ltau.log import ErrorLog, merge_logs
+    >>> from ltau import ErrorLog, merge_logs
     >>> folder = tempfile.TemporaryDirectory()
     >>> ranks = [f"{folder.name}/rank-{rank}" for rank in range(2)]
     >>> for rank, ids in enumerate([[0, 2], [1, 0]]):    # sample 0 fills up the last batch

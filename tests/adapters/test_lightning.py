@@ -72,12 +72,14 @@ def path(tmp_path):
     return tmp_path / "log"
 
 
-def fit(module, loader, callback, *, ckpt_path=None, **kwargs):
+def quiet_trainer(callbacks, **kwargs):
     settings = {"max_epochs": 3, "enable_checkpointing": False, **kwargs}
     quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
-    callbacks = [callback, *settings.pop("callbacks", [])]
-    validation = settings.pop("validation", None)
-    trainer = lightning.Trainer(accelerator="cpu", callbacks=callbacks, **quiet, **settings)
+    return lightning.Trainer(accelerator="cpu", callbacks=callbacks, **quiet, **settings)
+
+
+def fit(module, loader, callback, *, validation=None, ckpt_path=None, callbacks=(), **settings):
+    trainer = quiet_trainer([callback, *callbacks], **settings)
     trainer.fit(module, loader, validation, ckpt_path=ckpt_path)
     return trainer
 
@@ -347,16 +349,22 @@ def test_whatever_loads_the_data_early_changes_no_error(data, path, tmp_path, fi
         "size": [lightning.callbacks.BatchSizeFinder(max_trials=2, steps_per_trial=1)],
     }[finder]
     loader = DataLoader(data, 4, shuffle=True) if finder == "cycle" else None
-    recorder = ErrorRecorderCallback(path)
-    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
-    trainer = lightning.Trainer(
-        accelerator="cpu",
-        callbacks=[*callbacks, recorder],
-        max_epochs=2,
-        enable_checkpointing=False,
-        **quiet,
-    )
+    trainer = quiet_trainer([*callbacks, ErrorRecorderCallback(path)], max_epochs=2)
     trainer.fit(module, loader)
+    expected = errors_of(module.net.state_dict(), data)
+    np.testing.assert_allclose(ErrorLog(path)[:], np.stack([expected] * 2, 1), rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore:The number of training batches")
+@pytest.mark.filterwarnings("ignore:.*LightningDeprecationWarning")
+def test_a_trainer_that_was_tuned_records_the_training_alone(data, path, tmp_path):
+    module = Sized(data)
+    trainer = quiet_trainer([ErrorRecorderCallback(path)], max_epochs=2, default_root_dir=tmp_path)
+    tuner = lightning.tuner.Tuner(trainer)
+    tuner.lr_find(module, min_lr=1e-12, max_lr=1e-10, num_training=20)
+    tuner.scale_batch_size(module, max_trials=2, steps_per_trial=1)
+    assert not path.exists()
+    trainer.fit(module)
     expected = errors_of(module.net.state_dict(), data)
     np.testing.assert_allclose(ErrorLog(path)[:], np.stack([expected] * 2, 1), rtol=1e-3, atol=1e-5)
 

@@ -13,7 +13,6 @@ from sklearn.model_selection import GridSearchCV  # noqa: E402
 from skorch.dataset import ValidSplit  # noqa: E402
 
 from ltau.adapters.skorch import ErrorRecorderCallback  # noqa: E402
-from ltau.adapters.torch import ErrorRecorder  # noqa: E402
 from ltau.log import ErrorLog  # noqa: E402
 
 
@@ -52,6 +51,18 @@ def test_each_epoch_has_the_errors_of_its_own_weights(data, tmp_path, logged):
     for _ in range(3):
         before.append(errors_of(trained.partial_fit(*data), *data))  # which goes on
     np.testing.assert_allclose(callback.recorder_.errors.T, before[:-1], rtol=1e-5)
+
+
+def test_inputs_with_names_are_recorded(data):
+    class Named(torch.nn.Linear):
+        def forward(self, left, right):
+            return super().forward(torch.cat([left, right], dim=1))
+
+    X, callback = {"left": data[0][:, :1], "right": data[0][:, 1:]}, ErrorRecorderCallback()
+    regressor = net(callback, iterator_train__shuffle=True)
+    fitted = regressor.set_params(module=Named).fit(X, data[1])
+    expected = np.stack([errors_of(fitted, X, data[1])] * 2, axis=1)
+    np.testing.assert_allclose(callback.recorder_.errors, expected, rtol=1e-4)
 
 
 def test_rows_held_out_for_validation_are_nan(data):
@@ -196,11 +207,6 @@ def test_a_net_that_was_recorded_is_cloned_and_pickled(data, tmp_path):
     same = pickle.loads(pickle.dumps(regressor))
     np.testing.assert_array_equal(same.predict(data[0]), regressor.predict(data[0]))
     assert clone(regressor).iterator_train is torch.utils.data.DataLoader
-
-
-def test_a_recorder_is_no_log():
-    with pytest.raises(TypeError, match="got an ErrorRecorder"):
-        ErrorRecorderCallback(ErrorRecorder(50))
 
 
 def test_a_log_of_another_number_of_rows_is_refused(data, tmp_path):
