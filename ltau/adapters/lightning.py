@@ -104,8 +104,8 @@ class ErrorRecorderCallback(Callback):
     >>> import torch
     >>> from lightning.pytorch import LightningModule, Trainer
     >>> from torch.utils.data import DataLoader, TensorDataset
-    >>> from ltau.adapters.lightning import ErrorRecorderCallback
     >>> from ltau import ErrorLog
+    >>> from ltau.adapters.lightning import ErrorRecorderCallback
     >>> class Regressor(LightningModule):
     ...     def __init__(self):
     ...         super().__init__()
