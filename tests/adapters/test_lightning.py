@@ -442,7 +442,7 @@ def test_a_training_that_skips_steps_goes_on_and_their_samples_are_not_seen(data
     targets = data[:][1].clone()
     targets[5] = torch.nan
     loader = DataLoader(TensorDataset(data[:][0], targets), batch_size=1)
-    with pytest.warns(UserWarning, match="of 1 samples: 5, which count as not seen"):
+    with pytest.warns(UserWarning, match="of 1 samples: 5. They count as not seen"):
         trainer = fit(SkipsNaN(), loader, ErrorRecorderCallback(path))
     errors = ErrorLog(path)[:]
     assert errors.shape == (N, trainer.max_epochs)

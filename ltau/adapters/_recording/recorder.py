@@ -148,10 +148,10 @@ class ErrorRecorder:
         ValueError
             If what is given is no tensor, lengths or shapes differ, ids are no integers or
             residuals of no floating type, or a callable reduction gives another shape. If
-            residuals are square from the first batch on, as prediction of
-            shape (n, 1) minus target of shape (n,) is: give the two instead. If an id has no
-            sample: the epoch is dropped then. Ids of the first batch are checked at once,
-            later ones by hundreds of batches, or at `end_epoch`.
+            residuals are square from the first batch on, as prediction of shape (n, 1) minus
+            target of shape (n,) is: give the two instead. If an id has no sample: the epoch is
+            dropped then. Ids of the first batch are checked at once, later ones by hundreds of
+            batches, or at `end_epoch`.
         FileExistsError, RuntimeError, OSError, LTAUFileError
             From the log, at the first batch of an epoch: if it has epochs of an earlier run,
             has another writer, cannot be written to or is damaged.
@@ -223,8 +223,7 @@ class ErrorRecorder:
         self._epoch = None
         if is_first and infinite.size:
             warnings.warn(
-                f"Expected finite residuals, {_named(infinite)}, which count as not seen in "
-                "this epoch.",
+                f"Expected finite residuals, {_named(infinite)}. They count as not seen.",
                 UserWarning,
                 stacklevel=2,
             )

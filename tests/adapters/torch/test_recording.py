@@ -306,7 +306,7 @@ def test_samples_whose_residuals_are_not_finite_count_as_not_seen(tmp_path, valu
     with ErrorLog(tmp_path / "log", 4) as log:
         for recorder in (ErrorRecorder(4), ErrorRecorder(4, log)):
             recorder.record(torch.arange(4), torch.tensor([1, value, 2, value]))
-            with pytest.warns(UserWarning, match="of 2 samples: 1, 3, which count as not seen"):
+            with pytest.warns(UserWarning, match="of 2 samples: 1, 3. They count as not seen"):
                 recorder.end_epoch()
             recorder.record(torch.arange(4), torch.arange(4.0))
             recorder.end_epoch()
