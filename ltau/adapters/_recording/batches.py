@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch.utils.data import (
     BatchSampler,
     DataLoader,
+    Dataset,
     IterableDataset,
     SequentialSampler,
     Subset,
@@ -34,12 +35,15 @@ Forward = Callable[[torch.nn.Module, Any], Any]
 
 
 def check_batches(batches: object) -> None:
-    """Refuse a single tensor, whose rows would be taken for batches."""
+    """Refuse a tensor or a dataset, whose rows would be taken for batches."""
+    name = type(batches).__name__
     if isinstance(batches, torch.Tensor | np.ndarray):
         raise ValueError(
-            f"Expected batches, got {type(batches).__name__} of shape {tuple(batches.shape)}: give "
-            "a DataLoader or, of a tensor, x.split(1000)."
+            f"Expected batches, got {name} of shape {tuple(batches.shape)}: give a DataLoader or, "
+            "of a tensor, x.split(1000)."
         )
+    if isinstance(batches, Dataset) and not isinstance(batches, IterableDataset):
+        raise ValueError(f"Expected batches, got {name}: give a DataLoader of it.")
 
 
 def gives_ids(batches: object) -> bool:
@@ -75,14 +79,17 @@ def gives_ids(batches: object) -> bool:
 
 
 def split_ids(numbered: Any) -> tuple[torch.Tensor, Any]:
-    """Split what an `IndexedDataset` gives into ids and batch."""
-    if not isinstance(numbered, tuple | list) or len(numbered) != 2:
-        raise ValueError(
-            "Expected batches (ids, (x, y)), as a DataLoader of an IndexedDataset gives, got "
-            f"{_described(numbered)}."
-        )
-    ids, batch = numbered
-    return torch.as_tensor(ids), batch
+    """Split what a loader of an `IndexedDataset` gives into ids and batch."""
+    if isinstance(numbered, tuple | list) and len(numbered) == 2:
+        ids, batch = numbered
+        if isinstance(ids, tuple | list):
+            ids = torch.as_tensor(ids)
+        if isinstance(ids, torch.Tensor) and ids.ndim == 1 and not ids.is_floating_point():
+            return ids, batch
+    raise ValueError(
+        "Expected batches (ids, (x, y)), as a DataLoader of an IndexedDataset gives, got "
+        f"{_described(numbered)}."
+    )
 
 
 def in_order_of_ids(

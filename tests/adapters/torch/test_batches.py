@@ -170,6 +170,14 @@ def test_what_is_one_tensor_and_no_batches_is_refused(model, bare):
         evaluate(model, bare, ErrorRecorder(5))
 
 
+def test_a_dataset_is_no_batches(model, data):
+    for dataset in (data, IndexedDataset(data)):
+        with pytest.raises(ValueError, match=r"got \w+Dataset: give a DataLoader of it"):
+            latents(model, dataset, "1")
+        with pytest.raises(ValueError, match=r"got \w+Dataset: give a DataLoader of it"):
+            evaluate(model, dataset, ErrorRecorder(N))
+
+
 @pytest.mark.parametrize(
     ("batch", "got"),
     [({"x": 1}, "dict"), ([{"x": 1}, 2], "list of dict"), (np.zeros((5, 3)), "ndarray")],

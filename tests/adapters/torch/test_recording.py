@@ -487,6 +487,12 @@ def test_axes_of_length_one_do_not_spread():
     [
         ([torch.zeros(5, 3)], r"batches \(ids, \(x, y\)\)"),
         (torch.zeros(5, 3), r"batches \(ids, \(x, y\)\)"),
+        ([torch.zeros(5, 3), torch.zeros(5)], r"batches \(ids, \(x, y\)\)"),
+        (
+            ({"x": torch.zeros(5, 3)}, torch.zeros(5)),
+            r"batches \(ids, \(x, y\)\), .* tuple of dict",
+        ),
+        ((0, (torch.zeros(3), torch.zeros(()))), r"batches \(ids, \(x, y\)\)"),
         ((torch.arange(5), (torch.zeros(5, 3), torch.zeros(5))), r"shape \(5,\), got \(5, 2\)"),
         ((torch.arange(4), (torch.zeros(5, 3), torch.zeros(5, 2))), "as many ids as residuals"),
     ],
