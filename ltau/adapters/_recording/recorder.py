@@ -123,7 +123,7 @@ class ErrorRecorder:
         self._may_be_square = False  # once residuals were seen that no broadcasting has made
         self._epoch: NDArray[np.float32] | None = None  # this epoch's errors
         self._infinite: NDArray[np.bool_]  # of this epoch: samples with such a residual
-        self._device: torch.device  # of the last residuals
+        self._device: torch.device  # of this epoch's first residuals
         self._waiting: list[tuple[torch.Tensor, torch.Tensor]] = []  # ids and errors of batches
         self._epochs: list[NDArray[np.float32]] = []  # finished, where there is no log
 
@@ -159,22 +159,25 @@ class ErrorRecorder:
         check_tensor("ids", ids)
         if target is None:
             check_tensor("residuals", residuals)
-            self._check_broadcast(residuals)
+            if not self._may_be_square:
+                self._check_broadcast(residuals)
         else:
             residuals = subtract(residuals, target)
         if not residuals.is_floating_point():
             raise ValueError(f"Expected residuals of a floating type, got {residuals.dtype}.")
-        if ids.ndim != 1 or ids.shape != residuals.shape[:1]:
+        n, *others = ids.shape or (0, 0)
+        if others or (n,) != residuals.shape[:1]:
             raise ValueError(
                 f"Expected as many ids as residuals, got shapes {tuple(ids.shape)} "
                 f"and {tuple(residuals.shape)}."
             )
-        if len(ids) and ids.dtype not in _INTEGERS:
+        if n and ids.dtype not in _INTEGERS:
             raise ValueError(f"Expected ids that are integers, got {ids.dtype}.")
-        if self.log is not None and self._epoch is None and not self._waiting:
-            self.log.record([], [])  # its one writer from now on, or an error before it costs
-        self._device = residuals.device
-        if not len(ids):
+        if self._epoch is None and not self._waiting:
+            self._device = residuals.device
+            if self.log is not None:
+                self.log.record([], [])  # its one writer from now on, or an error before it costs
+        if not n:
             self._begin()
             return
         # Copies: what the caller goes on to do with the tensors must not matter.
@@ -268,8 +271,10 @@ class ErrorRecorder:
         epoch = self._begin()
         values = errors.cpu().numpy()
         finite = np.isfinite(values)
-        epoch[ids[finite]] = values[finite]
-        self._infinite[ids[~finite]] = True
+        if not finite.all():
+            self._infinite[ids[~finite]] = True
+            ids, values = ids[finite], values[finite]
+        epoch[ids] = values
 
     def _begin(self) -> NDArray[np.float32]:
         """Give this epoch's errors; of none, where it begins."""
@@ -299,7 +304,7 @@ class ErrorRecorder:
     def _check_broadcast(self, residuals: torch.Tensor) -> None:
         """Refuse what (n, 1) minus (n,) gives: n again among the other axes, in every batch."""
         n, *others = residuals.shape or (0,)
-        if self._may_be_square or n < 2:
+        if n < 2:
             return
         if n in others:
             raise ValueError(
