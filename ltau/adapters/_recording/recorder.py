@@ -120,6 +120,7 @@ class ErrorRecorder:
         self.scale = scale
         self.on_error = on_error
         self._scale = check_scale(scale)
+        self._is_scaled = bool((self._scale != 1).any())
         self._may_be_square = False  # once residuals were seen that no broadcasting has made
         self._epoch: NDArray[np.float32] | None = None  # this epoch's errors
         self._infinite: NDArray[np.bool_]  # of this epoch: samples with such a residual
@@ -242,7 +243,8 @@ class ErrorRecorder:
 
     def _reduce(self, residuals: torch.Tensor) -> torch.Tensor:
         """Make one error of each sample's residuals, in memory of its own."""
-        residuals = self._in_unit_of_target(residuals)
+        if self._is_scaled:
+            residuals = self._in_unit_of_target(residuals.float())
         if not callable(self.reduction):
             if residuals.ndim == 1:
                 return residuals.clone()
@@ -315,10 +317,6 @@ class ErrorRecorder:
         self._may_be_square = True
 
     def _in_unit_of_target(self, residuals: torch.Tensor) -> torch.Tensor:
-        if self._scale.ndim == 0:
-            factor = self._scale.item()
-            return residuals if factor == 1 else residuals.float() * factor
-        residuals = residuals.float()
         self._scale = of_outputs(self._scale, residuals, "residuals")  # moved once
         return residuals * self._scale
 
