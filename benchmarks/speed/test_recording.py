@@ -102,7 +102,7 @@ def test_fit_from_a_log(tmp_path: Path) -> None:
         for _ in range(n_epochs):
             log.record(np.arange(n_samples), level * rng.random(n_samples, dtype=np.float32))
             log.end_epoch()
-    latents = rng.normal(size=(n_samples, 2)).astype(np.float32)
+    latents = rng.normal(size=(n_samples, 4)).astype(np.float32)
     reading = {cached: read(tmp_path / "log", cached) for cached in (False, True)}
     forget(tmp_path / "log")
     estimator = LTAUEstimator(burn_in=0.0, scaling="none", distance_scaling=0.0, index="flat")

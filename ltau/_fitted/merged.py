@@ -67,13 +67,16 @@ class Merged:
             The densities of those in the index.
         """
         order, bounds = self._in_order
-        starts = bounds[:-1]
         counts = self.densities.cumulative
         largest = np.bincount(self.owners, counts[:, -1]).max()
         kind = np.min_scalar_type(int(largest))
-        cumulative = np.empty((len(starts), counts.shape[1]), kind)
-        for column in range(counts.shape[1]):  # never a wide copy of all counts at once
-            cumulative[:, column] = np.add.reduceat(counts[order, column], starts, dtype=kind)
+        cumulative = counts[order[bounds[:-1]]].astype(kind, copy=False)
+        several = np.flatnonzero(self.sizes > 1)  # most samples are alone in their place
+        members = order[self.sizes[self.owners[order]] > 1]
+        starts = np.append(0, np.cumsum(self.sizes[several]))[:-1].astype(np.intp)
+        for column in range(counts.shape[1] if len(several) else 0):  # never a wide copy
+            sums = np.add.reduceat(counts[members, column], starts, dtype=kind)
+            cumulative[several, column] = sums
         return TrainingDensities(self.densities.edges, cumulative)
 
     def rows_of(
