@@ -36,7 +36,7 @@ class ApproximateIndex(NeighborIndex):
     def max_effort(self) -> int:
         """The effort beyond which nothing is left to visit."""
 
-    def tune(self, held_out: HeldOut, recall: float, worth: float = float("inf")) -> bool:
+    def tune(self, held_out: HeldOut, recall: float) -> bool:
         """Find the least effort that reaches a recall.
 
         The effort is doubled until it does, and then halved in on from below.
@@ -47,8 +47,6 @@ class ApproximateIndex(NeighborIndex):
             What the recall is measured on.
         recall : float
             Share of the true neighbours to find.
-        worth : float, optional
-            Seconds a query above which the index is of no use, and tuning ends.
 
         Returns
         -------
@@ -57,7 +55,7 @@ class ApproximateIndex(NeighborIndex):
         """
         too_low, effort = 0, 1
         while not self._reaches(effort, held_out, recall):
-            if effort >= self.max_effort or held_out.takes_longer(self, worth):
+            if effort >= self.max_effort:
                 return False
             too_low, effort = effort, min(2 * effort, self.max_effort)
         while effort - too_low > max(1, effort // _FINENESS):

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ltau._files.arrays import Arrays
 
-__all__ = ["Latents", "NeighborIndex", "Neighbors", "Vectors"]
+__all__ = ["Latents", "NeighborIndex", "Neighbors", "Vectors", "without_own"]
 
 Latents = NDArray[np.float32] | NDArray[np.float64]
 """Latents as they come; scaled they are `Vectors`."""
@@ -36,7 +36,7 @@ class NeighborIndex(ABC):
     recall : float
         Share of the true neighbours that a search finds; 1 if it is exact.
     report : list of dict
-        What was measured to choose this index; empty if nothing was.
+        What this index was chosen from, and why; empty if it was not.
     """
 
     kind: ClassVar[str]
@@ -132,7 +132,26 @@ class NeighborIndex(ABC):
             As `search` gives them; no row is its own neighbour.
         """
         k = index(k)
-        distances, indices = self.search(self.vectors_of(rows), k + 1)
-        own = indices == rows[:, None]
-        own[~own.any(axis=1), -1] = True  # among duplicates a row may not be found: drop the last
-        return distances[~own].reshape(-1, k), indices[~own].reshape(-1, k)
+        return without_own(self.search(self.vectors_of(rows), k + 1), rows)
+
+
+def without_own(found: Neighbors, own: NDArray[np.intp]) -> Neighbors:
+    """Leave each query out of its own neighbours.
+
+    Parameters
+    ----------
+    found : tuple of ndarray of shape (n, k + 1)
+        Distances, ascending, and numbers.
+    own : ndarray of shape (n,), intp
+        Number of each query.
+
+    Returns
+    -------
+    distances, indices : ndarray of shape (n, k)
+        The others.
+    """
+    distances, indices = found
+    itself = indices == own[:, None]
+    itself[~itself.any(axis=1), -1] = True  # among duplicates it may not be found: drop the last
+    others = len(own), distances.shape[1] - 1
+    return distances[~itself].reshape(others), indices[~itself].reshape(others)

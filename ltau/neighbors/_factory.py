@@ -43,8 +43,8 @@ def make_index(
         ``"flat"`` is exact; the others are approximate and tuned to `recall`, where there
         is more than one vector. ``"ivf_sq8"`` and ``"ivf_pq"`` search codes of a byte and
         of two bits a feature, and measure the best candidates again by their vectors.
-        ``"auto"`` is flat below 2,000 vectors, and above that the fastest of flat, IVF
-        and HNSW as measured here and now.
+        ``"auto"`` is flat below 2,000 vectors, and above that flat or IVF, whichever takes
+        less time by the number of vectors that are compared.
     vectors : ndarray of shape (n, n_features), float32, C-contiguous
         The vectors to search, finite.
     n_neighbors : int, default=10
@@ -53,7 +53,7 @@ def make_index(
         Share of the true neighbours to find, measured on held-out vectors.
     random_state : int or None, default=0
         Seed of the partition and of the held-out sample; None draws them anew each time.
-        With a seed the index is the same each time, but for the choice of ``"auto"``.
+        With a seed the index is the same each time.
     overwrite : bool, default=False
         Whether the index may put `vectors` into another order, in place, instead of a
         copy of them.
@@ -61,7 +61,7 @@ def make_index(
     Returns
     -------
     NeighborIndex
-        Its `recall` says what was reached, its `report` what was measured to choose it.
+        Its `recall` says what was reached, its `report` why it was chosen.
 
     Raises
     ------

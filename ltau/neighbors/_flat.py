@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ltau._files.arrays import Arrays
 from ltau.neighbors._base import NeighborIndex, Neighbors, Vectors
+from ltau.neighbors._partition import Partition
 from ltau.neighbors._products import nearest_by_products
 
 __all__ = ["FlatIndex", "exact_search", "found_or_searched", "measure"]
@@ -20,12 +21,29 @@ _EVERY_VECTOR = faiss.IDSelectorAll()
 
 
 class FlatIndex(NeighborIndex):
-    """Exact search, without a copy of the vectors."""
+    """Exact search, without a copy of the vectors.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n, n_features), float32, C-contiguous
+        The vectors to search.
+    partition : Partition, optional
+        Cells, where the vectors are sorted by them. A search does not need them; one that may
+        be inexact, and takes less time, does.
+    """
 
     kind = "flat"
 
+    def __init__(self, vectors: Vectors, partition: Partition | None = None) -> None:
+        super().__init__(vectors)
+        self.partition = partition
+
     def _search(self, queries: Vectors, k: int) -> Neighbors:
-        return exact_search(self.vectors, queries, k)
+        distances, places = exact_search(self.vectors, queries, k)
+        return distances, places if self.partition is None else self.partition.rows[places]
+
+    def vectors_of(self, rows: NDArray[np.intp]) -> Vectors:
+        return self.vectors[rows if self.partition is None else self.partition.places[rows]]
 
     @property
     def parameters(self) -> dict[str, int]:
@@ -33,14 +51,20 @@ class FlatIndex(NeighborIndex):
 
     @property
     def nbytes(self) -> int:
-        return self.vectors.nbytes
+        if self.partition is None:
+            return self.vectors.nbytes
+        n_places = 2 * len(self)  # the place and the cell of each
+        return self.vectors.nbytes + self.partition.nbytes + 8 * n_places
 
     def to_arrays(self) -> Arrays:
-        return {"vectors": self.vectors}
+        cells = {} if self.partition is None else self.partition.to_arrays()
+        return {"vectors": self.vectors, **cells}
 
     @classmethod
     def from_arrays(cls, arrays: Arrays) -> Self:
-        return cls(arrays["vectors"])
+        vectors = arrays["vectors"]
+        has_cells = "centroids" in arrays
+        return cls(vectors, Partition.from_arrays(arrays, vectors.shape) if has_cells else None)
 
 
 def exact_search(vectors: Vectors, queries: Vectors, k: int) -> Neighbors:

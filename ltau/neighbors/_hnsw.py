@@ -75,7 +75,7 @@ class HNSWIndex(ApproximateIndex):
         storage.codes = view(self.vectors)
         storage.ntotal = self.searcher.ntotal = len(self)
 
-    def tune(self, held_out: HeldOut, recall: float, worth: float = float("inf")) -> bool:
+    def tune(self, held_out: HeldOut, recall: float) -> bool:
         """Find the least effort that reaches a recall for vectors that are not in the graph.
 
         Its own are found more easily, because links lead to them. So many times as fewer
@@ -84,7 +84,7 @@ class HNSWIndex(ApproximateIndex):
 
         Parameters
         ----------
-        held_out, recall, worth
+        held_out, recall
             As for any approximate index.
 
         Returns
@@ -93,7 +93,7 @@ class HNSWIndex(ApproximateIndex):
             Whether the recall was reached; `recall` says what was, of new vectors.
         """
         times = _times_missed(self.vectors, held_out.k, recall)
-        reached = super().tune(held_out, 1.0 - (1.0 - recall) / times, worth)
+        reached = super().tune(held_out, 1.0 - (1.0 - recall) / times)
         self.recall = max(0.0, 1.0 - times * (1.0 - self.recall))
         return reached
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+import math
 from typing import Any, Self
 
 import faiss
@@ -13,6 +13,7 @@ from ltau._files.arrays import Arrays
 from ltau.neighbors._approximate import CellIndex
 from ltau.neighbors._base import Neighbors, Vectors
 from ltau.neighbors._flat import found_or_searched
+from ltau.neighbors._held_out import HeldOut
 from ltau.neighbors._partition import Partition, default_n_cells
 from ltau.neighbors._searcher import search_in_threads
 from ltau.neighbors._views import inverted_lists
@@ -73,17 +74,45 @@ class IVFIndex(CellIndex):
         partition.sort(vectors)
         return cls(vectors, partition)
 
+    def tune(self, held_out: HeldOut, recall: float) -> bool:
+        """Read the least effort off the cells in which the true neighbours lie.
+
+        Parameters
+        ----------
+        held_out : HeldOut
+            What the recall is measured on.
+        recall : float
+            Share of the true neighbours to find.
+
+        Returns
+        -------
+        bool
+            True: enough cells always reach it.
+        """
+        order = self._cells_by_distance(held_out.queries)
+        ranks = np.empty_like(order)
+        np.put_along_axis(ranks, order, np.arange(order.shape[1])[None], axis=1)
+        cells = self.partition.cells[self.partition.places[held_out.neighbors]]
+        needed = np.sort(np.take_along_axis(ranks, cells, axis=1), axis=None) + 1
+        self.effort = int(needed[math.ceil(recall * needed.size) - 1])
+        self.recall = float((needed <= self.effort).mean())
+        return True
+
+    def n_compared(self, queries: Vectors) -> float:
+        """Count the centres and vectors that are compared with a query, on average."""
+        visited = self._cells_by_distance(queries)[:, : self.effort]
+        return float(self.max_effort + self.partition.sizes[visited].sum(axis=1).mean())
+
+    def _cells_by_distance(self, queries: Vectors) -> NDArray[np.int64]:
+        return search_in_threads(self._quantizer, queries, self.max_effort)[1]
+
     def _search(self, queries: Vectors, k: int) -> Neighbors:
         squared, places = search_in_threads(self.searcher, queries, k)
         distances, places = found_or_searched(self.vectors, queries, squared, places)
         return distances, self.partition.rows[places]
 
     def vectors_of(self, rows: NDArray[np.intp]) -> Vectors:
-        return self.vectors[self._places[rows]]
-
-    @cached_property
-    def _places(self) -> NDArray[np.int64]:
-        return self.partition.places()
+        return self.vectors[self.partition.places[rows]]
 
     @property
     def parameters(self) -> dict[str, int]:
@@ -91,7 +120,7 @@ class IVFIndex(CellIndex):
 
     @property
     def nbytes(self) -> int:
-        n_places = 2 * len(self)  # in faiss, and those of each row
+        n_places = 3 * len(self)  # in faiss, and the place and the cell of each
         return self.vectors.nbytes + self.partition.nbytes + 8 * n_places
 
     def to_arrays(self) -> Arrays:

@@ -15,13 +15,11 @@ from ltau._inputs.labels import check_size, check_strata_given, refuse_unseen
 from ltau.neighbors._base import Latents, NeighborIndex, Neighbors
 from ltau.neighbors._equally_near import as_near_as_the_last, search_equally_near
 from ltau.neighbors._factory import INDEX_CLASSES, make_index
-from ltau.neighbors._other_groups import others_of_other_groups
+from ltau.neighbors._own import own_neighbors
 from ltau.neighbors._scaling import LatentScaler
 from ltau.neighbors._strata import ScaledStratum, storage_of
 
 __all__ = ["Found", "LatentIndex", "Stratum"]
-
-_BATCH_VALUES = 1 << 22  # in the largest temporary of a self-search
 
 
 class Found(NamedTuple):
@@ -307,7 +305,8 @@ class LatentIndex:
         k : int
             Number of neighbours; in a stratum without so many others, all of them.
         rows : ndarray of shape (n,), intp, optional
-            The training samples; by default all.
+            The training samples, whose neighbours are then searched as those of a query. By
+            default all, with no more effort than `own_neighbors` has them take.
         groups : ndarray of shape (n_samples,), intp, optional
             Group of each, as `common_groups` gives them: others are then samples of other
             groups.
@@ -325,28 +324,18 @@ class LatentIndex:
             If a stratum has a single sample.
         """
         k = operator.index(k)
-        asked = np.ones(len(self), bool)
+        is_asked = np.zeros(len(self), bool)
         if rows is not None:
-            asked[:] = False
-            asked[rows] = True
+            is_asked[rows] = True
         for stratum in self.strata:
             check_size(stratum.n_samples - 1, 1, stratum.label, "other training samples")
         for stratum in self.strata:
             if len(stratum.rows) == 1:  # all its samples coincide: with themselves, at distance 0
                 yield stratum.rows, np.zeros((1, 1)), stratum.rows[None, :]
                 continue
-            members = np.flatnonzero(asked[stratum.rows])
-            if groups is not None:
-                own = groups[stratum.rows]
-                for part, (distances, found) in others_of_other_groups(
-                    stratum.index, members, k, own
-                ):
-                    yield stratum.rows[part], distances, stratum.rows[found]
-                continue
-            batch = max(1, _BATCH_VALUES // (stratum.index.vectors.shape[1] * (k + 1)))
-            for start in range(0, len(members), batch):
-                part = members[start : start + batch]
-                distances, found = stratum.index.search_others(part, min(k, len(stratum.rows) - 1))
+            asked = None if rows is None else np.flatnonzero(is_asked[stratum.rows])
+            own = None if groups is None else groups[stratum.rows]
+            for part, (distances, found) in own_neighbors(stratum.index, k, asked, own):
                 yield stratum.rows[part], distances, stratum.rows[found]
 
     def to_arrays(self) -> Arrays:

@@ -14,7 +14,7 @@ from ltau._batches import batches
 from ltau.neighbors._base import Vectors
 from ltau.neighbors._threads import in_threads, n_threads
 
-__all__ = ["nearest_by_products"]
+__all__ = ["nearest_by_products", "squared_by_products"]
 
 _QUERIES, _VECTORS = 256, 4096  # of a block: its distances stay in the cache of a core
 _BLOCK_DISTANCES = 1 << 18  # at least: for each block the interpreter must be had again
@@ -76,17 +76,28 @@ def _search_parts(
             nearest.val, nearest.ids = faiss.swig_ptr(squared), faiss.swig_ptr(indices)
             nearest.heapify()
             for some in batches(len(vectors), n_vectors):
-                _measure_block(vectors[some], queries, block)
+                squared_by_products(vectors[some], queries, block)
                 nearest.addn(some.stop - some.start, faiss.swig_ptr(block), some.start)
             nearest.reorder()
 
 
-def _measure_block(vectors: Vectors, queries: Vectors, block: NDArray[np.float32]) -> None:
+def squared_by_products(vectors: Vectors, queries: Vectors, squared: NDArray[np.float32]) -> None:
+    """Fill in the squared distance of every query from every vector, one query after the other.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n, n_features), float32, C-contiguous
+        The vectors.
+    queries : ndarray of shape (n_queries, n_features), float32, C-contiguous
+        The queries.
+    squared : ndarray, float32, C-contiguous
+        Room for ``n_queries * n`` numbers, or for more.
+    """
     faiss.pairwise_L2sqr(
         vectors.shape[1],
         len(queries),
         faiss.swig_ptr(queries),
         len(vectors),
         faiss.swig_ptr(vectors),
-        faiss.swig_ptr(block),
+        faiss.swig_ptr(squared),
     )

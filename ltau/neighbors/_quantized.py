@@ -143,9 +143,9 @@ class QuantizedIndex(CellIndex):
             distances[short], indices[short] = exact_search(self.vectors, queries[short], k)
         return distances, indices
 
-    def tune(self, held_out: HeldOut, recall: float, worth: float = float("inf")) -> bool:
+    def tune(self, held_out: HeldOut, recall: float) -> bool:
         self._choose_candidates(held_out, recall)
-        while not (reached := super().tune(held_out, recall, worth)):
+        while not (reached := super().tune(held_out, recall)):
             if self.n_candidates >= _MAX_CANDIDATES:
                 break
             self.n_candidates *= 2

@@ -22,7 +22,7 @@ def needed_bytes(kind: str, shape: tuple[int, ...]) -> int:
     Parameters
     ----------
     kind : str
-        As in `make_index`; ``"auto"`` takes as much as the largest of its kinds, HNSW.
+        As in `make_index`; ``"auto"`` takes as much as the larger of its kinds, IVF.
     shape : tuple of int
         Number and width of the vectors.
 
@@ -34,10 +34,10 @@ def needed_bytes(kind: str, shape: tuple[int, ...]) -> int:
     n, width = shape
     of_each = {
         "flat": 4 * width,
-        "ivf": 4 * width + 32,  # their numbers, and their places three times
+        "hnsw": 4 * width + 300,  # the links
         "ivf_sq8": width + 16,
         "ivf_pq": 2 * pq_code_size(width) + 16,
-    }.get(kind, 4 * width + 300)  # the links
+    }.get(kind, 4 * width + 32)  # their numbers, their cells, and their places twice
     centroids = 0 if kind in ("flat", "hnsw") else 8 * width * default_n_cells(n)
     return n * of_each + centroids
 
@@ -66,8 +66,8 @@ def plan(kind: str, shape: tuple[int, ...], memory_limit: int | None) -> Storage
     Parameters
     ----------
     kind : str
-        As in `make_index`. For ``"auto"`` the first that fits of all the kinds in full,
-        IVF or flat alone, SQ8 and PQ.
+        As in `make_index`. For ``"auto"`` the first that fits of IVF or flat, flat alone, SQ8
+        and PQ.
     shape : tuple of int
         Number and width of the vectors.
     memory_limit : int or None
@@ -93,7 +93,7 @@ def plan(kind: str, shape: tuple[int, ...], memory_limit: int | None) -> Storage
     """
     if memory_limit is None:
         return Storage(kind, in_file=False)
-    for candidate in ("auto", "ivf", "flat", *_QUANTIZED) if kind == "auto" else (kind,):
+    for candidate in ("auto", "flat", *_QUANTIZED) if kind == "auto" else (kind,):
         if needed_bytes(candidate, shape) <= memory_limit:
             both = needed_bytes(candidate, shape) + needed_bytes("flat", shape)
             return Storage(candidate, candidate in _QUANTIZED and both > memory_limit)

@@ -63,7 +63,7 @@ def test_labels_may_be_integers_strings_or_bools(latents, labels):
 
 @pytest.mark.parametrize("asked", [None, np.array([0, 1, 2, 50, 399])])
 def test_own_neighbors_leave_the_sample_itself_out(latents, strata, monkeypatch, asked):
-    monkeypatch.setattr("ltau.neighbors._latents._BATCH_VALUES", 100)  # several batches
+    monkeypatch.setattr("ltau.neighbors._own._BATCH_VALUES", 100)  # several batches
     index, seen = fit(latents, strata), []
     oracles = {
         label: NearestNeighbors(n_neighbors=5).fit(latents[strata == label]) for label in "CHO"

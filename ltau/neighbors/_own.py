@@ -1,0 +1,161 @@
+"""The nearest others of every vector, as exactly as their mean distance needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from ltau._batches import batches
+from ltau.neighbors._base import NeighborIndex, Neighbors, Vectors, without_own
+from ltau.neighbors._flat import FlatIndex, exact_search
+from ltau.neighbors._ivf import IVFIndex
+from ltau.neighbors._other_groups import others_of_other_groups
+from ltau.neighbors._products import squared_by_products
+from ltau.neighbors._threads import in_threads, n_threads
+
+__all__ = ["own_neighbors"]
+
+Ints = NDArray[np.intp]
+
+_TOLERANCE = 0.025  # root mean square of the relative errors of mean distances
+_N_TRIED = 300  # vectors on which it is measured
+_EFFORTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)  # cells
+_NEAR_CELLS = 64  # of each cell, among which those nearest to a vector are sought
+_BATCH_VALUES = 1 << 24  # that are measured from each other, about
+
+
+def own_neighbors(
+    index: NeighborIndex, k: int, rows: Ints | None = None, groups: Ints | None = None
+) -> Iterator[tuple[Ints, Neighbors]]:
+    """Find the `k` nearest others of vectors, in batches.
+
+    All of them are asked for their mean distances. Where they lie sorted by cells, no more
+    cells are searched than it takes to know these to 2.5 % (root mean square over a sample of
+    the vectors). Neighbours that are missed make them too large, most of them by about the
+    same factor, by which all are divided.
+
+    Parameters
+    ----------
+    index : NeighborIndex
+        At least two vectors.
+    k : int
+        Number of neighbours.
+    rows : ndarray of shape (n,), intp, optional
+        Those to search for, as `search_others` does. By default all.
+    groups : ndarray of shape (n_vectors,), intp, optional
+        The group of each, where others are to be of another one.
+
+    Yields
+    ------
+    rows : ndarray of shape (n_batch,), intp
+        Vectors, in any order.
+    distances, indices : ndarray of shape (n_batch, k), or as many as there are
+        Their neighbours.
+    """
+    if groups is not None:
+        by_cells = None if rows is not None else _by_cells(index)
+        if by_cells is not None:
+            index, rows = by_cells, by_cells.partition.rows
+        every = np.arange(len(index)) if rows is None else rows
+        yield from others_of_other_groups(index, every, k, groups)
+        return
+    k = min(k, len(index) - 1)
+    search = _enough_cells(index, k) if rows is None else None
+    asked = np.arange(len(index)) if rows is None else rows
+    for part in batches(len(asked), _BATCH_VALUES // (index.vectors.shape[1] * (k + 1))):
+        if search is None:
+            yield asked[part], index.search_others(asked[part], k)
+        else:
+            distances, others = search.others(asked[part], k)
+            yield search.rows[asked[part]], (distances, search.rows[others])
+
+
+def _by_cells(index: NeighborIndex) -> IVFIndex | None:
+    """Make a search by cells, of one to begin with, where the vectors lie sorted by them."""
+    if not isinstance(index, FlatIndex | IVFIndex) or index.partition is None:
+        return None
+    return IVFIndex(index.vectors, index.partition)
+
+
+def _enough_cells(index: NeighborIndex, k: int) -> _CellSearch | None:
+    """Make the search of the fewest cells that is exact enough, if there is one."""
+    by_cells = _by_cells(index)
+    if by_cells is None:
+        return None
+    search = _CellSearch(by_cells)
+    n = len(index)
+    tried = np.sort(np.random.default_rng(0).choice(n, min(n, _N_TRIED), replace=False))
+    exact, _ = without_own(exact_search(index.vectors, index.vectors[tried], k + 1), tried)
+    true = exact.sum(axis=1)
+    for effort in _EFFORTS:
+        if effort > search.near.shape[1]:
+            break
+        search.effort = effort
+        found = search.others(tried, k)[0].sum(axis=1)
+        ratios = found[true > 0] / true[true > 0]
+        if not ratios.size or ratios.std() <= _TOLERANCE * ratios.mean():
+            search.factor = float(ratios.mean()) if ratios.size else 1.0
+            return search
+    return None
+
+
+class _CellSearch:
+    """A search of a few cells for the nearest others of the vectors in one of them.
+
+    The cells nearest to a vector are sought among those nearest to its own, which takes a
+    part of the time of a search among all.
+    """
+
+    def __init__(self, index: IVFIndex) -> None:
+        self._index = index
+        self.rows = index.partition.rows
+        centroids = index.partition.centroids
+        self.near = exact_search(centroids, centroids, min(_NEAR_CELLS, len(centroids)))[1]
+        self.factor = 1.0  # by which distances are too large
+
+    @property
+    def effort(self) -> int:
+        return self._index.effort
+
+    @effort.setter
+    def effort(self, value: int) -> None:
+        self._index.effort = value
+
+    def others(self, places: Ints, k: int) -> Neighbors:
+        """Find those of the vectors at some places, ascending, and divide their distances."""
+        queries = self._index.vectors[places]
+        cells = self._index.partition.cells[places]
+        squared = np.empty((len(places), k + 1), np.float32)
+        found = np.empty((len(places), k + 1), np.int64)
+        ends = [0, *(np.flatnonzero(np.diff(cells)) + 1).tolist(), len(places)]
+        parts = iter([slice(*both) for both in pairwise(ends)])
+
+        def search() -> None:
+            with n_threads(1):
+                for part in parts:
+                    visited = self._visited(queries[part], cells[part.start])
+                    self._index.searcher.search_preassigned(
+                        queries[part], k + 1, visited, None, D=squared[part], I=found[part]
+                    )
+
+        in_threads(search, min(faiss.omp_get_max_threads(), len(ends) - 1))
+        distances = np.sqrt(squared, dtype=np.float64) / self.factor
+        short = found[:, -1] < 0
+        if short.any():
+            distances[short], found[short] = exact_search(
+                self._index.vectors, queries[short], k + 1
+            )
+        return without_own((distances, found.astype(np.intp, copy=False)), places)
+
+    def _visited(self, queries: Vectors, cell: int) -> NDArray[np.int64]:
+        """Give the cells nearest to each of some vectors of a cell."""
+        near = self.near[cell]
+        if self.effort == 1:
+            return np.full((len(queries), 1), cell)
+        squared = np.empty((len(queries), len(near)), np.float32)
+        squared_by_products(self._index.partition.centroids[near], queries, squared)
+        return near[np.argpartition(squared, self.effort - 1, axis=1)[:, : self.effort]]
