@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 from ltau.neighbors._approximate import ApproximateIndex
 from ltau.neighbors._base import NeighborIndex, Neighbors, Vectors
 
-__all__ = ["MIXED", "common_groups", "nearest_of_other_groups", "others_of_other_groups"]
+__all__ = [
+    "MIXED",
+    "common_factor",
+    "common_groups",
+    "nearest_of_other_groups",
+    "others_of_other_groups",
+]
 
 Ints = NDArray[np.intp]
 
@@ -21,6 +27,7 @@ MIXED = -1  # the group of a place with samples of several: to every sample, one
 _BATCH_VALUES = 1 << 22  # in the largest temporary of a search
 _N_TRIED = 100  # samples by which the effort of an approximate index is found
 _FARTHER = 0.01  # share by which the neighbours found may be farther than the true ones
+_TOLERANCE = 0.025  # root mean square of the relative errors of mean distances
 
 
 def common_groups(groups: Ints, owners: Ints | None) -> Ints:
@@ -77,7 +84,7 @@ class _Asked:
 
 
 def others_of_other_groups(
-    index: NeighborIndex, rows: Ints, k: int, groups: Ints
+    index: NeighborIndex, rows: Ints, k: int, groups: Ints, *, nearly: bool = False
 ) -> Iterator[tuple[Ints, Neighbors]]:
     """Find the `k` nearest others of another group, in batches.
 
@@ -94,6 +101,9 @@ def others_of_other_groups(
         Number of neighbours.
     groups : ndarray of shape (n_vectors,), intp
         The group of every sample in the index; two that are `MIXED` differ.
+    nearly : bool, default=False
+        Whether it is enough to know their mean distances to 2.5 %, which are divided by the
+        factor by which they are then too large.
 
     Yields
     ------
@@ -109,7 +119,7 @@ def others_of_other_groups(
         lambda part, width: index.search_others(rows[part], width),
         rows,
     )
-    for part, found in _nearest(asked, k, groups):
+    for part, found in _nearest(asked, k, groups, nearly):
         yield rows[part], found
 
 
@@ -148,33 +158,65 @@ def nearest_of_other_groups(
     yield from _nearest(among, k, groups)
 
 
-def _nearest(asked: _Asked, k: int, groups: Ints) -> Iterator[tuple[Ints, Neighbors]]:
+def _nearest(
+    asked: _Asked, k: int, groups: Ints, nearly: bool = False
+) -> Iterator[tuple[Ints, Neighbors]]:
     every = np.arange(len(asked.groups))
-    with _enough_effort(asked, every, k, groups):
-        yield from _search(asked, every, k, groups)
+    with _enough_effort(asked, every, k, groups, nearly) as factor:
+        for part, (distances, found) in _search(asked, every, k, groups):
+            yield part, (distances / factor, found)
 
 
 @contextmanager
-def _enough_effort(asked: _Asked, every: Ints, k: int, groups: Ints) -> Iterator[None]:
-    """Let an approximate index look farther: what it was tuned to find may all be of one group."""
+def _enough_effort(
+    asked: _Asked, every: Ints, k: int, groups: Ints, nearly: bool
+) -> Iterator[float]:
+    """Let an approximate index look farther: what it was tuned to find may all be of one group.
+
+    Gives the factor to divide distances by.
+    """
     index = asked.index
     if not isinstance(index, ApproximateIndex) or not len(every):
-        yield
+        yield 1.0
         return
     effort = index.effort
     tried = np.sort(np.random.default_rng(0).permutation(every)[:_N_TRIED])
     true = _mean_distances(asked, tried, k, groups)
     try:
-        while index.effort < index.max_effort:
+        while True:
             found = np.zeros(len(true))
             for part, (distances, _) in _search(asked, tried, k, groups):
                 found[np.searchsorted(tried, part)] = distances.mean(axis=1)
-            if found.sum() <= (1 + _FARTHER) * true.sum():
+            if nearly:
+                factor = common_factor(found, true)
+            else:
+                factor = 1.0 if found.sum() <= (1 + _FARTHER) * true.sum() else None
+            if factor is not None or index.effort == index.max_effort:
                 break
             index.effort = min(2 * index.effort, index.max_effort)
-        yield
+        yield factor or 1.0
     finally:
         index.effort = effort
+
+
+def common_factor(found: NDArray[np.float64], true: NDArray[np.float64]) -> float | None:
+    """Give the factor by which mean distances are too large, if it is about the same for most.
+
+    Parameters
+    ----------
+    found, true : ndarray of shape (n,), float64
+        Mean distances of some samples.
+
+    Returns
+    -------
+    float or None
+        The factor; None where the distances, divided by it, are off by more than 2.5 % (root
+        mean square).
+    """
+    ratios = found[true > 0] / true[true > 0]
+    if not ratios.size:
+        return 1.0
+    return float(ratios.mean()) if ratios.std() <= _TOLERANCE * ratios.mean() else None
 
 
 def _mean_distances(asked: _Asked, tried: Ints, k: int, groups: Ints) -> NDArray[np.float64]:

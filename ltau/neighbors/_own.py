@@ -13,7 +13,7 @@ from ltau._batches import batches
 from ltau.neighbors._base import NeighborIndex, Neighbors, Vectors, without_own
 from ltau.neighbors._flat import FlatIndex, exact_search
 from ltau.neighbors._ivf import IVFIndex
-from ltau.neighbors._other_groups import others_of_other_groups
+from ltau.neighbors._other_groups import common_factor, others_of_other_groups
 from ltau.neighbors._products import squared_by_products
 from ltau.neighbors._threads import in_threads, n_threads
 
@@ -21,7 +21,6 @@ __all__ = ["own_neighbors"]
 
 Ints = NDArray[np.intp]
 
-_TOLERANCE = 0.025  # root mean square of the relative errors of mean distances
 _N_TRIED = 300  # vectors on which it is measured
 _EFFORTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)  # cells
 _NEAR_CELLS = 64  # of each cell, among which those nearest to a vector are sought
@@ -57,11 +56,13 @@ def own_neighbors(
         Their neighbours.
     """
     if groups is not None:
-        by_cells = None if rows is not None else _by_cells(index)
+        by_cells = _by_cells(index) if rows is None else None
         if by_cells is not None:
-            index, rows = by_cells, by_cells.partition.rows
-        every = np.arange(len(index)) if rows is None else rows
-        yield from others_of_other_groups(index, every, k, groups)
+            every = by_cells.partition.rows
+            yield from others_of_other_groups(by_cells, every, k, groups, nearly=True)
+        else:
+            every = np.arange(len(index)) if rows is None else rows
+            yield from others_of_other_groups(index, every, k, groups)
         return
     k = min(k, len(index) - 1)
     search = _enough_cells(index, k) if rows is None else None
@@ -90,15 +91,14 @@ def _enough_cells(index: NeighborIndex, k: int) -> _CellSearch | None:
     n = len(index)
     tried = np.sort(np.random.default_rng(0).choice(n, min(n, _N_TRIED), replace=False))
     exact, _ = without_own(exact_search(index.vectors, index.vectors[tried], k + 1), tried)
-    true = exact.sum(axis=1)
+    true = exact.mean(axis=1)
     for effort in _EFFORTS:
         if effort > search.near.shape[1]:
             break
         search.effort = effort
-        found = search.others(tried, k)[0].sum(axis=1)
-        ratios = found[true > 0] / true[true > 0]
-        if not ratios.size or ratios.std() <= _TOLERANCE * ratios.mean():
-            search.factor = float(ratios.mean()) if ratios.size else 1.0
+        factor = common_factor(search.others(tried, k)[0].mean(axis=1), true)
+        if factor is not None:
+            search.factor = factor
             return search
     return None
 
