@@ -143,10 +143,14 @@ def measure(vectors: Vectors, queries: Vectors, candidates: NDArray[np.int64], k
     difference = vectors[candidates]
     difference -= queries[:, None, :]
     squared = np.einsum("qcf,qcf->qc", difference, difference)
-    squared[candidates < 0] = np.inf
-    nearest = np.lexsort((candidates, squared), axis=-1)[:, :k]
-    distances = np.sqrt(np.take_along_axis(squared, nearest, axis=1), dtype=np.float64)
-    return distances, np.take_along_axis(candidates, nearest, axis=1).astype(np.intp, copy=False)
+    if candidates.min(initial=0) < 0:
+        squared[candidates < 0] = np.inf
+    candidates = candidates.astype(np.intp, copy=False)
+    if not (squared[:, 1:] > squared[:, :-1]).all():  # they come sorted, but for rounding
+        order = np.lexsort((candidates, squared), axis=-1)
+        squared = np.take_along_axis(squared, order, axis=1)
+        candidates = np.take_along_axis(candidates, order, axis=1)
+    return np.sqrt(squared[:, :k], dtype=np.float64), candidates[:, :k]
 
 
 def _product_rounding(queries: Vectors, distance: NDArray[np.float64]) -> NDArray[np.float64]:
