@@ -22,6 +22,7 @@ __all__ = ["own_neighbors"]
 Ints = NDArray[np.intp]
 
 _N_TRIED = 300  # vectors on which it is measured
+_SMALL = 2_000  # vectors, which are all searched in a few hundredths of a second
 _EFFORTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)  # cells
 _NEAR_CELLS = 64  # of each cell, among which those nearest to a vector are sought
 _BATCH_VALUES = 1 << 24  # that are measured from each other, about
@@ -32,10 +33,10 @@ def own_neighbors(
 ) -> Iterator[tuple[Ints, Neighbors]]:
     """Find the `k` nearest others of vectors, in batches.
 
-    All of them are asked for their mean distances. Where they lie sorted by cells, no more
-    cells are searched than it takes to know these to 2.5 % (root mean square over a sample of
-    the vectors). Neighbours that are missed make them too large, most of them by about the
-    same factor, by which all are divided.
+    All of them are asked for their mean distances. Where they are many and lie sorted by
+    cells, no more of these are searched than it takes to know the means to 2.5 % (root mean
+    square over a sample of the vectors). Neighbours that are missed make them too large, most
+    of them by about the same factor, by which all are divided.
 
     Parameters
     ----------
@@ -77,7 +78,11 @@ def own_neighbors(
 
 def _by_cells(index: NeighborIndex) -> IVFIndex | None:
     """Make a search by cells, of one to begin with, where the vectors lie sorted by them."""
-    if not isinstance(index, FlatIndex | IVFIndex) or index.partition is None:
+    if (
+        not isinstance(index, FlatIndex | IVFIndex)
+        or index.partition is None
+        or len(index) < _SMALL
+    ):
         return None
     return IVFIndex(index.vectors, index.partition)
 
