@@ -102,7 +102,7 @@ def _add_nequip(commands: Any) -> None:
     predict = _add_command(commands, "predict", "predict forces and how wrong they may be")
     predict.add_argument("estimator", type=Path, help="what fit wrote")
     predict.add_argument("model", type=Path, help="checkpoint, package or compiled model")
-    predict.add_argument("structures", type=Path, help="a file that ASE reads")
+    predict.add_argument("structures", type=Path, help="a file that ASE reads, packed or not")
     predict.add_argument("--level", type=float, default=0.9, help="of the upper bound")
     _add_output(predict, "the structures, such as out.extxyz")
 

@@ -6,14 +6,11 @@ energies and forces of density-functional theory.
 
 from __future__ import annotations
 
-import io
-import lzma
-
-import ase.io
 from ase import Atoms
 
 from benchmarks.harness.data import find
 from benchmarks.methods.domains import IN_DOMAIN
+from ltau.structures import iread
 
 __all__ = ["frames"]
 
@@ -42,8 +39,4 @@ def frames(n_train: int, n_test: int) -> dict[str, list[Atoms]]:
 
 
 def _read(name: str) -> list[Atoms]:
-    path = find(f"acac/{name}.xyz")
-    content = path.read_bytes()
-    # ASE goes back for every structure, and would unpack a packed file anew each time.
-    text = (lzma.decompress(content) if path.suffix == ".xz" else content).decode()
-    return list(ase.io.iread(io.StringIO(text), ":", format="extxyz"))
+    return list(iread(find(f"acac/{name}.xyz"), format="extxyz"))

@@ -39,7 +39,7 @@ from ltau.adapters.nequip import (
     latents,
     load_model,
 )
-from ltau.structures import StructureSamples, fit_structures
+from ltau.structures import StructureSamples, fit_structures, iread
 
 # torch, of its own parts, when it compiles
 pytestmark = [
@@ -128,7 +128,7 @@ def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
     if not source.exists():
         pytest.skip(f"there is no {source}: set LTAU_DATA")
     folder = tmp_path_factory.mktemp("acac")
-    frames = list(ase.io.iread(source, ":"))
+    frames = list(iread(source))
     train = [atoms for number, atoms in enumerate(frames) if number % 10 != 9]
     ase.io.write(folder / "train.extxyz", train)
     ase.io.write(folder / "test.extxyz", frames[9::10])

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import io
 import lzma
 import os
 import subprocess
@@ -45,6 +44,7 @@ from ltau.adapters.nequip import UncertainNequIPCalculator, fit_run
 from ltau.metrics import UndefinedMetricError, auroc, bootstrap_estimate, coverage, spearman
 from ltau.plotting import OKABE_ITO, PredictedErrorDisplay
 from ltau.selection import select
+from ltau.structures import iread
 
 SOURCE = (
     "https://raw.githubusercontent.com/davkovacs/BOTNet-datasets/"
@@ -119,14 +119,14 @@ def read(name: str) -> list[Atoms]:
     beside = HERE.parents[2] / "shared" / "data"
     packed = Path(os.environ.get("LTAU_DATA", beside)) / "acac" / f"{name}.xz"
     if packed.is_file():
-        text = lzma.decompress(packed.read_bytes())
-        if hashlib.sha256(text).hexdigest() != SHA256[name]:
-            raise ValueError(f"{packed} does not hold the published {name}.")
-        return list(ase.io.iread(io.StringIO(text.decode()), ":", format="extxyz"))
+        with lzma.open(packed) as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != SHA256[name]:
+                raise ValueError(f"{packed} does not hold the published {name}.")
+        return list(iread(packed, format="extxyz"))
     import pooch
 
     path = pooch.retrieve(SOURCE + name, f"sha256:{SHA256[name]}", path=pooch.os_cache("ltau"))
-    return list(ase.io.iread(path, ":", format="extxyz"))
+    return list(iread(path, format="extxyz"))
 
 
 def train(folder: Path, n_epochs: int) -> None:

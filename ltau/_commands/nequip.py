@@ -10,10 +10,11 @@ from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from tqdm.auto import tqdm
 
+from ltau._files.packed import is_packed
 from ltau._files.whole import write_text_whole
 from ltau.adapters.nequip import UncertainNequIPCalculator, compile_model, fit_run
 from ltau.estimator import LTAUEstimator
-from ltau.structures import FORCE_FIELD
+from ltau.structures import FORCE_FIELD, iread
 
 __all__ = ["COMMANDS"]
 
@@ -56,13 +57,15 @@ def _chosen(fitted: LTAUEstimator) -> str:
 
 def _predict(options: Namespace) -> None:
     """Write structures with the model's energies and forces, and how wrong the forces may be."""
+    if is_packed(options.output):
+        raise ValueError(f"Expected a name of a file that is not packed, got {options.output}.")
     calculator = UncertainNequIPCalculator.from_model(
         options.model,
         LTAUEstimator.load(options.estimator),
         level=options.level,
         device=options.device,
     )
-    frames = ase.io.iread(options.structures, ":")
+    frames = iread(options.structures)
     predicted = []
     for number, atoms in enumerate(tqdm(frames, disable=not sys.stderr.isatty())):
         try:

@@ -5,6 +5,7 @@ from ltau.structures._environment import environment_latents
 from ltau.structures._errors import structure_max, structure_mean, structure_sum
 from ltau.structures._fit import check_options as check_options
 from ltau.structures._fit import fit_structures
+from ltau.structures._reading import iread
 from ltau.structures._samples import StructureSamples
 from ltau.structures._settings import FORCE_FIELD
 
@@ -14,6 +15,7 @@ __all__ = [
     "environment_cutoff",
     "environment_latents",
     "fit_structures",
+    "iread",
     "structure_max",
     "structure_mean",
     "structure_sum",

@@ -18,6 +18,7 @@ from nequip.data.dataset import ASEDataset
 from torch.utils.data import Dataset, Subset
 
 from ltau._files.whole import write_text_whole
+from ltau.structures import iread
 
 __all__ = [
     "ATOM_KEY",
@@ -111,7 +112,7 @@ def _infos(dataset: Any) -> list[dict[str, int | str]]:
             for key, value in atoms.info.items()
             if isinstance(value, str | int | np.integer) and key not in all_properties
         }
-        for atoms in ase.io.iread(**dataset.ase_args, parallel=False)
+        for atoms in iread(**dataset.ase_args, parallel=False)
     ]
 
 

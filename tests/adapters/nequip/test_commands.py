@@ -1,5 +1,6 @@
 """The commands ``ltau nequip``, from a training's folder to structures with error bars."""
 
+import lzma
 import shutil
 
 import ase.io
@@ -133,6 +134,17 @@ def test_predict_writes_what_the_calculator_gives(fitted, run, structures, tmp_p
     assert f"4 structures; the largest expected error of a force is {largest:.3g} eV/Å" in (
         capsys.readouterr().out
     )
+
+
+def test_predict_reads_packed_structures_and_writes_none(fitted, run, structures, tmp_path, capsys):
+    packed, output = tmp_path / "packed.extxyz.xz", tmp_path / "out.extxyz"
+    packed.write_bytes(lzma.compress(structures.read_bytes()))
+    predict(fitted, run, packed, output)
+    assert [atoms.info["origin"] for atoms in ase.io.read(output, ":")] == [0, 1, 2, 3]
+    output = tmp_path / "out.extxyz.gz"
+    command = "predict", fitted, run.checkpoint, packed, "-o", output
+    fails(capsys, 1, f"a file that is not packed, got {output}", *command)
+    assert not output.exists()
 
 
 def fails(capsys, code, message, *arguments):

@@ -1,8 +1,10 @@
 """Training structures, kept in a file and known again."""
 
+import lzma
 import tempfile
 from pathlib import Path
 
+import ase.io
 import hypothesis.extra.numpy as npst
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from nequip.data import from_ase
+from nequip.data.dataset import ASEDataset
 
 from ltau.adapters.nequip._frames import (
     fingerprint,
@@ -80,6 +83,17 @@ def test_frames_are_told_from_their_parts():
     """Two frames of one atom, and one frame of two."""
     one = carbon(pbc=False, cell=None)
     assert fingerprint([one]) != fingerprint([one[:1], one[1:]])
+
+
+def test_info_of_a_packed_file_is_kept(tmp_path):
+    frames = [carbon(info={"system": f"pair {number // 2}"}) for number in range(4)]
+    ase.io.write(tmp_path / "frames.xyz", frames)
+    packed = tmp_path / "frames.xyz.xz"
+    packed.write_bytes(lzma.compress((tmp_path / "frames.xyz").read_bytes()))
+    with nequip_state():
+        found = read_frames(ASEDataset(str(packed)))
+    assert [atoms.info for atoms in found] == [atoms.info for atoms in frames]
+    assert fingerprint(found) == fingerprint(frames)
 
 
 def test_frames_without_elements_are_refused():

@@ -1,15 +1,12 @@
 """Broken and made bonds: closed forms of two atoms, and OC20's definition by brute force."""
 
 import itertools
-import lzma
-from io import StringIO
 
 import numpy as np
 import pytest
 
 pytest.importorskip("ase")
 
-import ase.io
 from ase import Atoms
 from ase.build import add_adsorbate, fcc111
 from ase.data import covalent_radii
@@ -17,6 +14,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.is2rs.measuring.topology import Anomalies, anomalies
+from ltau.structures import iread
 
 CU, C, O = (covalent_radii[number] for number in (29, 6, 8))  # noqa: E741
 QUIET = Anomalies(False, False, False)
@@ -134,14 +132,7 @@ def connectivity(atoms, multiplier):
 )
 def test_real_relaxations_are_as_oc20_defines_them(data_dir, sid, expected):
     path = data_dir / "oc20" / "is2res" / f"{sid}.extxyz.xz"
-    with lzma.open(path, "rt") as file:
-        frames = file.read()
-    n_lines = int(frames.split(maxsplit=1)[0]) + 2
-    lines = frames.splitlines()
-    initial, final = (
-        ase.io.read(StringIO("\n".join(part)), format="extxyz")
-        for part in (lines[:n_lines], lines[-n_lines:])
-    )
+    [initial], [final] = iread(path, 0), iread(path, -1)
     adsorbate = initial.get_tags() == 2
     slabs = [connectivity(atoms[~adsorbate], m) for atoms in (initial, final) for m in (1.0, 1.5)]
     before, before_loose, after, after_loose = slabs
