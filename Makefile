@@ -42,6 +42,7 @@ docs: $(VENV)/.docs
 bench: $(VENV)/.test $(VENV)/.bench
 	$(BIN)/python -m pytest benchmarks --benchmark-columns=min,median,rounds -q -s
 	$(BIN)/python -m benchmarks.speed.scaling --quick
+	$(BIN)/python -m benchmarks.speed.peers --quick
 	$(BIN)/python -m benchmarks.regression --quick
 	$(BIN)/python -m benchmarks.ood --quick
 	$(BIN)/python -m benchmarks.is2rs --quick
