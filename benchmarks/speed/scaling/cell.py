@@ -32,8 +32,7 @@ N_QUERIES = 1000
 _ROUNDS = 9
 _BUDGET_SECONDS = 1.0  # of an operation, after which it is not repeated
 _MOST_FOR_SKLEARN = 100_000  # samples, above which it would take minutes
-_MOST_FOR_AUTO = 1_000_000  # samples, above which to choose an index would
-_MOST_FOR_OWN = 1_000_000  # samples, above which to search the neighbours of all would
+_MOST_FOR_OWN = 3_000_000  # samples, above which to search the neighbours of all would
 
 Times = dict[str, list[float]]
 
@@ -57,8 +56,7 @@ def measure(n: int, width: int) -> dict[str, Any]:
     warm_up(width)
     train, test = draw(n, width, N_EPOCHS, seed=1), draw(N_QUERIES, width, 1, seed=2)
     clock, peaks = Clock(), {"data": peak_bytes()}
-    index = "auto" if n <= _MOST_FOR_AUTO else "ivf"
-    estimator = clock.run("fit", lambda: fit(train, index))
+    estimator = clock.run("fit", lambda: fit(train, "auto"))
     peaks["fit"] = peak_bytes()
     estimator.predict(test.latents)
     peaks["predict"] = peak_bytes()
