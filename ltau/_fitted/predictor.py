@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ltau._fitted.conformal import bound, quantile_levels
 from ltau._fitted.densities import TrainingDensities
+from ltau._fitted.few import are_few, summary_of_few
 from ltau._fitted.learning import HeldOut
 from ltau._fitted.neighborhood import Known, Neighborhood, neighborhood
 from ltau._fitted.settings import Settings
@@ -117,11 +118,16 @@ class Predictor:
     def summary(self, level: float, groups: ArrayLike | None) -> ErrorSummary:
         """Predict expected errors, error bars and scores."""
         levels = quantile_levels(self.settings.calibration, level, self.n_samples, groups)
-        parts, start = [], 0
-        for near in self._batches(ood_score=True):
-            bar = bound(self._distribution(near), _rows(levels, start, near))[:, 0]
-            parts.append((self._expected(near), bar, near.ood_score))
-            start += len(near.rows)
+        parts: list[tuple[Floats | None, ...]] = []
+        start = 0
+        for found in self.search():
+            if self.y_pred is None and are_few(found, self.known, self.settings, levels):
+                parts.append(summary_of_few(found, self.known, self.settings, levels))
+            else:
+                near = self._neighborhood(found, start, ood_score=True)
+                bar = bound(self._distribution(near), _rows(levels, start, near))[:, 0]
+                parts.append((self._expected(near), bar, near.ood_score))
+            start += len(found.distances)
         return ErrorSummary(*map(join, zip(*parts, strict=True)))
 
     def distributions(self) -> Iterator[ErrorDistribution]:
@@ -163,10 +169,15 @@ class Predictor:
     def _batches(self, *, ood_score: bool = False) -> Iterator[Neighborhood]:
         start = 0
         for found in self.search():
-            end = start + len(found.distances)
-            y_pred = None if self.y_pred is None else self.y_pred[start:end]
-            yield neighborhood(found, self.known, self.settings, y_pred, ood_score=ood_score)
-            start = end
+            yield self._neighborhood(found, start, ood_score=ood_score)
+            start += len(found.distances)
+
+    def _neighborhood(self, found: Found, start: int, *, ood_score: bool) -> Neighborhood:
+        """Weigh what was found for the samples from `start` on."""
+        y_pred = self.y_pred
+        if y_pred is not None:
+            y_pred = y_pred[start : start + len(found.distances)]
+        return neighborhood(found, self.known, self.settings, y_pred, ood_score=ood_score)
 
     def _expected(self, near: Neighborhood) -> Floats:
         means = (near.weights * self.known.densities.means[near.rows]).sum(axis=1)
