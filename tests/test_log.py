@@ -536,7 +536,7 @@ def test_what_cannot_be_started_leaves_nothing(path, n_samples, metadata, error,
     assert not path.exists()
 
 
-# Logs of the first format, which had no checksums: one as it was written then.
+# Logs of older formats, as they were written then. The first had no checksums.
 
 OLD = Path(__file__).with_name("log_formats") / "1"
 OLD_ERRORS = np.array(
@@ -559,6 +559,20 @@ def test_a_log_of_the_first_format_is_read_and_says_that_it_has_no_checksums(log
     assert not old.has_checksums
     assert repr(old).endswith("n_samples=5, n_epochs=3, has_checksums=False)")
     assert log.has_checksums
+
+
+def test_a_log_of_the_second_format_is_read_and_goes_on_in_it(path):
+    """One as it was written when 32 bits were all that there was."""
+    shutil.copytree(OLD.with_name("2"), path)
+    assert_holds(path, OLD_ERRORS)
+    with ErrorLog(path, 5, unit="eV/Å", target="forces", mode="resume") as old:
+        assert old.notes == {"seed": 3}
+        assert old.has_checksums
+        old.record([2, 0], [4.0, 8.0])
+        old.end_epoch()
+    assert (path / "epoch-000003.npy").stat().st_size == 128 + 4 * 5 + 16
+    assert (path / "log.json").read_bytes() == (OLD.with_name("2") / "log.json").read_bytes()
+    assert_holds(path, np.column_stack([OLD_ERRORS, np.float32([8, np.nan, 4, np.nan, np.nan])]))
 
 
 def test_a_log_of_the_first_format_goes_on_in_it(path):

@@ -21,7 +21,7 @@ from ltau._files.archive import LTAUFileError
 from ltau._files.regular import open_regular
 from ltau._files.temporary import clear_leftovers
 from ltau._files.whole import TAKEN, create_whole, write_whole
-from ltau.log._layout import parts, read_blocks
+from ltau.log._layout import Layout
 
 __all__ = ["Epochs", "name_of"]
 
@@ -37,16 +37,13 @@ class Epochs:
     ----------
     folder : Path
         The folder of the log.
-    n_samples : int
-        Number of errors in each epoch.
-    run : bytes, optional
-        The run that they are of, 16 bytes; by default they have no checksums.
+    layout : Layout
+        What is in them.
     """
 
-    def __init__(self, folder: Path, n_samples: int, run: bytes | None) -> None:
+    def __init__(self, folder: Path, layout: Layout) -> None:
         self.folder = folder
-        self.n_samples = n_samples
-        self.run = run
+        self.layout = layout
 
     def count(self) -> int:
         """Count the epochs that there are now. Raises LTAUFileError if any are missing or stray."""
@@ -87,7 +84,7 @@ class Epochs:
         path = self._path(number)
         try:
             with open_regular(path) as file:
-                yield from read_blocks(file, self.n_samples, blocks, number, self.run)
+                yield from self.layout.read_blocks(file, blocks, number)
         except FileNotFoundError as error:
             raise LTAUFileError(f"{path} is missing from the log.") from error
         except LTAUFileError:
@@ -103,7 +100,7 @@ class Epochs:
                 (self.folder / name).unlink(missing_ok=True)
 
     def _write(self, number: int, errors: Floats) -> Callable[[IO[bytes]], None]:
-        return lambda file: file.writelines(parts(errors, number, self.run))
+        return lambda file: file.writelines(self.layout.parts(errors, number))
 
     def _path(self, number: int) -> Path:
         return self.folder / name_of(number)

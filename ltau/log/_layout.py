@@ -11,13 +11,13 @@ import hashlib
 import struct
 import tokenize
 from collections.abc import Iterable, Iterator
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-__all__ = ["BLOCK", "parts", "read_blocks"]
+__all__ = ["BLOCK", "Layout"]
 
 BLOCK = 1 << 13  # samples of which there is a checksum: 32 KiB
 
@@ -39,51 +39,57 @@ _NO_HEADER = (
 Floats = NDArray[np.float32]
 
 
-def parts(errors: Floats, epoch: int, run: bytes | None) -> Iterator[Any]:
-    """Give the bytes of an epoch's file, one after the other; without a run, no checksums."""
-    yield _header(len(errors))
-    values = np.ascontiguousarray(errors, _DTYPE)
-    yield values.data
-    if run is not None:
-        for start in range(0, len(values), BLOCK):
-            yield _checksum(values[start : start + BLOCK], epoch, start, run)
+class Layout(NamedTuple):
+    """What all epochs of a log have in common."""
 
+    n_samples: int
+    run: bytes | None  # 16 bytes; without a run, no checksums
 
-def read_blocks(
-    file: IO[bytes], n_samples: int, blocks: Iterable[int], epoch: int, run: bytes | None
-) -> Iterator[Floats]:
-    """Read some blocks of an epoch's errors.
+    def parts(self, errors: Floats, epoch: int) -> Iterator[Any]:
+        """Give the bytes of an epoch's file, one after the other."""
+        yield _header(self.n_samples)
+        values = np.ascontiguousarray(errors, _DTYPE)
+        yield values.data
+        if self.run is not None:
+            for start in range(0, self.n_samples, BLOCK):
+                yield _checksum(values[start : start + BLOCK], epoch, start, self.run)
 
-    Raises ValueError if the file is not what `parts` gives, as far as it is read.
-    """
-    if run is None:
-        start = _end_of_header(file, n_samples)
-    else:
-        header = _header(n_samples)
-        start = len(header)
-        if file.read(start) != header:
-            raise ValueError(f"expected the header of {n_samples} errors in float32")
-    end = start + n_samples * _DTYPE.itemsize
-    n_checksums = 0 if run is None else -(-n_samples // BLOCK)
-    size = file.seek(0, 2)
-    if size != end + n_checksums * _SIZE:
-        raise ValueError(f"expected {end + n_checksums * _SIZE} bytes, got {size}")
-    file.seek(end)
-    checksums = file.read()
-    for block in blocks:
-        first = block * BLOCK
-        values = np.empty(min(BLOCK, n_samples - first), _DTYPE)
-        file.seek(start + first * _DTYPE.itemsize)
-        if file.readinto(values.data) != values.nbytes:  # type: ignore[attr-defined]
-            raise ValueError("it became shorter while it was read")
-        if run is not None:
-            expected = checksums[block * _SIZE : (block + 1) * _SIZE]
-            if _checksum(values, epoch, first, run) != expected:
-                raise ValueError(
-                    f"the checksum of samples {first} to {first + len(values) - 1} does not "
-                    f"fit; or this is not epoch {epoch} of this log's run"
-                )
-        yield values
+    def read_blocks(self, file: IO[bytes], blocks: Iterable[int], epoch: int) -> Iterator[Floats]:
+        """Read some blocks of an epoch's errors.
+
+        Raises ValueError if the file is not what `parts` gives, as far as it is read.
+        """
+        start = self._start(file)
+        end = start + self.n_samples * _DTYPE.itemsize
+        n_checksums = 0 if self.run is None else -(-self.n_samples // BLOCK)
+        size = file.seek(0, 2)
+        if size != end + n_checksums * _SIZE:
+            raise ValueError(f"expected {end + n_checksums * _SIZE} bytes, got {size}")
+        file.seek(end)
+        checksums = file.read()
+        for block in blocks:
+            first = block * BLOCK
+            values = np.empty(min(BLOCK, self.n_samples - first), _DTYPE)
+            file.seek(start + first * _DTYPE.itemsize)
+            if file.readinto(values.data) != values.nbytes:  # type: ignore[attr-defined]
+                raise ValueError("it became shorter while it was read")
+            if self.run is not None:
+                expected = checksums[block * _SIZE : (block + 1) * _SIZE]
+                if _checksum(values, epoch, first, self.run) != expected:
+                    raise ValueError(
+                        f"the checksum of samples {first} to {first + len(values) - 1} does not "
+                        f"fit; or this is not epoch {epoch} of this log's run"
+                    )
+            yield values
+
+    def _start(self, file: IO[bytes]) -> int:
+        """Check the header of an epoch's file, and say where the errors begin."""
+        if self.run is None:
+            return _end_of_header(file, self.n_samples)
+        header = _header(self.n_samples)
+        if file.read(len(header)) != header:
+            raise ValueError(f"expected the header of {self.n_samples} errors in float32")
+        return len(header)
 
 
 def _header(n_samples: int) -> bytes:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal, Self, SupportsIndex
 
@@ -15,9 +14,9 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from ltau._inputs.options import OnError, check_on_error, check_option
 from ltau.log._batch import check_batch
 from ltau.log._epochs import Epochs
-from ltau.log._indexing import rows_and_epochs, shares
-from ltau.log._layout import BLOCK
-from ltau.log._metadata import describe, is_free, read_metadata, replace, run_of, start
+from ltau.log._metadata import layout_of, read_metadata
+from ltau.log._opening import open_metadata
+from ltau.log._reading import DTYPE, read
 from ltau.log._writer import Writer
 
 __all__ = ["ErrorLog"]
@@ -118,7 +117,7 @@ class ErrorLog:
     """
 
     ndim = 2
-    dtype = np.dtype(np.float32)
+    dtype = DTYPE
 
     def __init__(
         self,
@@ -135,16 +134,10 @@ class ErrorLog:
             raise ValueError('Expected n_samples with mode="new", got None.')
         self._path = Path(path).absolute()
         self._mode = mode
-        free = is_free(self._path)
-        if free or mode == "new":
-            metadata = describe(self._path, n_samples, unit, target, notes)
-            if free:
-                start(self._path, metadata)
-            else:
-                self._replace(metadata)
-        self._metadata = read_metadata(self._path)
-        self._check_same(n_samples=n_samples, unit=unit, target=target)
-        self._epochs = Epochs(self._path, self.n_samples, run_of(self._metadata))
+        self._metadata = open_metadata(
+            self._path, mode, notes, n_samples=n_samples, unit=unit, target=target
+        )
+        self._epochs = Epochs(self._path, layout_of(self._metadata))
         self._writer: Writer | None = None
         self._under_way: Floats | None = None  # errors of the epoch that has not ended
 
@@ -177,7 +170,7 @@ class ErrorLog:
     @property
     def has_checksums(self) -> bool:
         """Whether damage is found when the log is read: not of logs in the first format."""
-        return self._epochs.run is not None
+        return self._epochs.layout.run is not None
 
     @property
     def unit(self) -> str | None:
@@ -326,19 +319,7 @@ class ErrorLog:
 
     def __getitem__(self, key: Any) -> Floats:
         """Read ``log[rows]`` or ``log[rows, epochs]``, and no more than that."""
-        rows, epochs = rows_and_epochs(key)
-        shape = self.shape
-        # An array without memory: numpy says what shape comes out, or what is out of range.
-        asked = np.broadcast_to(self.dtype.type(0), shape)[rows, epochs].shape
-        errors = np.empty(asked[::-1], self.dtype).T  # an epoch's errors lie together, as on disk
-        numbers = np.arange(shape[1])[epochs]
-        columns = errors if numbers.ndim else errors[..., np.newaxis]
-        parts = shares(rows, shape[0], BLOCK)
-        for column, number in enumerate(np.atleast_1d(numbers)):
-            blocks = self._epochs.read(int(number), [part.block for part in parts])
-            for part, block in zip(parts, blocks, strict=True):
-                columns[..., column][part.into] = block[part.within]
-        return errors[()]  # a scalar, where one error was asked for
+        return read(self._epochs, key)
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         if copy is False:
@@ -356,13 +337,6 @@ class ErrorLog:
             f"n_epochs={self.n_epochs}{without})"
         )
 
-    def _replace(self, metadata: bytes) -> None:
-        """Remove the epochs of the log that is there, and let it be another run's."""
-        read_metadata(self._path)  # refuses what is none, before anything is lost
-        with closing(Writer(Epochs(self._path, 0, None))) as earlier:
-            earlier.clear()
-            replace(self._path, metadata)
-
     def _make_writer(self) -> Writer:
         """Become the one writer."""
         self._check_may_write()
@@ -377,7 +351,7 @@ class ErrorLog:
 
     def _check_may_write(self) -> None:
         """Refuse another run's log, and one with epochs of which nobody said what becomes."""
-        if run_of(read_metadata(self._path)) != self._epochs.run:
+        if layout_of(read_metadata(self._path)) != self._epochs.layout:
             raise FileExistsError(
                 f"Expected the log that was opened at {self._path}, got another, which was "
                 "started in its place: another run writes to the same folder."
@@ -388,11 +362,3 @@ class ErrorLog:
                 'epochs of an earlier run: ErrorLog(path, mode="resume") goes on after them, '
                 'mode="new" removes them.'
             )
-
-    def _check_same(self, **given: Any) -> None:
-        for name, value in given.items():
-            if value is not None and value != self._metadata[name]:
-                raise ValueError(
-                    f"Expected {name}={self._metadata[name]!r}, as in the log at {self._path}, "
-                    f"got {name}={value!r}."
-                )

@@ -15,8 +15,9 @@ from typing import Any, SupportsIndex
 from ltau._files.archive import LTAUFileError
 from ltau._files.regular import open_regular
 from ltau._files.whole import create_whole, sync_folder, write_whole
+from ltau.log._layout import Layout
 
-__all__ = ["describe", "is_free", "read_metadata", "replace", "run_of", "start"]
+__all__ = ["describe", "is_free", "layout_of", "read_metadata", "replace", "start"]
 
 FORMAT_VERSION = 2
 
@@ -98,9 +99,10 @@ def read_metadata(path: Path) -> dict[str, Any]:
     return metadata
 
 
-def run_of(metadata: dict[str, Any]) -> bytes | None:
-    """Give the run that a log's epochs are of; None of the first format, which has no checksums."""
-    return bytes.fromhex(metadata["run"]) if metadata["version"] > 1 else None
+def layout_of(metadata: dict[str, Any]) -> Layout:
+    """Say what the files of a log's epochs hold. The first format had no runs."""
+    run = bytes.fromhex(metadata["run"]) if metadata["version"] > 1 else None
+    return Layout(metadata["n_samples"], run)
 
 
 def _check_format(metadata: Any) -> None:
