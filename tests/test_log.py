@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import pickle
+import re
 import runpy
 import shutil
 import signal
@@ -721,9 +722,16 @@ def test_metadata_that_are_not_a_json_object_are_refused(log, path, data):
 
 
 def test_a_log_from_a_newer_version_says_so(log, path):
-    change_metadata(path, version=3, codec="zstd")
-    with pytest.raises(LTAUFileError, match=r"version 1 to 2, got 3\. Upgrade ltau"):
+    change_metadata(path, version=4, codec="zstd")
+    with pytest.raises(LTAUFileError, match=r"version 1 to 3, got 4\. Upgrade ltau"):
         ErrorLog(path, 7)
+
+
+@pytest.mark.parametrize("bits", [8, "16", None, 16.0, True, [16]], ids=str)
+def test_bits_that_no_version_writes_are_refused(log, path, bits):
+    change_metadata(path, version=3, bits=bits)
+    with pytest.raises(LTAUFileError, match=re.escape(f"Expected bits 32 or 16, got {bits!r}")):
+        ErrorLog(path)
 
 
 def change_metadata(path, *, without="", **changes):

@@ -17,11 +17,12 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
+from ltau.log._bits import ON_DISK, Bits, pack, unpack
+
 __all__ = ["BLOCK", "Layout"]
 
-BLOCK = 1 << 13  # samples of which there is a checksum: 32 KiB
+BLOCK = 1 << 13  # samples of which there is a checksum: 32 KiB, or 16
 
-_DTYPE = np.dtype("<f4")  # on disk, on any machine
 _SIZE = 16  # bytes of a checksum
 
 # What numpy, and ast.literal_eval under it, raise on a header that is none.
@@ -44,11 +45,12 @@ class Layout(NamedTuple):
 
     n_samples: int
     run: bytes | None  # 16 bytes; without a run, no checksums
+    bits: Bits  # of an error
 
     def parts(self, errors: Floats, epoch: int) -> Iterator[Any]:
         """Give the bytes of an epoch's file, one after the other."""
-        yield _header(self.n_samples)
-        values = np.ascontiguousarray(errors, _DTYPE)
+        yield self._header()
+        values = pack(errors, self.bits)
         yield values.data
         if self.run is not None:
             for start in range(0, self.n_samples, BLOCK):
@@ -60,7 +62,8 @@ class Layout(NamedTuple):
         Raises ValueError if the file is not what `parts` gives, as far as it is read.
         """
         start = self._start(file)
-        end = start + self.n_samples * _DTYPE.itemsize
+        dtype = ON_DISK[self.bits]
+        end = start + self.n_samples * dtype.itemsize
         n_checksums = 0 if self.run is None else -(-self.n_samples // BLOCK)
         size = file.seek(0, 2)
         if size != end + n_checksums * _SIZE:
@@ -69,8 +72,8 @@ class Layout(NamedTuple):
         checksums = file.read()
         for block in blocks:
             first = block * BLOCK
-            values = np.empty(min(BLOCK, self.n_samples - first), _DTYPE)
-            file.seek(start + first * _DTYPE.itemsize)
+            values = np.empty(min(BLOCK, self.n_samples - first), dtype)
+            file.seek(start + first * dtype.itemsize)
             if file.readinto(values.data) != values.nbytes:  # type: ignore[attr-defined]
                 raise ValueError("it became shorter while it was read")
             if self.run is not None:
@@ -80,22 +83,24 @@ class Layout(NamedTuple):
                         f"the checksum of samples {first} to {first + len(values) - 1} does not "
                         f"fit; or this is not epoch {epoch} of this log's run"
                     )
-            yield values
+            yield unpack(values)
 
     def _start(self, file: IO[bytes]) -> int:
         """Check the header of an epoch's file, and say where the errors begin."""
         if self.run is None:
             return _end_of_header(file, self.n_samples)
-        header = _header(self.n_samples)
+        header = self._header()
         if file.read(len(header)) != header:
-            raise ValueError(f"expected the header of {self.n_samples} errors in float32")
+            raise ValueError(f"expected the header of {self.n_samples} errors of {self.bits} bits")
         return len(header)
 
-
-def _header(n_samples: int) -> bytes:
-    """Make the header of a ``.npy`` file, the same with every numpy."""
-    described = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({n_samples},), }}"
-    return b"\x93NUMPY\x01\x00\x76\x00" + described.ljust(117).encode() + b"\n"
+    def _header(self) -> bytes:
+        """Make the header of a ``.npy`` file, the same with every numpy."""
+        descr = ON_DISK[self.bits].str
+        described = (
+            f"{{'descr': {descr!r}, 'fortran_order': False, 'shape': ({self.n_samples},), }}"
+        )
+        return b"\x93NUMPY\x01\x00\x76\x00" + described.ljust(117).encode() + b"\n"
 
 
 def _end_of_header(file: IO[bytes], n_samples: int) -> int:
@@ -106,12 +111,12 @@ def _end_of_header(file: IO[bytes], n_samples: int) -> int:
         shape, _, dtype = npy.read_array_header_1_0(file)
     except _NO_HEADER as error:
         raise ValueError(str(error)) from error
-    if shape != (n_samples,) or dtype != _DTYPE:
-        raise ValueError(f"expected shape ({n_samples},), {_DTYPE}, got {shape}, {dtype}")
+    if shape != (n_samples,) or dtype != ON_DISK[32]:
+        raise ValueError(f"expected shape ({n_samples},), {ON_DISK[32]}, got {shape}, {dtype}")
     return file.tell()
 
 
-def _checksum(values: Floats, epoch: int, start: int, run: bytes) -> bytes:
+def _checksum(values: NDArray[Any], epoch: int, start: int, run: bytes) -> bytes:
     place = struct.pack("<QQ", epoch, start)
     return hashlib.blake2b(
         values.data, digest_size=_SIZE, salt=run, person=place, usedforsecurity=False

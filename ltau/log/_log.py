@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ltau._inputs.options import OnError, check_on_error, check_option
 from ltau.log._batch import check_batch
+from ltau.log._bits import Bits
 from ltau.log._epochs import Epochs
 from ltau.log._metadata import layout_of, read_metadata
 from ltau.log._opening import open_metadata
@@ -49,10 +50,14 @@ class ErrorLog:
     notes : dict, optional
         Whatever else is worth keeping that JSON can hold: the model, the seed. Notes
         are written when the log is started, and not read when it is opened again.
+    bits : {32, 16}, optional
+        Bits that an error takes on the disk; a log that is started without them has 32.
+        With 16 the log is half as large, and every error in it is rounded by up to 0.2 %:
+        see the notes.
     mode : {"new", "resume"}, optional
         What becomes of the epochs that an earlier run has left, so that a log never holds
         two runs. ``"new"`` removes them, and the log is that of `n_samples`, `unit`,
-        `target` and `notes`. ``"resume"`` goes on after them, as a run does that is resumed
+        `target`, `notes` and `bits`. ``"resume"`` goes on after them, as a run does that is resumed
         from a checkpoint. By default they are read, and `record` refuses to add to them.
 
     Attributes
@@ -71,8 +76,8 @@ class ErrorLog:
     LTAUFileError
         If the folder is not a log, is damaged, or is newer than this version can read.
     ValueError
-        If the log that is there is of another number of samples, unit or target, or
-        the arguments are not as described.
+        If the log that is there is of another number of samples, unit, target or bits,
+        or the arguments are not as described.
     OSError
         If the log cannot be started or opened.
 
@@ -94,6 +99,11 @@ class ErrorLog:
     look at the checksums that follow. These are made for the run and the epoch, so that
     files that have changed places, or come from another log, are refused. A log that an
     ltau before checksums has started goes on without them: see `has_checksums`.
+
+    With ``bits=16`` the files hold uint16: of each float32 the 16 bits after the sign, which
+    errors do not have, rounded to nearest. These keep 8 bits of the mantissa: an error of
+    1.2e-38 or more changes by at most 2**-9 of it, 0.2 %. NaN, zero and all that is finite stay
+    so. ``(numpy.load(file).astype("u4") << 15).view("f4")`` reads such a file.
 
     A log has one writer, who holds a lock. On a file system without locks there is a
     warning, and the training goes on: see to it yourself that only one process writes.
@@ -127,6 +137,7 @@ class ErrorLog:
         unit: str | None = None,
         target: str | None = None,
         notes: dict[str, Any] | None = None,
+        bits: Bits | None = None,
         mode: Literal["new", "resume"] | None = None,
     ) -> None:
         check_option("mode", mode, (None, "new", "resume"))
@@ -135,7 +146,7 @@ class ErrorLog:
         self._path = Path(path).absolute()
         self._mode = mode
         self._metadata = open_metadata(
-            self._path, mode, notes, n_samples=n_samples, unit=unit, target=target
+            self._path, mode, notes, n_samples=n_samples, unit=unit, target=target, bits=bits
         )
         self._epochs = Epochs(self._path, layout_of(self._metadata))
         self._writer: Writer | None = None
@@ -173,6 +184,11 @@ class ErrorLog:
         return self._epochs.layout.run is not None
 
     @property
+    def bits(self) -> Bits:
+        """Bits that an error takes on the disk, 32 or 16."""
+        return self._epochs.layout.bits
+
+    @property
     def unit(self) -> str | None:
         """Unit of the errors, where it was given."""
         return self._metadata["unit"]
@@ -199,7 +215,7 @@ class ErrorLog:
             The samples of the batch.
         errors : array-like of shape (n,)
             Their errors: non-negative magnitudes, in the unit of the target; kept in
-            float32.
+            float32, and on the disk in the log's `bits`.
 
         Raises
         ------
@@ -331,10 +347,11 @@ class ErrorLog:
         return type(self), (self._path,)
 
     def __repr__(self) -> str:
-        without = "" if self.has_checksums else ", has_checksums=False"
+        special = "" if self.has_checksums else ", has_checksums=False"
+        special += "" if self.bits == 32 else f", bits={self.bits}"
         return (
             f"ErrorLog({str(self._path)!r}, n_samples={self.n_samples}, "
-            f"n_epochs={self.n_epochs}{without})"
+            f"n_epochs={self.n_epochs}{special})"
         )
 
     def _make_writer(self) -> Writer:

@@ -27,7 +27,8 @@ def merge_logs(paths: Iterable[StrPath], into: StrPath) -> ErrorLog:
         The logs, of the same samples. Of epochs, those are merged that all logs have.
     into : str or path-like
         The folder of the merged log, in which there is none yet. It has the unit, the
-        target and the notes of the first log.
+        target and the notes of the first log, and the bits of the log that has most: nothing
+        is rounded again.
 
     Returns
     -------
@@ -38,7 +39,7 @@ def merge_logs(paths: Iterable[StrPath], into: StrPath) -> ErrorLog:
     ------
     ValueError
         If there are no logs; they differ in samples, unit or target; or the merged log has
-        epochs already.
+        epochs already, or other bits.
     LTAUFileError
         If a log is not one, or is damaged.
     OSError
@@ -72,7 +73,12 @@ def merge_logs(paths: Iterable[StrPath], into: StrPath) -> ErrorLog:
             raise ValueError(f"Expected logs of the same {name}, got {values}.")
     first = logs[0]
     merged = ErrorLog(
-        into, first.n_samples, unit=first.unit, target=first.target, notes=first.notes
+        into,
+        first.n_samples,
+        unit=first.unit,
+        target=first.target,
+        notes=first.notes,
+        bits=max(log.bits for log in logs),
     )
     if merged.n_epochs:
         raise ValueError(f"Expected a new log to merge into, got {merged!r}.")

@@ -15,11 +15,12 @@ from typing import Any, SupportsIndex
 from ltau._files.archive import LTAUFileError
 from ltau._files.regular import open_regular
 from ltau._files.whole import create_whole, sync_folder, write_whole
+from ltau.log._bits import ON_DISK
 from ltau.log._layout import Layout
 
 __all__ = ["describe", "is_free", "layout_of", "read_metadata", "replace", "start"]
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3  # of logs of 16 bits
 
 _FORMAT = "ltau-log"
 _METADATA = "log.json"
@@ -45,6 +46,7 @@ def describe(
     n_samples: SupportsIndex | None,
     unit: str | None,
     target: str | None,
+    bits: SupportsIndex | None,
     notes: dict[str, Any] | None,
 ) -> bytes:
     """Make what a log that is to be started says of itself."""
@@ -57,9 +59,13 @@ def describe(
         "n_samples": operator.index(n_samples),
         "unit": unit,
         "target": target,
+        "bits": 32 if bits is None else operator.index(bits),
         "notes": {} if notes is None else notes,
     }
     _check_metadata(metadata)
+    if metadata["bits"] == 32:  # said by the format before, which older versions can read
+        del metadata["bits"]
+        metadata["version"] = 2
     try:
         metadata = json.loads(json.dumps(metadata))  # as it will be read: keys become strings
         return json.dumps(metadata | {"checksum": _checksum(metadata)}, indent=1).encode()
@@ -93,6 +99,8 @@ def read_metadata(path: Path) -> dict[str, Any]:
         is_first = metadata["version"] == 1 and checksum is None  # that format had none
         if not is_first and checksum != _checksum(metadata):
             raise ValueError("Its checksum does not fit: it was damaged, or changed by hand.")
+        if metadata["version"] < 3:
+            metadata["bits"] = 32
         _check_metadata(metadata)
     except (RecursionError, ValueError) as error:
         raise LTAUFileError(f"{path} cannot be read as a log: {error}") from error
@@ -102,7 +110,7 @@ def read_metadata(path: Path) -> dict[str, Any]:
 def layout_of(metadata: dict[str, Any]) -> Layout:
     """Say what the files of a log's epochs hold. The first format had no runs."""
     run = bytes.fromhex(metadata["run"]) if metadata["version"] > 1 else None
-    return Layout(metadata["n_samples"], run)
+    return Layout(metadata["n_samples"], run, metadata["bits"])
 
 
 def _check_format(metadata: Any) -> None:
@@ -124,6 +132,9 @@ def _check_metadata(metadata: dict[str, Any]) -> None:
     n_samples = metadata.get("n_samples")
     if not isinstance(n_samples, int) or n_samples < 1:
         raise ValueError(f"Expected n_samples of at least 1, got {n_samples!r}.")
+    bits = metadata.get("bits")
+    if not isinstance(bits, int) or bits not in ON_DISK:
+        raise ValueError(f"Expected bits {' or '.join(map(str, ON_DISK))}, got {bits!r}.")
     for name in ("unit", "target"):
         if not isinstance(metadata.get(name), str | None):
             raise ValueError(f"Expected {name} to be a string, got {metadata[name]!r}.")

@@ -283,6 +283,24 @@ def test_nobody_writes_the_log_when_training_has_ended(training, folder):
         log.record([0], [1.0])
 
 
+@pytest.mark.parametrize("training", [Lightning, Skorch, NequIP], indirect=True)
+def test_a_log_that_was_made_for_16_bits_has_them_whatever_becomes_of_its_epochs(training, folder):
+    if isinstance(training, NequIP):  # which starts its logs itself
+        training.train(folder, 1, bits=16)
+    else:
+        ErrorLog(folder, N, bits=16)
+        training.train(folder, 1)
+    before = training.log(folder)
+    assert before.bits == 16
+    errors = before[:]
+    training.train(folder, 2, goes_on=True)
+    assert training.log(folder).bits == 16
+    training.train(folder, 1, overwrite=True)
+    after = training.log(folder)
+    assert (after.bits, after.n_epochs) == (16, 1)
+    np.testing.assert_allclose(after[:], errors, rtol=2**-7, atol=1e-5)
+
+
 def test_an_unknown_word_is_refused(training, folder):
     with pytest.raises(ValueError, match="'warn' or 'raise', got 'ignore'"):
         training.train(folder, 1, on_error="ignore")

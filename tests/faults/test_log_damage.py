@@ -14,10 +14,12 @@ from .children import run
 N, EPOCHS = 20_000, 4  # three blocks with checksums
 
 
-def write(path, seed):
+def write(path, seed, bits=32):
     rng = np.random.default_rng(seed)
     errors = rng.exponential(size=(N, EPOCHS)).astype(np.float32)
-    with ErrorLog(path, N, unit="eV", notes={"seed": 7}) as log:
+    if bits == 16:
+        errors = (errors.view(np.uint32) & 0xFFFF8000).view(np.float32)  # those that it holds
+    with ErrorLog(path, N, unit="eV", notes={"seed": 7}, bits=bits) as log:
         for epoch in errors.T:
             log.record(np.arange(N), epoch)
             log.end_epoch()
@@ -30,8 +32,11 @@ def path(tmp_path):
 
 
 @pytest.fixture
-def errors(path):
-    return write(path, 0)
+def errors(path, request):
+    return write(path, 0, getattr(request, "param", 32))
+
+
+both_widths = pytest.mark.parametrize("errors", [32, 16], indirect=True)
 
 
 def flip(data, rng):
@@ -78,10 +83,12 @@ def silent_reads(path, errors, n_times):
     return silent
 
 
+@both_widths
 def test_no_damage_is_read_in_silence(path, errors):
     assert silent_reads(path, errors, 25) == 0
 
 
+@both_widths
 @pytest.mark.long_attack
 def test_none_of_much_damage_is_read_in_silence(path, errors):
     n_times = 1000
@@ -90,6 +97,7 @@ def test_none_of_much_damage_is_read_in_silence(path, errors):
     assert silent == 0
 
 
+@both_widths
 def test_only_what_is_damaged_is_refused(path, errors):
     file = path / "epoch-000001.npy"
     data = bytearray(file.read_bytes())
@@ -102,6 +110,7 @@ def test_only_what_is_damaged_is_refused(path, errors):
         log[-1]
 
 
+@both_widths
 def test_a_bit_that_flips_in_what_a_log_says_of_itself_is_refused(path, errors):
     file = path / "log.json"
     whole = file.read_bytes()
@@ -118,6 +127,7 @@ def test_a_bit_that_flips_in_what_a_log_says_of_itself_is_refused(path, errors):
             np.testing.assert_array_equal(log[0], errors[0])
 
 
+@both_widths
 def test_epochs_that_changed_places_are_refused(path, errors):
     first, second, aside = (path / f"epoch-00000{k}.npy" for k in (1, 2, 9))
     first.rename(aside)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, Literal
 
 from ltau.log import ErrorLog
 
@@ -17,6 +17,7 @@ def open_log(
     *,
     goes_on: bool,
     overwrite: bool,
+    bits: Literal[16, 32] | None = None,
     **described: Any,
 ) -> ErrorLog:
     """Open the log of a training to be written, so that it never holds two runs.
@@ -33,6 +34,8 @@ def open_log(
         Whether the training was resumed.
     overwrite : bool
         Whether a training that starts removes what an earlier one has left.
+    bits : {32, 16}, optional
+        Bits that an error takes on the disk; by default as in the log that is there.
     **described : Any
         What a log that is started says of itself, where none was given.
 
@@ -46,9 +49,11 @@ def open_log(
     if isinstance(log, ErrorLog):
         log.close()
         described = {"unit": log.unit, "target": log.target, "notes": log.notes}
-        log = log.path
+        bits, log = log.bits, log.path
     mode: Any = "new" if overwrite and not goes_on else "resume"
-    opened = ErrorLog(log, n_samples, **described, mode=mode)
+    if mode == "new" and bits is None:
+        bits = _bits_at(log)
+    opened = ErrorLog(log, n_samples, **described, bits=bits, mode=mode)
     if opened.n_epochs and not goes_on:
         raise FileExistsError(
             f"Expected a log without epochs for a training that starts, got {opened.path} with "
@@ -61,3 +66,10 @@ def open_log(
             f"which has {opened.n_epochs} epochs."
         )
     return opened
+
+
+def _bits_at(path: str | os.PathLike[str]) -> Literal[16, 32] | None:
+    try:
+        return ErrorLog(path).bits
+    except FileNotFoundError:
+        return None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from ase import Atoms
@@ -74,6 +74,9 @@ class ErrorRecorderCallback(Callback):
     on_error : {"warn", "raise"}, default="warn"
         Whether the training goes on, with a warning, when an epoch holds residuals that are
         not finite or cannot be written, as in `ErrorRecorder`.
+    bits : {32, 16}, optional
+        Bits that an error takes in the logs, as in `ErrorLog`; by default as in those that
+        are there, and 32 where there are none.
 
     Raises
     ------
@@ -133,12 +136,14 @@ class ErrorRecorderCallback(Callback):
         mode: str = "step",
         overwrite: bool = False,
         on_error: OnError = "warn",
+        bits: Literal[16, 32] | None = None,
     ) -> None:
         check_option("mode", mode, ("step", "eval"))
         self.folder = Path(folder).absolute()
         self.mode = mode
         self.overwrite = overwrite
         self.on_error = on_error
+        self.bits = bits
         self._frames: list[Atoms] = []
         self._recorders: dict[str, ErrorRecorder] = {}
         self._hook: RemovableHandle | None = None
@@ -226,6 +231,7 @@ class ErrorRecorderCallback(Callback):
                 trainer.current_epoch,
                 goes_on=goes_on,
                 overwrite=self.overwrite,
+                bits=self.bits,
                 **_ERRORS[name],
                 notes=notes,
             )
