@@ -63,7 +63,7 @@ def describe(
         "notes": {} if notes is None else notes,
     }
     _check_metadata(metadata)
-    if metadata["bits"] == 32:  # said by the format before, which older versions can read
+    if metadata["bits"] == 32:  # as all have in the format before, which older versions read
         del metadata["bits"]
         metadata["version"] = 2
     try:
