@@ -115,9 +115,9 @@ def test_fit_from_a_log(tmp_path: Path) -> None:
         print(
             f"\nfit from a log of {n_samples:,} x {n_epochs} in {log.bits} bits: {fitting:.2f} s, "
             f"{fitting / reading[False]:.1f} times reading its {size(log.path) / 1e6:.0f} MB from "
-            f"the disk, {fitting / reading[True]:.1f} times reading them from the cache"
+            f"the disk, {fitting / reading[True]:.1f} times reading them from the cache; "
+            f"peak of the process {peak_bytes() / 2**20:.0f} MiB"
         )
-    print(f"peak of the process {peak_bytes() / 2**20:.0f} MiB")
     print(what_changes("16 bits", estimators, rng.normal(size=(1000, 4))))
 
 
