@@ -24,7 +24,7 @@ Ints = NDArray[np.intp]
 _N_TRIED = 300  # vectors on which it is measured
 _SMALL = 2_000  # vectors, which are all searched in a few hundredths of a second
 _EFFORTS = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)  # cells
-_NEAR_CELLS = 64  # of each cell, among which those nearest to a vector are sought
+_NEAR_CELLS = 64  # for each that is searched: among them those nearest to a vector are sought
 _BATCH_VALUES = 1 << 24  # that are measured from each other, about
 
 
@@ -98,7 +98,7 @@ def _enough_cells(index: NeighborIndex, k: int) -> _CellSearch | None:
     exact, _ = without_own(exact_search(index.vectors, index.vectors[tried], k + 1), tried)
     true = exact.mean(axis=1)
     for effort in _EFFORTS:
-        if effort > search.near.shape[1]:
+        if effort > len(search.centroids):
             break
         search.effort = effort
         factor = common_factor(search.others(tried, k)[0].mean(axis=1), true)
@@ -118,8 +118,7 @@ class _CellSearch:
     def __init__(self, index: IVFIndex) -> None:
         self._index = index
         self.rows = index.partition.rows
-        centroids = index.partition.centroids
-        self.near = exact_search(centroids, centroids, min(_NEAR_CELLS, len(centroids)))[1]
+        self.centroids = index.partition.centroids
         self.factor = 1.0  # by which distances are too large
 
     @property
@@ -158,9 +157,18 @@ class _CellSearch:
 
     def _visited(self, queries: Vectors, cell: int) -> NDArray[np.int64]:
         """Give the cells nearest to each of some vectors of a cell."""
-        near = self.near[cell]
         if self.effort == 1:
             return np.full((len(queries), 1), cell)
-        squared = np.empty((len(queries), len(near)), np.float32)
-        squared_by_products(self._index.partition.centroids[near], queries, squared)
-        return near[np.argpartition(squared, self.effort - 1, axis=1)[:, : self.effort]]
+        near = np.arange(len(self.centroids))
+        if self.effort * _NEAR_CELLS < len(near):
+            near = near[
+                _nearest(self.centroids, self.centroids[[cell]], self.effort * _NEAR_CELLS)[0]
+            ]
+        return near[_nearest(self.centroids[near], queries, self.effort)]
+
+
+def _nearest(centroids: Vectors, queries: Vectors, n: int) -> NDArray[np.intp]:
+    """Find the `n` nearest of each query, in any order."""
+    squared = np.empty((len(queries), len(centroids)), np.float32)
+    squared_by_products(centroids, queries, squared)
+    return np.argpartition(squared, n - 1, axis=1)[:, :n]
