@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,7 +87,7 @@ def relax(system: System, force_field: ForceField, descent: Descent) -> Path:
     atoms.calc = force_field.calculator
     rows = []
     optimizer = descent.kind(atoms, logfile=None, **descent.options)
-    optimizer.attach(lambda: rows.append((atoms.positions.copy(), dict(atoms.calc.results))))
+    optimizer.attach(lambda: rows.append((atoms.positions.copy(), copy(atoms.calc.results))))
     converged = bool(optimizer.run(fmax=descent.fmax, steps=descent.n_steps))
     positions = np.array([row[0] for row in rows])
 

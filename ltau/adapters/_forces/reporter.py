@@ -99,10 +99,12 @@ class Reporter:
         for name in PER_ATOM + PER_STRUCTURE:
             atoms.arrays.pop(name, None)
             atoms.info.pop(name, None)
-        for name in results.keys() & set(PER_ATOM):
-            atoms.arrays[name] = results[name].copy()
-        for name in results.keys() & set(in_info):
-            atoms.info[name] = copy(results[name])
+        for name in PER_ATOM:
+            if name in results:
+                atoms.arrays[name] = results[name].copy()
+        for name in in_info:
+            if name in results:
+                atoms.info[name] = copy(results[name])
 
     def _named(
         self, expected: Floats, upper: Floats, ood_score: Floats, largest: float, mean: float

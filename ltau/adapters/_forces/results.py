@@ -1,14 +1,14 @@
-"""The names of results, and what is known of the atoms that have them."""
+"""The names of results, and how a calculator holds them beside those that ASE knows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ase import Atoms
 from numpy.typing import ArrayLike
 
-__all__ = ["PER_ATOM", "PER_STRUCTURE", "UNIT", "Results", "Strata"]
+__all__ = ["PER_ATOM", "PER_STRUCTURE", "UNIT", "CalculatorResults", "Results", "Strata"]
 
 Results = dict[str, Any]
 Strata = str | Callable[[Atoms], ArrayLike]
@@ -23,3 +23,39 @@ PER_ATOM = (
 PER_STRUCTURE = ("forces_uncertainty_max", "forces_uncertainty_mean")
 
 UNIT = "eV/Å"
+
+
+class CalculatorResults(dict[str, Any]):
+    """What a calculator gives, and the uncertainty, which is found by its names.
+
+    ASE takes every item for a property that it knows: ``atoms.get_properties`` and
+    ``SinglePointCalculator(atoms, **results)`` fail at any other. So the items are the
+    calculator's own; ``results[name]``, ``results.get(name)`` and ``name in results`` find
+    the uncertainty too.
+
+    Parameters
+    ----------
+    own : mapping
+        What the calculator gives.
+    uncertainty : mapping
+        What this library adds, under other names.
+
+    Attributes
+    ----------
+    uncertainty : dict
+        The same.
+    """
+
+    def __init__(self, own: Mapping[str, Any], uncertainty: Mapping[str, Any]) -> None:
+        super().__init__(own)
+        self.uncertainty = dict(uncertainty)
+
+    def __missing__(self, name: str) -> Any:
+        return self.uncertainty[name]
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or name in self.uncertainty
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Give a result by its name, or the default where there is none."""
+        return super().get(name, self.uncertainty.get(name, default))

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator, Calculator, all_changes
+from ase.outputs import Properties
 from numpy.typing import ArrayLike
 
-from ltau.adapters._forces.results import Strata
+from ltau.adapters._forces.results import CalculatorResults, Strata
 from ltau.adapters.ase._uncertainty import Uncertainty
 from ltau.estimator import LTAUEstimator
 
@@ -53,10 +54,12 @@ class UncertainCalculator(Calculator):
 
     Notes
     -----
-    The results gain the names in ``uncertainty.properties``. Whenever a result is asked
-    for, they are copied to ``atoms.arrays`` and ``atoms.info`` too, as `Uncertainty.attach`
-    tells, and so reach files. A result that is asked for by its name is computed in any
-    step, whatever `every` says.
+    The results are found by the names in ``uncertainty.properties`` too, as in
+    ``calc.results["forces_uncertainty"]``. Its items remain those that ASE knows, so that
+    ``SinglePointCalculator(atoms, **calc.results)`` takes them. Whenever a result is asked
+    for, the uncertainty is copied to ``atoms.arrays`` and ``atoms.info``, as
+    `Uncertainty.attach` tells, and so reaches files. A result that is asked for by its name
+    is computed in any step, whatever `every` says.
 
     Examples
     --------
@@ -145,11 +148,11 @@ class UncertainCalculator(Calculator):
         for name in [name for name in properties if name not in own] or ["forces"]:
             self.calculator.get_property(name, atoms)
         results = {name: _copied(value) for name, value in self.calculator.results.items()}
+        known = {name: self.results[name] for name in own if name in self.results}
         if due or asked:
-            latents = self.latents(atoms, self.calculator)
-            results |= self.uncertainty.predict(latents, atoms)
+            known = self.uncertainty.predict(self.latents(atoms, self.calculator), atoms)
         super().calculate(atoms, list(properties), list(system_changes))
-        self.results |= results
+        self.results = CalculatorResults(results, known)
 
     def get_property(
         self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True
@@ -159,6 +162,12 @@ class UncertainCalculator(Calculator):
         if atoms is not None:
             self.uncertainty.attach(atoms, self.results)
         return value
+
+    def calculate_properties(self, atoms: Atoms, properties: Sequence[str]) -> Properties:
+        """Calculate properties as ASE does, and leave the uncertainty with the atoms."""
+        found: Properties = super().calculate_properties(atoms, properties)
+        self.uncertainty.attach(atoms, self.results)
+        return found
 
 
 def _copied(value: object) -> object:

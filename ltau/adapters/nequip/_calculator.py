@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from ase import Atoms
 from ase.calculators.calculator import all_changes
+from ase.outputs import Properties
 from nequip.data import AtomicDataDict
 from nequip.integrations.ase import NequIPCalculator
 from nequip.utils import torch_default_dtype
 from numpy.typing import NDArray
 
-from ltau.adapters._forces.results import Strata
+from ltau.adapters._forces.results import CalculatorResults, Strata
 from ltau.adapters.ase import Uncertainty
 from ltau.adapters.nequip._compiled_uncertainty import CompiledUncertainty
 from ltau.adapters.nequip._environment import check_reach
@@ -38,12 +39,13 @@ __all__ = ["UncertainNequIPCalculator"]
 class UncertainNequIPCalculator(NequIPCalculator):
     """Energy, forces and stress by NequIP, and how wrong the forces may be, in one pass.
 
-    Energies, forces and stress are bit for bit those of `NequIPCalculator`. The results
-    hold besides what `ltau.adapters.ase.Uncertainty` tells: for each atom
+    Energies, forces and stress are bit for bit those of `NequIPCalculator`. By their names
+    the results give besides what `ltau.adapters.ase.Uncertainty` tells: for each atom
     ``forces_uncertainty``, ``forces_uncertainty_upper`` and ``ood_score``, and for the
     structure ``forces_uncertainty_max`` and ``forces_uncertainty_mean``. Whenever ASE
     asks for a result they are copied to the atoms too, as `Uncertainty.attach` tells,
-    and so reach files.
+    and so reach files. The items of the results are those that ASE knows, as in
+    `UncertainCalculator`.
 
     Usually made by `from_model`.
 
@@ -105,6 +107,8 @@ class UncertainNequIPCalculator(NequIPCalculator):
     >>> atoms.get_forces()  # doctest: +SKIP
     >>> atoms.calc.results["forces_uncertainty"]  # doctest: +SKIP
     """
+
+    results: dict[str, Any]
 
     def __init__(
         self,
@@ -263,6 +267,14 @@ class UncertainNequIPCalculator(NequIPCalculator):
             if atoms is not None:
                 self.uncertainty.attach(atoms, self.results)
 
+    def calculate_properties(self, atoms: Atoms, properties: Sequence[str]) -> Properties:
+        """Calculate properties as ASE does, and leave the uncertainty with the atoms."""
+        try:
+            found: Properties = super().calculate_properties(atoms, properties)
+        finally:
+            self.uncertainty.attach(atoms, self.results)
+        return found
+
     def atoms_to_data(self, atoms: Atoms) -> Fields:
         """Make the model's input of a structure, checked."""
         check_atoms(atoms, self._known)
@@ -281,9 +293,10 @@ class UncertainNequIPCalculator(NequIPCalculator):
         if not self._due:
             return
         if isinstance(self.uncertainty, CompiledUncertainty):
-            self.results.update(self.uncertainty.read(out))
+            added = self.uncertainty.read(out)
         else:
-            self.results.update(self.uncertainty.predict(self._latents(out), self.atoms))
+            added = self.uncertainty.predict(self._latents(out), self.atoms)
+        self.results = CalculatorResults(self.results, added)
 
     def _check_model(self, estimator: LTAUEstimator) -> None:
         """Run the model once, to see whether it is the one that the estimator is for."""

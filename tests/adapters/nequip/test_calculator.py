@@ -9,6 +9,7 @@ import pytest
 import torch
 from ase import Atoms, units
 from ase.calculators.calculator import PropertyNotImplementedError
+from ase.calculators.singlepoint import SinglePointCalculator
 from ase.md.verlet import VelocityVerlet
 from nequip.integrations.ase import NequIPCalculator
 from nequip.utils import torch_default_dtype
@@ -44,7 +45,7 @@ def calculated(calculator, atoms):
     atoms = atoms.copy()
     atoms.calc = calculator
     atoms.get_potential_energy()
-    return {**calculator.results}
+    return {**calculator.results, **calculator.results.uncertainty}
 
 
 def plain(model, atoms, **settings):
@@ -144,6 +145,25 @@ def test_it_reaches_files(model, estimator, frames, tmp_path, name):
         found = again.arrays[key] if key in again.arrays else again.info[key]
         np.testing.assert_allclose(found, results[key], rtol=1e-6)
     np.testing.assert_allclose(again.get_forces(), results["forces"], atol=1e-7)
+
+
+@pytest.mark.parametrize("crystal", [True, False])
+def test_ase_takes_the_results(model_path, estimator, frames, tmp_path, crystal):
+    """For properties, and at a single point, whose file has the uncertainty too."""
+    atoms = frames[0 if crystal else 1].copy()
+    assert atoms.pbc.all() == crystal
+    atoms.calc = UncertainNequIPCalculator.from_model(model_path, estimator)
+    expected = plain(load_model(model_path), atoms)
+    found = atoms.get_properties(["energy", "forces"])
+    assert found.keys() == {"natoms", *expected}
+    for key, value in expected.items():
+        np.testing.assert_array_equal(found[key], value)
+    uncertainty = atoms.calc.results["forces_uncertainty"]
+    atoms.calc = SinglePointCalculator(atoms, **atoms.calc.results)
+    ase.io.write(tmp_path / "a.extxyz", atoms)
+    again = ase.io.read(tmp_path / "a.extxyz")
+    np.testing.assert_allclose(again.get_forces(), expected["forces"], atol=1e-7)
+    np.testing.assert_allclose(again.arrays["forces_uncertainty"], uncertainty, rtol=1e-6)
 
 
 def test_every_so_many_steps_and_never(calculator, model, estimator, frames):
