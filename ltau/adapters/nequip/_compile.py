@@ -24,6 +24,7 @@ from nequip.utils.global_state import get_latest_global_state
 
 from ltau._files.whole import write_whole
 from ltau.adapters.ase import Uncertainty
+from ltau.adapters.nequip._features import ModelWithLatents
 from ltau.adapters.nequip._fields import Fields
 from ltau.adapters.nequip._fused import ModelWithUncertainty
 from ltau.adapters.nequip._latents import latents
@@ -120,8 +121,9 @@ def compile_model(
     with nequip_state(), TemporaryDirectory() as folder:
         module, example = load_saved_model(str(source), return_data_dict=True)
         fields, outputs = _example(example, device), COMPILED_OUTPUTS
-        _check_outputs(module.to(device).eval(), fields)
         metadata = _metadata(module)
+        module = ModelWithLatents(module).to(device).eval()
+        _check_outputs(module, fields)
         if estimator is not None:
             names = metadata[TYPE_NAMES_KEY].split(" ")
             _check_model(source, estimator, names)

@@ -16,7 +16,8 @@ class CompiledUncertainty(Reporter):
 
     def read(self, out: Fields) -> Results:
         """Give the results, under the names in `properties`, of a model's output."""
+        latents = latents_of(out, {})  # the model's own; refuses what is none
         results = self._named(*out[UNCERTAINTY].cpu().numpy(), *out[SUMMARY].tolist())
         if self.keep_latents:
-            results["latents"] = latents_of(out, {})  # the model's own
+            results["latents"] = latents
         return results

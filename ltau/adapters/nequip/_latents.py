@@ -15,8 +15,9 @@ from torch.utils.data import Dataset
 
 from ltau._inputs.numbers import check_positive
 from ltau.adapters.nequip._environment import check_reach, environment_of
+from ltau.adapters.nequip._features import features_of
 from ltau.adapters.nequip._fields import Fields, batches_of_fields, check_atoms
-from ltau.adapters.nequip._models import LATENTS, NequIPModel, as_model
+from ltau.adapters.nequip._models import NequIPModel, as_model
 from ltau.adapters.nequip._state import nequip_state
 
 __all__ = ["latents", "latents_of"]
@@ -34,8 +35,10 @@ def latents(
     """Compute the latents of all atoms of some structures.
 
     The latents are the node features from which NequIP reads out the energy of each
-    atom. They are invariant to translation, rotation and the order of the atoms. Forces
-    are not computed, except by a compiled model, which always does.
+    atom; of an Allegro model, the sums over an atom's edges of the features from which
+    it reads out the energies of the edges. They are invariant to translation, rotation
+    and the order of the atoms. Forces are not computed, except by a compiled model,
+    which always does.
 
     Parameters
     ----------
@@ -112,9 +115,7 @@ def latents_of(
     ndarray of shape (n_atoms, n_features), float32
         Its own latents, or environment latents.
     """
-    if LATENTS not in output:
-        raise ValueError(f"Expected a model that gives {LATENTS}, got {', '.join(output)}.")
-    features = output[LATENTS]
+    features = features_of(output)
     if environment is not None:
         features = environment_of(features, fields, environment)
     return np.ascontiguousarray(features.detach().to("cpu", torch.float32).numpy())

@@ -269,3 +269,42 @@ def run64(tmp_path_factory, frames):
     checkpoints = lightning.callbacks.ModelCheckpoint(dirpath=folder, save_last=True)
     _train(folder, frames, [checkpoints], epochs=1, model={"model_dtype": "float64"})
     return folder / "last.ckpt"
+
+
+@pytest.fixture(scope="session")
+def allegro_run(tmp_path_factory, frames):
+    """A finished training of Allegro: its folder, with checkpoint, logs and frames."""
+    pytest.importorskip("allegro")
+    model = {
+        "_target_": "allegro.model.AllegroModel",
+        "seed": 1,
+        "model_dtype": "float32",
+        "type_names": TYPES,
+        "r_max": CUTOFF,
+        "radial_chemical_embed": {
+            "_target_": "allegro.nn.TwoBodyBesselScalarEmbed",
+            "num_bessels": 4,
+        },
+        "num_layers": 1,
+        "l_max": 1,
+        "parity": False,
+        "num_scalar_features": 4,
+        "num_tensor_features": 2,
+        "allegro_mlp_hidden_layers_width": 8,
+        "readout_mlp_hidden_layers_width": 8,
+        "scalar_embed_mlp_hidden_layers_width": 8,
+        "avg_num_neighbors": 12.0,
+    }
+    folder = tmp_path_factory.mktemp("allegro")
+    checkpoints = lightning.callbacks.ModelCheckpoint(dirpath=folder, save_last=True)
+    recorder = ErrorRecorderCallback(folder / "ltau", mode="eval")
+    _train(folder, frames, [recorder, checkpoints], module={"model": model})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def allegro_package(allegro_run, tmp_path_factory):
+    """The model of `allegro_run` as a package."""
+    path = tmp_path_factory.mktemp("allegro_package") / "model.nequip.zip"
+    nequip_package("build", allegro_run / "last.ckpt", path)
+    return path
