@@ -260,7 +260,7 @@ def test_compiled_together(
             plain(item[1].copy())
 
         def forward_with_uncertainty(item: Item) -> None:
-            read(uncertain(item[1].copy()))
+            read(uncertain(item[1].copy()), item[1])
 
         def ensemble(item: Item) -> None:
             for _ in range(N_MEMBERS):

@@ -6,6 +6,7 @@ import sys
 from argparse import Namespace
 
 import ase.io
+import numpy as np
 from ase import Atoms
 from ase.calculators.singlepoint import SinglePointCalculator
 from tqdm.auto import tqdm
@@ -75,11 +76,16 @@ def _predict(options: Namespace) -> None:
     if not predicted:
         raise ValueError(f"Expected structures in {options.structures}, got none.")
     write_text_whole(options.output, lambda file: ase.io.write(file, predicted, format="extxyz"))
-    largest = max(atoms.info["forces_uncertainty_max"] for atoms in predicted)
-    print(
-        f"{options.output}: {len(predicted)} structures; "
-        f"the largest expected error of a force is {largest:.3g} eV/Å"
-    )
+    print(f"{options.output}: {len(predicted)} structures; {_largest(predicted)}")
+
+
+def _largest(predicted: list[Atoms]) -> str:
+    """Say how wrong the forces may be, and of how many structures nothing is known."""
+    errors = np.array([atoms.info["forces_uncertainty_max"] for atoms in predicted])
+    known = errors[~np.isnan(errors)]
+    said = f"the largest expected error of a force is {max(known, default=np.nan):.3g} eV/Å"
+    n_unknown = len(errors) - len(known)
+    return f"{said}; NaN for {n_unknown} without neighbours" if n_unknown else said
 
 
 def _predicted(atoms: Atoms, calculator: UncertainNequIPCalculator) -> Atoms:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ltau.adapters._forces.checks import is_number
 from ltau.adapters._forces.results import PER_ATOM, PER_STRUCTURE, Results
@@ -79,6 +79,28 @@ class Reporter:
         turn = self._steps % self.every == 0
         self._steps += 1
         return self.enabled and turn
+
+    def unknown(self, latents: ArrayLike) -> Results:
+        """Say of a structure's atoms that nothing is known, as of those without neighbours.
+
+        Parameters
+        ----------
+        latents : array-like of shape (n_atoms, n_features)
+            Latents of the atoms, which are given back if they are kept.
+
+        Returns
+        -------
+        dict
+            NaN by the names in `properties`.
+        """
+        kept = np.asarray(latents)
+        expected, upper, ood_score = np.full((3, len(kept)), np.nan)
+        results = self._named(expected, upper, ood_score, np.nan, np.nan)
+        if self.tolerance is not None:
+            results["forces_error_probability"] = np.full(len(kept), np.nan)
+        if self.keep_latents:
+            results["latents"] = kept
+        return results
 
     def attach(self, atoms: Atoms, results: Mapping[str, Any]) -> None:
         """Copy the results to the structure, so that they reach files.

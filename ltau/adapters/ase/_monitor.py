@@ -48,7 +48,8 @@ class UncertaintyMonitor:
         Stop where the largest `ood_score` of an atom is above.
     patience : int, default=1
         Stop where one of these was passed for so many steps in a row; the count then
-        starts again. Steps without an uncertainty neither count nor interrupt.
+        starts again. Steps without an uncertainty neither count nor interrupt; one in which
+        it is NaN, as of atoms without neighbours, counts.
     action : callable, optional
         Called with the atoms and the reason, a sentence, instead of a stop.
     frames : str or path-like, optional

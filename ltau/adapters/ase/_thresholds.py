@@ -12,7 +12,7 @@ __all__ = ["Thresholds"]
 
 
 class Thresholds:
-    """Count for how many steps in a row each number was above its limit.
+    """Count for how many steps in a row each number was above its limit, or not known.
 
     Parameters
     ----------
@@ -45,7 +45,8 @@ class Thresholds:
         Parameters
         ----------
         row : mapping of str to float or None
-            The numbers of the step; None, which changes no count, where there is none.
+            The numbers of the step; None, which changes no count, where there is none; NaN,
+            which counts as passed, where nothing is known.
 
         Returns
         -------
@@ -57,9 +58,11 @@ class Thresholds:
             value = row[name]
             if value is None:
                 continue
-            self._counts[name] = self._counts[name] + 1 if value > limit else 0
+            within = value <= limit  # NaN, where nothing is known, is not
+            self._counts[name] = 0 if within else self._counts[name] + 1
             if self._counts[name] >= self.patience:
-                reached.append(f"{name} = {value:.4g} > {limit:.4g}")
+                relation = "is not within" if np.isnan(value) else ">"
+                reached.append(f"{name} = {value:.4g} {relation} {limit:.4g}")
         if not reached:
             return None
         self._counts = dict.fromkeys(self.limits, 0)

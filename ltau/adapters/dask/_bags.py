@@ -57,7 +57,8 @@ def predict_frames(
     Returns
     -------
     dask.bag.Bag of dict
-        The results of each structure, as `ltau.adapters.ase.Uncertainty` gives them.
+        The results of each structure, as `ltau.adapters.ase.Uncertainty` gives them; NaN where
+        no atom of a structure has a neighbour within the model's cutoff.
 
     Raises
     ------
@@ -112,7 +113,7 @@ def _predict_partition(
     ends = np.cumsum([len(atoms) for atoms in frames])[:-1]
     uncertainty = Uncertainty(estimator, **options)
     return [
-        uncertainty.predict(part, atoms)
+        uncertainty.unknown(part) if np.isnan(part).all() else uncertainty.predict(part, atoms)
         for part, atoms in zip(np.split(rows, ends), frames, strict=True)
     ]
 

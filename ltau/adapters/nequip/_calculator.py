@@ -16,11 +16,11 @@ from nequip.integrations.ase import NequIPCalculator
 from nequip.utils import torch_default_dtype
 from numpy.typing import NDArray
 
-from ltau.adapters._forces.results import CalculatorResults, Strata
+from ltau.adapters._forces.results import CalculatorResults, Results, Strata
 from ltau.adapters.ase import Uncertainty
 from ltau.adapters.nequip._compiled_uncertainty import CompiledUncertainty
 from ltau.adapters.nequip._environment import check_reach
-from ltau.adapters.nequip._fields import Fields, check_atoms, check_neighbors
+from ltau.adapters.nequip._fields import Fields, check_atoms, without_neighbors
 from ltau.adapters.nequip._latents import latents_of
 from ltau.adapters.nequip._models import (
     COMPILED_INPUTS,
@@ -81,12 +81,14 @@ class UncertainNequIPCalculator(NequIPCalculator):
         If the model gives no forces or no latents; or the estimator belongs to another
         model, was fitted on errors of something else than forces, or on environments
         beyond the model's cutoff; or an option is out of range. In a calculation: if
-        there are NaN positions, an element that the model or the estimator does not know,
-        or no neighbours.
+        there are NaN positions, or an element that the model or the estimator does not know.
 
     Notes
     -----
     A result that is asked for by its name is computed in any step, whatever `every` says.
+
+    Where no atom of a structure has a neighbour within the model's cutoff, nothing can be
+    said of its forces, and every uncertainty is NaN.
 
     With several threads the sums in a compiled model's forces, also in nequip's own
     calculator, depend in their last digits on the order in which the threads come.
@@ -278,8 +280,7 @@ class UncertainNequIPCalculator(NequIPCalculator):
     def atoms_to_data(self, atoms: Atoms) -> Fields:
         """Make the model's input of a structure, checked."""
         check_atoms(atoms, self._known)
-        data = super().atoms_to_data(atoms)
-        check_neighbors(data)
+        data: Fields = super().atoms_to_data(atoms)
         return data
 
     def call_model(self, data: Fields) -> Fields:
@@ -292,11 +293,14 @@ class UncertainNequIPCalculator(NequIPCalculator):
         """Add the uncertainty to the results of this pass; nequip calls this."""
         if not self._due:
             return
+        self.results = CalculatorResults(self.results, self._added(out))
+
+    def _added(self, out: Fields) -> Results:
+        if without_neighbors(self._fields).all():
+            return self.uncertainty.unknown(self._latents(out))
         if isinstance(self.uncertainty, CompiledUncertainty):
-            added = self.uncertainty.read(out)
-        else:
-            added = self.uncertainty.predict(self._latents(out), self.atoms)
-        self.results = CalculatorResults(self.results, added)
+            return self.uncertainty.read(out, self._fields)
+        return self.uncertainty.predict(self._latents(out), self.atoms)
 
     def _check_model(self, estimator: LTAUEstimator) -> None:
         """Run the model once, to see whether it is the one that the estimator is for."""

@@ -16,7 +16,7 @@ from ltau._batches import batches
 from ltau.adapters._forces.checks import symbols
 from ltau.adapters.nequip._models import NequIPModel
 
-__all__ = ["Fields", "batches_of_fields", "check_atoms", "check_neighbors", "fields_of"]
+__all__ = ["Fields", "batches_of_fields", "check_atoms", "fields_of", "without_neighbors"]
 
 Fields = dict[str, torch.Tensor]
 
@@ -90,7 +90,6 @@ def fields_of(frame: Atoms | Mapping[str, torch.Tensor], model: NequIPModel, nam
         fields = from_ase(bare)  # without the labels, which need not be well formed
     for transform in model.transforms:
         fields = transform(fields)
-    check_neighbors(fields, name)
     return fields
 
 
@@ -101,12 +100,28 @@ def check_atoms(atoms: Atoms, known: NDArray[np.bool_], name: str = "the structu
     _check(atoms.numbers, [atoms.positions, atoms.cell.array], known, name)
 
 
-def check_neighbors(fields: Fields, name: str = "the structure") -> None:
-    """Refuse a structure in which no atom has a neighbour: nothing tells its atoms apart."""
-    if not fields[AtomicDataDict.EDGE_INDEX_KEY].shape[1]:
-        raise ValueError(
-            f"Expected atoms with neighbours within the model's cutoff, got none in {name}."
-        )
+def without_neighbors(fields: Fields) -> NDArray[np.bool_]:
+    """Mark the atoms of structures in which no atom has a neighbour.
+
+    Parameters
+    ----------
+    fields : dict
+        A model's input, of one structure or several.
+
+    Returns
+    -------
+    ndarray of shape (n_atoms,), bool
+        Whether nothing tells the atoms of a structure apart. An atom alone in a structure
+        that has neighbours is not marked: it may be known that such atoms are alone.
+    """
+    edges = fields[AtomicDataDict.EDGE_INDEX_KEY]
+    if AtomicDataDict.BATCH_KEY not in fields:
+        return np.full(len(fields[AtomicDataDict.POSITIONS_KEY]), not edges.shape[1])
+    structures = fields[AtomicDataDict.BATCH_KEY]
+    known = torch.zeros_like(structures, dtype=torch.bool)  # there are no more than atoms
+    known[structures[edges[0]]] = True
+    unknown: NDArray[np.bool_] = ~known[structures].cpu().numpy()
+    return unknown
 
 
 def _check(

@@ -9,7 +9,8 @@ import torch
 
 from ltau.adapters.nequip._environment import check_reach, reach_of
 from ltau.adapters.nequip._held_out import held_out_samples
-from ltau.adapters.nequip._latents import latents
+from ltau.adapters.nequip._latents import own_latents
+from ltau.adapters.nequip._leaving_out import with_neighbors
 from ltau.adapters.nequip._models import NequIPModel
 from ltau.adapters.nequip._probe import make_probe
 from ltau.adapters.nequip._run import Training, read_training
@@ -116,7 +117,8 @@ def fit_run(
     UserWarning
         Before a checkpoint is loaded that was found below `run`, not in it, with its name.
         If the log goes on after the checkpoint's epoch: those epochs are left out. If
-        validation structures lack the target, or were trained on: they are left out.
+        structures have no atoms within the model's cutoff of each other, or validation
+        structures lack the target, or were trained on: how many are left out.
 
     Examples
     --------
@@ -170,14 +172,22 @@ def _samples(
     held_out = None
     if calibrate is not False:
         held_out = held_out_samples(training, target, progress)
+        held_out = None if held_out is None else with_neighbors(held_out, "validation")
         if held_out is None and calibrate:
             raise ValueError(
                 f"Expected validation structures with labels of {target} in {training.folder} "
                 "to calibrate with, got none: train with this version's "
                 "ErrorRecorderCallback, or call calibrate() with latents and errors."
             )
-    own = latents(training.model, training.frames, progress=progress)
-    return StructureSamples(training.frames, own, training.errors, target == "energy"), held_out
+    own = own_latents(training.model, training.frames, progress=progress)
+    recorded = StructureSamples(training.frames, own, training.errors, target == "energy")
+    samples = with_neighbors(recorded, "training")
+    if samples is None:
+        raise ValueError(
+            "Expected a training structure with atoms within the model's cutoff of each other, "
+            f"got none in {training.folder}."
+        )
+    return samples, held_out
 
 
 def _reach(model: NequIPModel, environment: Any) -> float:

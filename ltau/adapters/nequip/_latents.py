@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,11 +17,16 @@ from torch.utils.data import Dataset
 from ltau._inputs.numbers import check_positive
 from ltau.adapters.nequip._environment import check_reach, environment_of
 from ltau.adapters.nequip._features import features_of
-from ltau.adapters.nequip._fields import Fields, batches_of_fields, check_atoms
+from ltau.adapters.nequip._fields import (
+    Fields,
+    batches_of_fields,
+    check_atoms,
+    without_neighbors,
+)
 from ltau.adapters.nequip._models import NequIPModel, as_model
 from ltau.adapters.nequip._state import nequip_state
 
-__all__ = ["latents", "latents_of"]
+__all__ = ["latents", "latents_of", "own_latents"]
 
 
 def latents(
@@ -46,8 +52,9 @@ def latents(
         Path of a model as in `load_model`, or a loaded one, which stays where it is.
         Loading one runs code that the file holds: give only files that you trust.
     frames : iterable of ase.Atoms, or dataset of nequip
-        The structures, each with at least two atoms that are neighbours. The latents of
-        an atom without neighbours in a structure that has some are all zero.
+        The structures. Where no atom of a structure has a neighbour within the model's
+        cutoff, nothing is known of its atoms, whose latents are NaN. Those of an atom
+        without neighbours in a structure that has some are all zero.
     environment : float, optional
         Cutoff, no larger than the model's: each atom's latents are then followed by what
         its neighbours are like, on the model's own edges, as
@@ -68,10 +75,15 @@ def latents(
     Raises
     ------
     FileNotFoundError, TypeError, ValueError
-        If the model cannot be loaded, as in `load_model`, or gives no latents; there
-        are no structures, or one has no atoms, an element that the model does not know,
-        NaN positions, or no neighbours; or the environment is no cutoff, or larger than
+        If the model cannot be loaded, as in `load_model`, or gives no latents, or none that
+        are finite; there are no structures, or one has no atoms, an element that the model
+        does not know, or NaN positions; or the environment is no cutoff, or larger than
         the model's.
+
+    Warns
+    -----
+    UserWarning
+        If latents are NaN, those of how many atoms.
 
     Examples
     --------
@@ -91,17 +103,36 @@ def latents(
     if isinstance(frames, list):  # a dataset may be too large to be read twice
         for number, atoms in enumerate(frames):
             check_atoms(atoms, loaded.known, f"frame {number}")
+    rows = own_latents(loaded, frames, environment, int(batch_size), progress)
+    n_unknown = np.count_nonzero(np.isnan(rows[:, 0]))
+    if n_unknown:
+        warnings.warn(
+            f"The latents of {n_unknown} of {len(rows)} atoms are NaN: their structures have no "
+            "atoms within the model's cutoff of each other.",
+            stacklevel=2,
+        )
+    return rows
+
+
+def own_latents(
+    model: NequIPModel,
+    frames: Any,
+    environment: float | None = None,
+    batch_size: int = 32,
+    progress: bool = False,
+) -> NDArray[np.float32]:
+    """Compute what `latents` gives, of checked arguments, and do not warn."""
     rows = []
-    with nequip_state(), _without_forces(loaded):
-        for fields in batches_of_fields(frames, loaded, int(batch_size), "latents", progress):
-            rows.append(latents_of(loaded.module(fields.copy()), fields, environment))
+    with nequip_state(), _without_forces(model):
+        for fields in batches_of_fields(frames, model, batch_size, "latents", progress):
+            rows.append(latents_of(model.module(fields.copy()), fields, environment))
     return np.concatenate(rows)
 
 
 def latents_of(
     output: Fields, fields: Fields, environment: float | None = None
 ) -> NDArray[np.float32]:
-    """Take the latents out of what a model gave.
+    """Take the latents out of what a model gave; NaN where a structure has no neighbours.
 
     Parameters
     ----------
@@ -114,11 +145,26 @@ def latents_of(
     -------
     ndarray of shape (n_atoms, n_features), float32
         Its own latents, or environment latents.
+
+    Raises
+    ------
+    ValueError
+        If the model gives no latents, or NaN or infinity for an atom that has neighbours.
     """
     features = features_of(output)
     if environment is not None:
         features = environment_of(features, fields, environment)
-    return np.ascontiguousarray(features.detach().to("cpu", torch.float32).numpy())
+    rows = np.ascontiguousarray(features.detach().to("cpu", torch.float32).numpy())
+    unknown = without_neighbors(fields)
+    if unknown.any():
+        rows = np.where(unknown[:, None], np.float32(np.nan), rows)
+    bad = ~np.isfinite(rows).all(axis=1) & ~unknown
+    if bad.any():
+        raise ValueError(
+            "Expected a model that gives finite latents, got NaN or infinity for "
+            f"{np.count_nonzero(bad)} of {len(rows)} atoms."
+        )
+    return rows
 
 
 def _each(frames: Any) -> Iterable[Any]:

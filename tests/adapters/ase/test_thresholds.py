@@ -21,6 +21,7 @@ def passed_in(values, **options):
         (2, [1.5, 1.5, 1.5, 1.5, 1.5], [1, 3]),  # the count starts again
         (2, [1.5, None, 1.5, None, 1.5], [2]),  # a step without the number does not interrupt
         (1, [None, float("inf")], [1]),
+        (2, [1.5, float("nan"), 0.5, float("nan")], [1]),  # nothing is known
         (3, [1.5, 1.5, 0.5, 1.5, 1.5], []),
     ],
 )
@@ -38,6 +39,11 @@ def test_each_number_is_counted_by_itself():
 def test_all_that_were_passed_are_named():
     thresholds = Thresholds({"a": 1.0, "b": 2.0}, patience=1)
     assert thresholds.passed({"a": 1.25, "b": 3.0}) == "a = 1.25 > 1 and b = 3 > 2"
+
+
+def test_what_is_not_known_is_said_to_be():
+    thresholds = Thresholds({"a": 1.0}, patience=1)
+    assert thresholds.passed({"a": float("nan")}) == "a = nan is not within 1"
 
 
 @pytest.mark.parametrize(

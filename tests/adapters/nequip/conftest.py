@@ -219,6 +219,20 @@ def run(tmp_path_factory, frames):
 
 
 @pytest.fixture(scope="session")
+def alone():
+    """Labelled structures in which no atom has a neighbour: an atom, a dimer, a crystal."""
+    structures = [
+        Atoms("Cu"),
+        Atoms("CuAu", [[0, 0, 0], [0, 0, 9.0]]),
+        Atoms("Au", cell=[9.0] * 3, pbc=True),
+    ]
+    for atoms in structures:
+        forces = np.full((len(atoms), 3), 0.1)  # of what a cutoff leaves out
+        atoms.calc = SinglePointCalculator(atoms, energy=0.2 * len(atoms), forces=forces)
+    return structures
+
+
+@pytest.fixture(scope="session")
 def package(run, tmp_path_factory):
     """The model of `run` as a package."""
     path = tmp_path_factory.mktemp("package") / "model.nequip.zip"

@@ -7,7 +7,7 @@ import lightning.pytorch as lightning
 import numpy as np
 import pytest
 import torch
-from ase import Atoms, units
+from ase import units
 from ase.calculators.calculator import PropertyNotImplementedError
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.md.verlet import VelocityVerlet
@@ -278,12 +278,11 @@ def test_bad_settings(model, estimator):
 
 def test_bad_structures(calculator, frames):
     """An error leaves no results, which ASE would take for those of the structure."""
-    far = Atoms("Cu2", [[0, 0, 0], [0, 0, 50]])
     nan = frames[0].copy()
     nan.positions[1] = np.nan
     strange = frames[0].copy()
     strange.numbers[1] = 28
-    cases = {"neighbours": far, "NaN or infinity": nan, "The model knows Cu, Au, got Ni": strange}
+    cases = {"NaN or infinity": nan, "The model knows Cu, Au, got Ni": strange}
     for message, atoms in cases.items():
         atoms.calc = calculator
         for _ in range(2):

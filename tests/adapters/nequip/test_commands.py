@@ -136,6 +136,22 @@ def test_predict_writes_what_the_calculator_gives(fitted, run, structures, tmp_p
     )
 
 
+def test_predict_writes_structures_without_neighbours(fitted, run, frames, alone, tmp_path, capsys):
+    """One in a file of others; and where there are no others."""
+    for name, structures in (("some", [frames[0], *alone]), ("all", alone)):
+        ase.io.write(tmp_path / "in.extxyz", [atoms.copy() for atoms in structures])
+        predict(fitted, run, tmp_path / "in.extxyz", tmp_path / "out.extxyz")
+        written = ase.io.read(tmp_path / "out.extxyz", ":")
+        known = [np.isfinite(atoms.info["forces_uncertainty_max"]) for atoms in written]
+        assert known == [atoms is frames[0] for atoms in structures]
+        for atoms, is_known in zip(written, known, strict=True):
+            assert np.isfinite(atoms.get_forces()).all()
+            assert np.isfinite(atoms.arrays["ood_score"]).all() == is_known
+        largest = written[0].info["forces_uncertainty_max"]
+        said = f"force is {largest:.3g} eV/Å; NaN for 3 without neighbours"
+        assert said in capsys.readouterr().out, name
+
+
 def test_predict_reads_packed_structures_and_writes_none(fitted, run, structures, tmp_path, capsys):
     packed, output = tmp_path / "packed.extxyz.xz", tmp_path / "out.extxyz"
     packed.write_bytes(lzma.compress(structures.read_bytes()))

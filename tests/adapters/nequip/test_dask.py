@@ -44,6 +44,17 @@ def test_every_structure_gets_its_results(run, estimator, frames, client):
             np.testing.assert_allclose(results[name], values, rtol=1e-4, atol=1e-6)
 
 
+def test_a_structure_without_neighbours_is_told_as_unknown(run, estimator, frames, alone, client):
+    bag = dask.bag.from_sequence([*alone, frames[0]], npartitions=2)
+    predictor = DaskEstimator(estimator, client)
+    found = predict_frames(bag, run.checkpoint, predictor, tolerance=0.1).compute()
+    for results, atoms in zip(found[:-1], alone, strict=True):
+        assert results.keys() == found[-1].keys()
+        assert results["forces_error_probability"].shape == (len(atoms),)
+        assert all(np.isnan(values).all() for values in results.values())
+    assert all(np.isfinite(values).all() for values in found[-1].values())
+
+
 def test_a_worker_loads_the_model_once(run, estimator, frames, client):
     bag = dask.bag.from_sequence(frames, npartitions=4)
     predictor = DaskEstimator(estimator, client)

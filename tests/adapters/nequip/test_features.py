@@ -132,7 +132,7 @@ def test_a_single_feature_is_no_latent():
         features_of(scratch)
     compiled = {**scratch, UNCERTAINTY: torch.zeros(3, 4), SUMMARY: torch.zeros(2)}
     with pytest.raises(ValueError, match=r"several features, got a single one"):
-        CompiledUncertainty().read(compiled)
+        CompiledUncertainty().read(compiled, {})
 
 
 def test_a_model_without_latents():

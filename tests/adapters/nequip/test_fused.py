@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from nequip.data import AtomicDataDict
+from nequip.integrations.ase import NequIPCalculator
 
 from ltau import LTAUEstimator
 from ltau.adapters.nequip import (
@@ -186,6 +187,20 @@ def test_a_compiled_model_gives_the_same_results_by_itself(fused_file, shallow, 
         np.testing.assert_array_equal(
             one.arrays["forces_uncertainty"], alone.results["forces_uncertainty"]
         )
+
+
+def test_of_atoms_without_neighbours_nothing_is_said(fused_file, alone):
+    path, estimator = fused_file
+    calculator = UncertainNequIPCalculator.from_model(path, keep_latents=True)
+    plain = NequIPCalculator(calculator.model, "cpu", transforms=calculator.transforms)
+    for atoms in alone:
+        one, other = atoms.copy(), atoms.copy()
+        one.calc, other.calc = calculator, plain
+        np.testing.assert_array_equal(one.get_forces(), other.get_forces())
+        assert one.get_potential_energy() == other.get_potential_energy()
+        for name in calculator.uncertainty.properties:
+            assert np.isnan(calculator.results[name]).all()
+        assert calculator.results["latents"].shape == (len(atoms), estimator.n_features_in_ // 3)
 
 
 def test_steps_and_units(fused_file, frames):

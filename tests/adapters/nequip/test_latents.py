@@ -185,8 +185,6 @@ def test_bad_frames(model, frames):
         "in frame 1": broken(good, "cell", np.inf),
         "The model knows Cu, Au, got H in frame 1": broken(good, "numbers", 1),
         "Expected atoms in frame 1, got none": Atoms(),
-        "neighbours within the model's cutoff, got none in frame 1": Atoms("Cu"),
-        "got none in frame 1": Atoms("Cu2", [[0, 0, 0], [0, 0, 50]]),
     }
     for message, bad in cases.items():
         with pytest.raises(ValueError, match=message):
