@@ -161,6 +161,10 @@ def test_force_fields_are_trained_fitted_and_watched():
         rows["forces_uncertainty_mean"],
         rtol=1e-3,  # of positions as the file has them
     )
+    argon = page["crystal"]
+    errors = page["errors_from_checkpoints"](page["checkpoints"][-1:], [page["labelled"](100)])
+    uncertainty = argon.arrays["forces_uncertainty"]
+    assert uncertainty.mean() == pytest.approx(errors.mean(), rel=0.5)
     assert Path("forces.ltau").is_file()
     assert len(ase.io.read("to-label.extxyz", ":")) == 3
 

@@ -87,3 +87,21 @@ def test_within_elements_the_rank_correlations_are_averaged(acac):
     error = np.arange(20.0)
     score = np.where(numbers == 8, -error, error)  # 1 in H and C, -1 in O
     assert acac.within_element(error, score, numbers) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("name", ["nequip", "allegro"])
+def test_the_configuration_has_both_models(name):
+    """Each is built with its own parameters alone."""
+    pytest.importorskip(name)
+    hydra = pytest.importorskip("hydra")
+    from ltau.adapters.nequip._state import nequip_state
+
+    with hydra.initialize_config_dir(str(SCRIPT.parent), version_base=None):
+        config = hydra.compose("acac", overrides=[f"model@training_module.model={name}"])
+    settings = config.training_module.model
+    settings.avg_num_neighbors = 10.0  # of the data, like the scales
+    settings.per_type_energy_scales = dict.fromkeys(settings.type_names, 1.0)
+    with nequip_state():
+        model = hydra.utils.instantiate(settings, _convert_="all", _recursive_=False)
+    assert model.type_names == ["H", "C", "O"]
+    assert settings["_target_"].startswith(f"{name}.model.")
