@@ -290,10 +290,8 @@ class UncertainNequIPCalculator(NequIPCalculator):
         return out
 
     def save_extra_outputs(self, out: Fields) -> None:
-        """Add the uncertainty to the results of this pass; nequip calls this."""
-        if not self._due:
-            return
-        self.results = CalculatorResults(self.results, self._added(out))
+        """Put the uncertainty, if it is due, beside the results; nequip calls this."""
+        self.results = CalculatorResults(self.results, self._added(out) if self._due else {})
 
     def _added(self, out: Fields) -> Results:
         if without_neighbors(self._fields).all():
