@@ -22,10 +22,10 @@ def errors_from_checkpoints(
     On the structures that they were trained on, the errors of a few checkpoints take the
     place of those of all epochs, where a training left no more. Each costs a pass over the
     structures. Atoms are ranked about as well by them, and by those of the finished model
-    alone. **A single model has smaller errors on what it was trained on**, often by 15 to
-    20 %, and error bars come out as much too small: calibrate the estimator on structures
-    that were not trained on, as `ltau.structures.fit_structures` does with `held_out`. Their
-    errors are those of the finished model, from this function too.
+    alone. **Those of a single model are the smallest**, since it has fitted these very
+    structures, and error bars come out small with them: calibrate the estimator on
+    structures that were not trained on, as `ltau.structures.fit_structures` does with
+    `held_out`. Their errors are those of the finished model, from this function too.
 
     Parameters
     ----------
