@@ -123,15 +123,22 @@ def nested(n, open_=b")"):
     return open_ + b"\x94" + b"".join(b"h%c\x86\x94" % k for k in range(n))
 
 
+def nested_lists(n):
+    """Pickle a list of two lists, which are the same, and so on."""
+    made = b"".join(b"](h%ch%ce\x940" % (k, k) for k in range(n))
+    return b"]\x940" + made + b"h%c" % n
+
+
 def bombs():
     """Pickles of few bytes whose reading, hashing or showing would not end."""
-    lists = b"]\x94" + b"".join(b"](h%ch%ce\x94" % (k, k) for k in range(60))
+    head = STATE + b"\x8c\x01t"
+    lists = nested_lists(60)
     return {
         "a key": b"\x80\x04}" + nested(60) + b"K\x01s.",
         "a field": STATE + nested(60) + b"K\x01sb.",
         "a set": b"\x80\x04\x8f(" + nested(60) + b"\x90.",
         "an index": b"\x80\x04cnumpy\ndtype\n" + nested(60) + b"R.",
-        "a list": STATE + b"\x8c\x01t" + lists + b"sb.",
+        "a list": head + lists + b"sb.",
         "a name": b"\x80\x04cnumpy\ndtype\n" + lists + b"\x85R.",
         "a memo": b"\x80\x04}r\xff\xff\xff\x7f.",
         "many objects": STATE + b"\x8c\x01t(" + b"]" * (30 << 20) + b"lsb.",
