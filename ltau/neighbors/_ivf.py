@@ -79,10 +79,8 @@ class IVFIndex(CellIndex):
 
         Parameters
         ----------
-        held_out : HeldOut
-            What the recall is measured on.
-        recall : float
-            Share of the true neighbours to find.
+        held_out, recall
+            As for any approximate index.
 
         Returns
         -------

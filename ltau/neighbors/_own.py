@@ -100,7 +100,7 @@ def _enough_cells(index: NeighborIndex, k: int) -> _CellSearch | None:
     for effort in _EFFORTS:
         if effort > len(search.centroids):
             break
-        search.effort = effort
+        by_cells.effort = effort
         factor = common_factor(search.others(tried, k)[0].mean(axis=1), true)
         if factor is not None:
             search.factor = factor
@@ -120,14 +120,6 @@ class _CellSearch:
         self.rows = index.partition.rows
         self.centroids = index.partition.centroids
         self.factor = 1.0  # by which distances are too large
-
-    @property
-    def effort(self) -> int:
-        return self._index.effort
-
-    @effort.setter
-    def effort(self, value: int) -> None:
-        self._index.effort = value
 
     def others(self, places: Ints, k: int) -> Neighbors:
         """Find those of the vectors at some places, ascending, and divide their distances."""
@@ -157,14 +149,13 @@ class _CellSearch:
 
     def _visited(self, queries: Vectors, cell: int) -> NDArray[np.int64]:
         """Give the cells nearest to each of some vectors of a cell."""
-        if self.effort == 1:
+        effort = self._index.effort
+        if effort == 1:
             return np.full((len(queries), 1), cell)
         near = np.arange(len(self.centroids))
-        if self.effort * _NEAR_CELLS < len(near):
-            near = near[
-                _nearest(self.centroids, self.centroids[[cell]], self.effort * _NEAR_CELLS)[0]
-            ]
-        return near[_nearest(self.centroids[near], queries, self.effort)]
+        if effort * _NEAR_CELLS < len(near):
+            near = _nearest(self.centroids, self.centroids[[cell]], effort * _NEAR_CELLS)[0]
+        return near[_nearest(self.centroids[near], queries, effort)]
 
 
 def _nearest(centroids: Vectors, queries: Vectors, n: int) -> NDArray[np.intp]:
