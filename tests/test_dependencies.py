@@ -25,7 +25,7 @@ PINS = {canonicalize_name(name): pin for name, pin in PINNED}
 # The extras that somebody installs who wants what is in a folder; the nearest folder counts.
 EXTRAS = {
     "ltau": (),
-    "ltau/_commands": ("nequip",),
+    "ltau/_commands/nequip": ("nequip",),
     "ltau/_demo/diamonds.py": ("demo",),
     "ltau/_demo/nequip.py": ("nequip", "plot"),
     "ltau/adapters/_forces": ("ase",),
