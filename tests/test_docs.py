@@ -85,10 +85,10 @@ def test_the_example_of_the_readme_runs():
 def test_the_first_error_bars_hold_what_the_page_promises():
     pytest.importorskip("torch")
     page = run("quickstart.rst")
-    covered = page["coverage"](page["errors"], page["distribution"].quantile(0.9))
+    covered = page["coverage"](page["errors"], upper=page["distribution"].quantile(0.9))
     assert covered == pytest.approx(0.9, abs=0.04)
     assert page["spearman"](page["errors"], page["expected"]) > 0.4
-    assert page["miscalibration_area"](page["distribution"], page["errors"]) < 0.05
+    assert page["miscalibration_area"](page["errors"], page["distribution"]) < 0.05
     assert page["errors_far"].mean() > 3 * page["errors"].mean()
     assert Path("model.ltau").is_file()
 

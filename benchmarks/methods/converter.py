@@ -69,7 +69,7 @@ class Converter:
             cls(offset * float(np.median(score)), score, validation, by_class=by_class)
             for offset in _OFFSETS
         ]
-        return min(converters, key=lambda c: crps(c(score, validation), validation.errors))
+        return min(converters, key=lambda c: crps(validation.errors, c(score, validation)))
 
     def __call__(self, score: Floats, samples: Samples) -> ErrorDistribution:
         """Convert the scores of some samples."""

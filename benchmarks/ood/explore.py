@@ -121,7 +121,7 @@ def _scores(predictions: dict[str, ErrorPrediction], domain: Domain) -> dict[str
     for name, prediction in predictions.items():
         e, expected = domain.tests[name].errors, prediction.errors.mean()
         scores[name] = {
-            "crps": crps(prediction.errors, e),
+            "crps": crps(e, prediction.errors),
             "spearman": _spearman(e, expected),
             "log_ratio": float(np.log(e.mean() / expected.mean())),
             "coverage": float((e <= prediction.bounds[:, 1]).mean()),

@@ -75,7 +75,7 @@ def _calibration(domain: Domain, predictions: _Predictions) -> Figure:
     for ax, (test, samples) in zip(axes, domain.tests.items(), strict=True):
         for (name, by_test), color in zip(predictions.items(), cycle(COLORS), strict=False):
             ErrorCalibrationDisplay.from_predictions(
-                by_test[test].errors, samples.errors, name=name, ax=ax, color=color
+                samples.errors, by_test[test].errors, name=name, ax=ax, color=color
             )
         ax.set_title(test)
     return figure

@@ -53,7 +53,7 @@ def score(
     """
     e, expected = samples.errors, prediction.errors.mean()
     groups, structures = samples.groups, samples.structures
-    levels = pit(prediction.errors, e)
+    levels = pit(e, prediction.errors)
     inside = e[:, None] <= prediction.bounds
 
     def estimate(statistic: Callable[..., float], *rows: Any, of: Any = groups) -> Score | None:

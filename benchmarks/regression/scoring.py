@@ -48,8 +48,8 @@ def score(prediction: TargetPrediction, y: Floats, scale: float) -> dict[str, fl
         "coverage_90": _share_inside(wide, y),
         "width_90": float((wide[:, 1] - wide[:, 0]).mean()) / scale,
         "mae": mae / scale,
-        "crps": (mae + crps(prediction.errors, errors)) / 2 / scale,
-        "miscalibration": miscalibration_area(prediction.errors, errors),
+        "crps": (mae + crps(errors, prediction.errors)) / 2 / scale,
+        "miscalibration": miscalibration_area(errors, prediction.errors),
         "spearman": _rank_correlation(errors, prediction.errors.mean()),
     }
 
@@ -57,7 +57,7 @@ def score(prediction: TargetPrediction, y: Floats, scale: float) -> dict[str, fl
 def _share_inside(interval: Floats, y: Floats) -> float:
     """Share of targets no farther from the middle of their interval than half its width."""
     low, high = interval.T
-    return coverage(np.abs(y - (low + high) / 2), (high - low) / 2)
+    return coverage(np.abs(y - (low + high) / 2), upper=(high - low) / 2)
 
 
 def _rank_correlation(errors: Floats, expected: Floats) -> float:

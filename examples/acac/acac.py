@@ -179,7 +179,8 @@ def table(tests: dict[str, Predictions], held_out: Predictions) -> str:
             if upper is None:
                 cells += ["-", "-"]
             else:
-                cells += [cell(ratio, test, score), cell(coverage, test, upper)]
+                cells.append(cell(ratio, test, score))
+                cells.append(cell(lambda e, bar: coverage(e, upper=bar), test, upper))
             lines.append(f"  {label:16}" + "".join(f"{text:>14}" for text in cells))
     lines.append("± half of the 95 % interval, by bootstrap over frames")
     return "\n".join(lines)

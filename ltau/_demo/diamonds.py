@@ -202,8 +202,12 @@ def _calibration(method: Method, name: str, errors: Floats) -> list[str]:
         return ["-"] * 3
     distribution = method.distributions[name]
     bars = (distribution.quantile(level) for level in (0.5, 0.9))
-    area = miscalibration_area(distribution, errors)
-    return [*(_with_interval(coverage, errors, bar) for bar in bars), f"{area:.2f}"]
+    area = miscalibration_area(errors, distribution)
+    return [*(_with_interval(_covered, errors, bar) for bar in bars), f"{area:.2f}"]
+
+
+def _covered(errors: Floats, bars: Floats) -> float:
+    return coverage(errors, upper=bars)
 
 
 def _with_interval(metric: Callable[..., float], *rows: NDArray[np.generic]) -> str:
@@ -229,7 +233,7 @@ def draw(methods: dict[str, Method], errors: dict[str, Floats], output: Path) ->
     with _picture(output / "calibration.png") as ax:
         for name in (IN_DOMAIN, LARGER):
             ErrorCalibrationDisplay.from_predictions(
-                distributions[name], errors[name], name=name.capitalize(), ax=ax
+                errors[name], distributions[name], name=name.capitalize(), ax=ax
             )
     with _picture(output / "predicted_error.png") as ax:
         PredictedErrorDisplay.from_predictions(

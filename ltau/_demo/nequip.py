@@ -161,7 +161,7 @@ def table(tests: dict[str, Predictions], held_out: Predictions) -> str:
         for label, (score, upper) in methods[name].items():
             cells = [interval(spearman, error, score), "-", "-"]
             if upper is not None:
-                cells[1:] = interval(ratio, error, score), interval(coverage, error, upper)
+                cells[1:] = interval(ratio, error, score), interval(covered, error, upper)
             if name == HOTTER:
                 scores = [scored[label][0].max(axis=1) for scored in methods.values()]
                 cells.append(interval(auroc, hotter, np.concatenate(scores)))
@@ -187,6 +187,11 @@ def scored(test: Predictions, held_out: Predictions) -> dict[str, tuple[Floats, 
 def ratio(error: Floats, expected: Floats) -> float:
     """Divide the mean true error by the mean expected one."""
     return float(error.mean() / expected.mean())
+
+
+def covered(error: Floats, upper: Floats) -> float:
+    """Share of the errors within their bounds."""
+    return coverage(error, upper=upper)
 
 
 def interval(metric: Callable[..., float], *rows: NDArray[np.generic]) -> str:

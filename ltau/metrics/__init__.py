@@ -15,11 +15,13 @@ from ltau.metrics._coverage import coverage, coverage_by_group
 from ltau.metrics._ence import expected_normalized_calibration_error
 from ltau.metrics._protocol import PredictiveDistribution
 from ltau.metrics._ranking import auprc, auroc, base_rate, spearman
+from ltau.metrics._report import MetricReport, report
 from ltau.metrics._risk_coverage import risk_coverage_area, risk_coverage_curve
 from ltau.metrics._scoring import crps, log_score, pinball_loss
 
 __all__ = [
     "Estimate",
+    "MetricReport",
     "PredictiveDistribution",
     "UndefinedMetricError",
     "auprc",
@@ -35,6 +37,7 @@ __all__ = [
     "miscalibration_area",
     "pinball_loss",
     "pit",
+    "report",
     "risk_coverage_area",
     "risk_coverage_curve",
     "sharpness",

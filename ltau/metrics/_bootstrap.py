@@ -99,7 +99,7 @@ def bootstrap_estimate(
     Parameters
     ----------
     statistic : callable
-        Takes `rows` and returns a float. Every metric of this package will do.
+        Takes `rows` and returns a float, as most metrics of this package do.
     *rows : array-like of shape (n_samples, ...) or ErrorDistribution of n_samples rows
         What the statistic takes, with a row a sample. Data frames are taken by the place
         of their rows, and keep their type.

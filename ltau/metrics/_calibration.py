@@ -9,20 +9,20 @@ from ltau._inputs.numbers import FloatArray, as_fractions, as_magnitudes
 from ltau.metrics._bootstrap import estimate
 from ltau.metrics._protocol import PredictiveDistribution, evaluate
 
-__all__ = ["calibration_curve", "miscalibration_area", "pit", "sharpness"]
+__all__ = ["area_to_diagonal", "calibration_curve", "miscalibration_area", "pit", "sharpness"]
 
 
-def pit(distribution: PredictiveDistribution, errors: ArrayLike) -> FloatArray:
+def pit(errors: ArrayLike, distribution: PredictiveDistribution) -> FloatArray:
     """Compute the probability integral transform: the predicted CDF at each error.
 
     The values are uniform on [0, 1] if the distributions are calibrated.
 
     Parameters
     ----------
-    distribution : PredictiveDistribution of n_samples rows
-        Predicted distribution of each sample's error, such as an `ErrorDistribution`.
     errors : array-like of shape (n_samples,)
         Observed absolute errors, in the target's unit.
+    distribution : PredictiveDistribution of n_samples rows
+        Predicted distribution of each sample's error, such as an `ErrorDistribution`.
 
     Returns
     -------
@@ -33,6 +33,8 @@ def pit(distribution: PredictiveDistribution, errors: ArrayLike) -> FloatArray:
     ------
     ValueError
         If lengths differ, or errors are NaN, infinite or negative.
+    TypeError
+        If the two are swapped.
 
     References
     ----------
@@ -45,10 +47,10 @@ def pit(distribution: PredictiveDistribution, errors: ArrayLike) -> FloatArray:
     >>> from ltau import ErrorDistribution
     >>> from ltau.metrics import pit
     >>> distribution = ErrorDistribution([[0.5, 0.5], [0.9, 0.1]], edges=[0.0, 1.0, 3.0])
-    >>> pit(distribution, [0.5, 2.0])
+    >>> pit([0.5, 2.0], distribution)
     array([0.25, 0.95])
     """
-    return as_fractions(evaluate(distribution, distribution.cdf, errors), "the predicted CDF")
+    return as_fractions(evaluate(errors, distribution, "cdf"), "the predicted CDF")
 
 
 def calibration_curve(
@@ -97,8 +99,8 @@ def calibration_curve(
 
 
 def miscalibration_area(
-    distribution: PredictiveDistribution,
     errors: ArrayLike,
+    distribution: PredictiveDistribution,
     *,
     groups: ArrayLike | None = None,
 ) -> float:
@@ -110,10 +112,10 @@ def miscalibration_area(
 
     Parameters
     ----------
-    distribution : PredictiveDistribution of n_samples rows
-        Predicted distribution of each sample's error, such as an `ErrorDistribution`.
     errors : array-like of shape (n_samples,)
         Observed absolute errors, in the target's unit.
+    distribution : PredictiveDistribution of n_samples rows
+        Predicted distribution of each sample's error, such as an `ErrorDistribution`.
     groups : array-like of shape (n_samples,), optional
         Group of each sample, for an interval: see `bootstrap_estimate`.
 
@@ -126,6 +128,8 @@ def miscalibration_area(
     ------
     ValueError
         If lengths differ, or errors are NaN, infinite or negative.
+    TypeError
+        If the two are swapped.
 
     Notes
     -----
@@ -147,10 +151,10 @@ def miscalibration_area(
     >>> from ltau import ErrorDistribution
     >>> from ltau.metrics import miscalibration_area
     >>> distribution = ErrorDistribution([[0.5, 0.5], [0.9, 0.1]], edges=[0.0, 1.0, 3.0])
-    >>> round(miscalibration_area(distribution, [0.5, 2.0]), 3)
+    >>> round(miscalibration_area([0.5, 2.0], distribution), 3)
     0.165
     """
-    return estimate(_area_to_diagonal, pit(distribution, errors), groups=groups)
+    return estimate(area_to_diagonal, pit(errors, distribution), groups=groups)
 
 
 def sharpness(distribution: PredictiveDistribution, *, groups: ArrayLike | None = None) -> float:
@@ -195,7 +199,7 @@ def sharpness(distribution: PredictiveDistribution, *, groups: ArrayLike | None 
     return estimate(np.mean, spread, groups=groups)
 
 
-def _area_to_diagonal(pit_values: FloatArray) -> float:
+def area_to_diagonal(pit_values: FloatArray) -> float:
     """Integral of |F(p) - p| over p from 0 to 1, F the values' empirical CDF."""
     edges = np.concatenate([[0.0], np.sort(pit_values), [1.0]])
     observed = np.linspace(0, 1, len(pit_values) + 1)  # F between successive edges

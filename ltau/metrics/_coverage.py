@@ -16,8 +16,8 @@ __all__ = ["coverage", "coverage_by_group"]
 
 def coverage(
     errors: ArrayLike,
-    upper: ArrayLike,
     *,
+    upper: ArrayLike,
     lower: ArrayLike | None = None,
     groups: ArrayLike | None = None,
 ) -> float:
@@ -28,7 +28,8 @@ def coverage(
     errors : array-like of shape (n_samples,)
         Observed absolute errors, in the target's unit.
     upper : array-like of shape (n_samples,)
-        Predicted upper bounds, in the target's unit; may be infinite.
+        Predicted upper bounds, in the target's unit; may be infinite. By name, as errors and
+        bounds look alike, and swapped they would give a wrong number.
     lower : array-like of shape (n_samples,), optional
         Predicted lower bounds, in the target's unit. By default there are none.
     groups : array-like of shape (n_samples,), optional
@@ -55,9 +56,9 @@ def coverage(
     Examples
     --------
     >>> from ltau.metrics import coverage
-    >>> coverage([0.1, 0.2, 0.3, 0.4], [0.2, 0.2, 0.2, 0.5])
+    >>> coverage([0.1, 0.2, 0.3, 0.4], upper=[0.2, 0.2, 0.2, 0.5])
     0.75
-    >>> coverage([0.1, 0.2], [0.4, 0.4], groups=["train", "test"])
+    >>> coverage([0.1, 0.2], upper=[0.4, 0.4], groups=["train", "test"])
     1.00 [1.00, 1.00]
     """
     return estimate(np.mean, _inside(errors, upper, lower), groups=groups)
@@ -65,9 +66,9 @@ def coverage(
 
 def coverage_by_group(
     errors: ArrayLike,
-    upper: ArrayLike,
     groups: ArrayLike,
     *,
+    upper: ArrayLike,
     lower: ArrayLike | None = None,
 ) -> dict[Any, float]:
     """Compute the share of errors inside their bounds for each group.
@@ -79,10 +80,10 @@ def coverage_by_group(
     ----------
     errors : array-like of shape (n_samples,)
         Observed absolute errors, in the target's unit.
-    upper : array-like of shape (n_samples,)
-        Predicted upper bounds, in the target's unit; may be infinite.
     groups : array-like of shape (n_samples,)
         Group label of each sample, of any dtype that sorts.
+    upper : array-like of shape (n_samples,)
+        Predicted upper bounds, in the target's unit; may be infinite.
     lower : array-like of shape (n_samples,), optional
         Predicted lower bounds, in the target's unit. By default there are none.
 
@@ -107,7 +108,7 @@ def coverage_by_group(
     Examples
     --------
     >>> from ltau.metrics import coverage_by_group
-    >>> coverage_by_group([0.1, 0.2, 0.3], [0.2, 0.2, 0.2], ["H", "O", "O"])
+    >>> coverage_by_group([0.1, 0.2, 0.3], ["H", "O", "O"], upper=[0.2, 0.2, 0.2])
     {'H': 1.0, 'O': 0.5}
     """
     inside = _inside(errors, upper, lower)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from typing import Literal, Protocol
 
 from numpy.typing import ArrayLike
 
@@ -29,7 +28,7 @@ class PredictiveDistribution(Protocol):
     ...         return len(self.mean)
     ...     def cdf(self, errors):
     ...         return 1 - np.exp(-errors / self.mean[:, None])
-    >>> pit(Exponential([0.1, 0.2]), [0.0, 0.2]).round(3)
+    >>> pit([0.0, 0.2], Exponential([0.1, 0.2])).round(3)
     array([0.   , 0.632])
     """
 
@@ -55,14 +54,18 @@ class PredictiveDistribution(Protocol):
 
 
 def evaluate(
-    distribution: PredictiveDistribution,
-    method: Callable[[FloatArray], FloatArray],
-    errors: ArrayLike,
+    errors: ArrayLike, distribution: PredictiveDistribution, method: Literal["cdf", "crps", "pdf"]
 ) -> FloatArray:
-    """Evaluate a method of the distribution at one error a sample."""
+    """Evaluate a method of the distribution at one error per sample."""
+    if not hasattr(distribution, method):
+        raise TypeError(
+            f"Expected observed errors, then a distribution with a method {method}, got "
+            f"{type(errors).__name__}, then {type(distribution).__name__}."
+        )
     observed = as_magnitudes(errors, "errors")
     check_same_length(distribution=distribution, errors=observed)
-    column = as_floats(method(observed[:, None]), "the values of the distribution", ndim=2)
+    values = getattr(distribution, method)(observed[:, None])
+    column = as_floats(values, "the values of the distribution", ndim=2)
     if column.shape != (len(observed), 1):
         raise ValueError(
             f"Expected values of shape ({len(observed)}, 1) from the distribution, "

@@ -13,8 +13,8 @@ __all__ = ["crps", "log_score", "pinball_loss"]
 
 
 def crps(
-    distribution: PredictiveDistribution,
     errors: ArrayLike,
+    distribution: PredictiveDistribution,
     *,
     groups: ArrayLike | None = None,
 ) -> float:
@@ -26,10 +26,10 @@ def crps(
 
     Parameters
     ----------
-    distribution : PredictiveDistribution of n_samples rows
-        Predicted distribution of each sample's error, such as an `ErrorDistribution`.
     errors : array-like of shape (n_samples,)
         Observed absolute errors, in the target's unit.
+    distribution : PredictiveDistribution of n_samples rows
+        Predicted distribution of each sample's error, such as an `ErrorDistribution`.
     groups : array-like of shape (n_samples,), optional
         Group of each sample, for an interval: see `bootstrap_estimate`.
 
@@ -42,6 +42,8 @@ def crps(
     ------
     ValueError
         If lengths differ, or errors are NaN, infinite or negative.
+    TypeError
+        If the two are swapped.
 
     References
     ----------
@@ -54,16 +56,16 @@ def crps(
     >>> from ltau import ErrorDistribution
     >>> from ltau.metrics import crps
     >>> distribution = ErrorDistribution([[0.5, 0.5], [0.9, 0.1]], edges=[0.0, 1.0, 3.0])
-    >>> round(crps(distribution, [0.5, 2.0]), 3)
+    >>> round(crps([0.5, 2.0], distribution), 3)
     0.751
     """
-    scores = evaluate(distribution, distribution.crps, errors)
+    scores = evaluate(errors, distribution, "crps")
     return estimate(np.mean, scores, groups=groups)
 
 
 def log_score(
-    distribution: PredictiveDistribution,
     errors: ArrayLike,
+    distribution: PredictiveDistribution,
     *,
     groups: ArrayLike | None = None,
 ) -> float:
@@ -71,10 +73,10 @@ def log_score(
 
     Parameters
     ----------
-    distribution : PredictiveDistribution of n_samples rows
-        Predicted distribution of each sample's error, such as an `ErrorDistribution`.
     errors : array-like of shape (n_samples,)
         Observed absolute errors, in the target's unit.
+    distribution : PredictiveDistribution of n_samples rows
+        Predicted distribution of each sample's error, such as an `ErrorDistribution`.
     groups : array-like of shape (n_samples,), optional
         Group of each sample, for an interval: see `bootstrap_estimate`.
 
@@ -88,6 +90,8 @@ def log_score(
     ------
     ValueError
         If lengths differ, or errors are NaN, infinite or negative.
+    TypeError
+        If the two are swapped.
 
     Notes
     -----
@@ -106,12 +110,10 @@ def log_score(
     >>> from ltau import ErrorDistribution
     >>> from ltau.metrics import log_score
     >>> distribution = ErrorDistribution([[0.5, 0.5], [0.9, 0.1]], edges=[0.0, 1.0, 3.0])
-    >>> round(log_score(distribution, [0.5, 2.0]), 3)
+    >>> round(log_score([0.5, 2.0], distribution), 3)
     1.844
     """
-    density = as_magnitudes(
-        evaluate(distribution, distribution.pdf, errors), "the predicted density"
-    )
+    density = as_magnitudes(evaluate(errors, distribution, "pdf"), "the predicted density")
     with np.errstate(divide="ignore"):  # a density of 0 scores infinity
         scores = -np.log(density)
     return estimate(np.mean, scores, groups=groups)

@@ -55,7 +55,7 @@ class ErrorCalibrationDisplay:
     >>> from ltau import ErrorDistribution
     >>> from ltau.plotting import ErrorCalibrationDisplay
     >>> distribution = ErrorDistribution([[0.5, 0.5], [0.9, 0.1]], edges=[0.0, 1.0, 3.0])
-    >>> display = ErrorCalibrationDisplay.from_predictions(distribution, [0.5, 2.0])
+    >>> display = ErrorCalibrationDisplay.from_predictions([0.5, 2.0], distribution)
     >>> round(display.area, 3)
     0.165
     """
@@ -130,8 +130,8 @@ class ErrorCalibrationDisplay:
         'LTAUEstimator'
         """
         return cls.from_predictions(
-            estimator.predict_distribution(X, strata, y_pred=y_pred),
             errors,
+            estimator.predict_distribution(X, strata, y_pred=y_pred),
             name=type(estimator).__name__ if name is None else name,
             ax=ax,
             **kwargs,
@@ -140,8 +140,8 @@ class ErrorCalibrationDisplay:
     @classmethod
     def from_predictions(
         cls,
-        distribution: PredictiveDistribution,
         errors: ArrayLike,
+        distribution: PredictiveDistribution,
         *,
         name: str | None = None,
         ax: Axes | None = None,
@@ -151,10 +151,10 @@ class ErrorCalibrationDisplay:
 
         Parameters
         ----------
-        distribution : PredictiveDistribution of n_samples rows
-            Predicted distribution of each sample's error, such as an `ErrorDistribution`.
         errors : array-like of shape (n_samples,)
             Observed absolute errors, in the target's unit.
+        distribution : PredictiveDistribution of n_samples rows
+            Predicted distribution of each sample's error, such as an `ErrorDistribution`.
         name : str, optional
             Name of the curve.
         ax : matplotlib Axes, optional
@@ -180,14 +180,14 @@ class ErrorCalibrationDisplay:
         >>> from ltau.plotting import ErrorCalibrationDisplay
         >>> distribution = ErrorDistribution([[0.5, 0.5], [0.9, 0.1]], edges=[0.0, 1.0, 3.0])
         >>> inside = ErrorCalibrationDisplay.from_predictions(
-        ...     distribution, [0.5, 2.0], name="in domain"
+        ...     [0.5, 2.0], distribution, name="in domain"
         ... )
         >>> shifted = ErrorCalibrationDisplay.from_predictions(
-        ...     distribution, [1.5, 2.5], name="shifted", ax=inside.ax_
+        ...     [1.5, 2.5], distribution, name="shifted", ax=inside.ax_
         ... )
         """
-        levels, observed = calibration_curve(pit(distribution, errors))
-        area = miscalibration_area(distribution, errors)
+        levels, observed = calibration_curve(pit(errors, distribution))
+        area = miscalibration_area(errors, distribution)
         display = cls(levels=levels, observed=observed, area=area, name=name)
         return display.plot(ax, **kwargs)
 

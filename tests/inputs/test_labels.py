@@ -129,7 +129,7 @@ def test_missing_labels_are_counted(kind, take):
         ("strata", lambda labels: check_strata(labels, 4)),
         ("groups", lambda labels: check_groups(labels, 4)),
         ("groups", lambda labels: spearman([1, 2, 3, 4], [1, 3, 2, 4], groups=labels)),
-        ("groups", lambda labels: coverage_by_group([1, 2, 3, 4], [1, 3, 2, 4], labels)),
+        ("groups", lambda labels: coverage_by_group([1, 2, 3, 4], labels, upper=[1, 3, 2, 4])),
     ],
 )
 def test_what_are_no_labels_is_named(kind, name, take):
@@ -149,8 +149,8 @@ def test_strata_are_integers_or_strings(kind):
 def test_metrics_take_groups_of_anything_that_sorts(kind):
     labels = (KINDS | FOR_METRICS_ALONE)[kind][0]
     codes = pd.factorize(np.asarray(labels))[0]  # by another library
-    by_label = coverage_by_group([1, 2, 3, 4], [1, 1, 3, 3], labels)
-    by_code = coverage_by_group([1, 2, 3, 4], [1, 1, 3, 3], codes)
+    by_label = coverage_by_group([1, 2, 3, 4], labels, upper=[1, 1, 3, 3])
+    by_code = coverage_by_group([1, 2, 3, 4], codes, upper=[1, 1, 3, 3])
     assert sorted(by_label.values()) == sorted(by_code.values())
     assert spearman([1, 2, 3, 4], [1, 3, 2, 4], groups=labels).high <= 1
     assert not any(isinstance(label, np.generic) for label in by_label)
@@ -160,7 +160,7 @@ def test_metrics_take_groups_of_anything_that_sorts(kind):
 def test_metrics_refuse_a_group_that_is_missing(kind):
     message = "groups with a label for every sample, got 1 missing in 4"
     with pytest.raises(ValueError, match=message):
-        coverage_by_group([1, 2, 3, 4], [1, 1, 3, 3], MISSING[kind])
+        coverage_by_group([1, 2, 3, 4], MISSING[kind], upper=[1, 1, 3, 3])
     with pytest.raises(ValueError, match=message):
         spearman([1, 2, 3, 4], [1, 3, 2, 4], groups=MISSING[kind])
 

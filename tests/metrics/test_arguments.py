@@ -33,7 +33,7 @@ def test_bad_errors(metric, errors, message):
 @pytest.mark.parametrize(("errors", "message"), BAD_ERRORS)
 def test_bad_errors_of_a_distribution(metric, errors, message, exponential):
     with pytest.raises(ValueError, match=message):
-        metric(exponential([1.0, 2.0, 3.0]), errors)
+        metric(errors, exponential([1.0, 2.0, 3.0]))
 
 
 @pytest.mark.parametrize("metric", OF_ERRORS_AND_PREDICTED)
@@ -52,14 +52,27 @@ def test_bad_predictions(metric, predicted, message):
 @pytest.mark.parametrize("metric", OF_DISTRIBUTION)
 def test_distribution_of_another_length(metric, exponential):
     with pytest.raises(ValueError, match="one length, got distribution: 2, errors: 3"):
-        metric(exponential([1.0, 2.0]), [0.1, 0.2, 0.3])
+        metric([0.1, 0.2, 0.3], exponential([1.0, 2.0]))
+
+
+@pytest.mark.parametrize("metric", OF_DISTRIBUTION)
+def test_swapped_arguments_are_told(metric, exponential):
+    with pytest.raises(
+        TypeError, match=r"observed errors, then a distribution .* Exponential, then"
+    ):
+        metric(exponential([1.0, 2.0]), [0.1, 0.2])
+
+
+def test_bounds_are_given_by_name():
+    with pytest.raises(TypeError, match="positional"):
+        metrics.coverage([0.1, 0.2], [0.2, 0.3])
 
 
 def test_distribution_that_mixes_samples(exponential):
     distribution = exponential([1.0, 2.0])
     distribution.cdf = lambda errors: np.full((2, 2), 0.5)  # as a broadcast by mistake would
     with pytest.raises(ValueError, match=r"shape \(2, 1\) from the distribution, got \(2, 2\)"):
-        metrics.pit(distribution, [0.1, 0.2])
+        metrics.pit([0.1, 0.2], distribution)
 
 
 @pytest.fixture
@@ -72,10 +85,10 @@ def calls(exponential, rng):
         "auroc": (positive, predicted),
         "base_rate": (positive,),
         "coverage": (errors, predicted),
-        "crps": (distribution, errors),
+        "crps": (errors, distribution),
         "expected_normalized_calibration_error": (errors, predicted),
-        "log_score": (distribution, errors),
-        "miscalibration_area": (distribution, errors),
+        "log_score": (errors, distribution),
+        "miscalibration_area": (errors, distribution),
         "pinball_loss": (errors, predicted, 0.5),
         "risk_coverage_area": (errors, predicted),
         "sharpness": (distribution,),
@@ -83,10 +96,18 @@ def calls(exponential, rng):
     }
 
 
+def metric_of(name):
+    """A metric of the arguments by their places, though bounds are given by name."""
+    metric = getattr(metrics, name)
+    if name != "coverage":
+        return metric
+    return lambda errors, upper, **groups: metric(errors, upper=upper, **groups)
+
+
 def test_floats_become_estimates_with_groups(calls):
     groups = np.repeat(np.arange(8), 5)
     for name, arguments in calls.items():
-        metric = getattr(metrics, name)
+        metric = metric_of(name)
         plain, estimate = metric(*arguments), metric(*arguments, groups=groups)
         assert type(plain) is float, name
         assert type(estimate) is metrics.Estimate, name
@@ -97,7 +118,7 @@ def test_floats_become_estimates_with_groups(calls):
 def test_groups_of_another_length(calls):
     for name, arguments in calls.items():
         with pytest.raises(ValueError, match="each of 40 samples, got 39"):
-            getattr(metrics, name)(*arguments, groups=np.arange(39))
+            metric_of(name)(*arguments, groups=np.arange(39))
 
 
 CONTAINERS = {
@@ -118,7 +139,7 @@ def in_container(arguments, holder):
 @pytest.mark.parametrize("kind", CONTAINERS)
 def test_arguments_are_matched_by_their_place(calls, kind):
     for name, arguments in calls.items():
-        metric = getattr(metrics, name)
+        metric = metric_of(name)
         assert metric(*in_container(arguments, CONTAINERS[kind])) == metric(*arguments), name
 
 
@@ -130,7 +151,7 @@ def test_masked_arguments_are_refused(calls):
         if name == "sharpness":
             continue  # of a distribution alone
         with pytest.raises(ValueError, match=r"without NaN .*values, got 1 in 40"):
-            getattr(metrics, name)(*in_container(arguments, masked))
+            metric_of(name)(*in_container(arguments, masked))
 
 
 @pytest.mark.parametrize(
@@ -148,4 +169,4 @@ def test_arguments_that_are_no_vectors_of_numbers(calls, wrong, message):
         if name == "sharpness":
             continue
         with pytest.raises(ValueError, match=message):
-            getattr(metrics, name)(*in_container(arguments, wrong))
+            metric_of(name)(*in_container(arguments, wrong))

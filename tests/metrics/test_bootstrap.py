@@ -70,8 +70,8 @@ def test_takes_a_distribution_as_rows(rng, exponential):
         exponential(rng.random(30)),
     ):
         resampled = bootstrap_estimate(crps, distribution, errors, groups=groups)
-        assert resampled == pytest.approx(crps(distribution, errors))
-        expected = crps(distribution, errors, groups=groups)
+        assert resampled == pytest.approx(crps(errors, distribution))
+        expected = crps(errors, distribution, groups=groups)
         assert resampled.low == pytest.approx(expected.low)
         assert resampled.high == pytest.approx(expected.high)
 
@@ -169,7 +169,7 @@ def test_other_errors_of_the_statistic_pass_through():
 
 def test_infinite_scores_leave_no_nan():
     distribution = ErrorDistribution(np.ones((4, 1)), edges=[0.0, 1.0])
-    result = log_score(distribution, [0.5, 0.5, 0.5, 2.0], groups=[0, 1, 2, 3])
+    result = log_score([0.5, 0.5, 0.5, 2.0], distribution, groups=[0, 1, 2, 3])
     assert (result, result.low, result.high) == (np.inf, 0.0, np.inf)
 
 

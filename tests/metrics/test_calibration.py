@@ -12,13 +12,13 @@ fractions = st.lists(st.floats(0, 1), min_size=1, max_size=30)
 def area(pit_values):
     """Miscalibration area of uniform predictions, whose PIT values are the errors."""
     uniform = ErrorDistribution(np.ones((len(pit_values), 1)), edges=[0.0, 1.0])
-    return miscalibration_area(uniform, pit_values)
+    return miscalibration_area(pit_values, uniform)
 
 
 def test_pit_is_the_cdf_at_each_error(exponential):
     distribution = exponential([0.5, 1.0, 2.0])
     np.testing.assert_allclose(
-        pit(distribution, [1.0, 0.0, 2.0]), [1 - np.exp(-2), 0.0, 1 - np.exp(-1)]
+        pit([1.0, 0.0, 2.0], distribution), [1 - np.exp(-2), 0.0, 1 - np.exp(-1)]
     )
 
 
@@ -26,7 +26,7 @@ def test_pit_refuses_a_cdf_above_1(exponential):
     distribution = exponential([1.0])
     distribution.cdf = lambda errors: 2 * errors
     with pytest.raises(ValueError, match=r"the predicted CDF in \[0, 1\], got 2 to 2"):
-        pit(distribution, [1.0])
+        pit([1.0], distribution)
 
 
 def test_calibration_curve_counts_values_not_above_each_level():
@@ -75,9 +75,9 @@ def test_area_in_closed_form(n):
 def test_area_tells_calibrated_from_not(exponential, rng):
     scale = rng.uniform(0.1, 1.0, size=4000)
     errors = rng.exponential(scale)
-    assert miscalibration_area(exponential(scale), errors) < 0.02
+    assert miscalibration_area(errors, exponential(scale)) < 0.02
     # The PIT of doubled errors has the CDF 1 - (1 - p)**(1/2): the area is 1/2 - 1/3.
-    area = miscalibration_area(exponential(scale), 2 * errors)
+    area = miscalibration_area(2 * errors, exponential(scale))
     assert area == pytest.approx(1 / 6, abs=0.02)
 
 

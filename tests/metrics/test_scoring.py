@@ -21,27 +21,27 @@ def test_crps_is_its_integral(exponential, error):
             return (distribution.cdf(np.array([[x]]))[0, 0] - (x >= error)) ** 2
 
         integral = quad(integrand, 0, far, points=[error, 0.5, 1.0, 3.0], limit=200)[0]
-        assert crps(distribution, [error]) == pytest.approx(integral, abs=1e-7)
+        assert crps([error], distribution) == pytest.approx(integral, abs=1e-7)
 
 
 def test_crps_of_a_prediction_without_spread_is_the_absolute_error():
     narrow = ErrorDistribution(np.ones((3, 1)), edges=[1.0, 1.0 + 1e-9])
-    assert crps(narrow, [0.0, 1.0, 3.0]) == pytest.approx(1.0, abs=1e-8)
+    assert crps([0.0, 1.0, 3.0], narrow) == pytest.approx(1.0, abs=1e-8)
 
 
 def test_log_score_in_closed_form(exponential):
-    assert log_score(exponential([0.5, 2.0]), [1.0, 3.0]) == pytest.approx((2.0 + 1.5) / 2)
+    assert log_score([1.0, 3.0], exponential([0.5, 2.0])) == pytest.approx((2.0 + 1.5) / 2)
 
 
 def test_log_score_is_infinite_where_the_density_is_0():
-    assert log_score(ErrorDistribution([[1.0]], edges=[0.0, 1.0]), [1.5]) == np.inf
+    assert log_score([1.5], ErrorDistribution([[1.0]], edges=[0.0, 1.0])) == np.inf
 
 
 def test_log_score_refuses_a_negative_density(exponential):
     distribution = exponential([1.0])
     distribution.pdf = np.negative
     with pytest.raises(ValueError, match="predicted density to be non-negative"):
-        log_score(distribution, [1.0])
+        log_score([1.0], distribution)
 
 
 @pytest.mark.parametrize("score", [crps, log_score])
@@ -75,7 +75,7 @@ def test_twice_the_pinball_loss_over_all_levels_is_the_crps(rng):
     errors = rng.uniform(0, 2, size=20)
     levels = (np.arange(2000) + 0.5) / 2000
     integral = 2 * pinball_loss(errors, distribution.quantile(levels), levels)
-    assert crps(distribution, errors) == pytest.approx(integral, rel=1e-4)
+    assert crps(errors, distribution) == pytest.approx(integral, rel=1e-4)
 
 
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=20), st.floats(0, 1), st.floats(0, 100))

@@ -27,9 +27,10 @@ def from_predictions(distribution, errors, predicted):
     """Draw any display of the same samples; `errors` may be replaced."""
 
     def draw(display, errors=errors, **kwargs):
-        if display in (ErrorDensityDisplay, ErrorCalibrationDisplay):
+        if display is ErrorDensityDisplay:  # for which errors are optional
             return display.from_predictions(distribution, errors, **kwargs)
-        return display.from_predictions(errors, predicted, **kwargs)
+        of_errors = distribution if display is ErrorCalibrationDisplay else predicted
+        return display.from_predictions(errors, of_errors, **kwargs)
 
     return draw
 
@@ -45,8 +46,10 @@ def drawn(display):
 @pytest.mark.parametrize("display", DISPLAYS)
 def test_estimator_draws_what_its_predictions_draw(display, fitted):
     estimator, latents, errors, strata = fitted
-    if display in (ErrorDensityDisplay, ErrorCalibrationDisplay):
+    if display is ErrorDensityDisplay:
         predictions = estimator.predict_distribution(latents, strata), errors
+    elif display is ErrorCalibrationDisplay:
+        predictions = errors, estimator.predict_distribution(latents, strata)
     else:
         predictions = errors, estimator.predict(latents, strata)
     first = display.from_estimator(estimator, latents, errors, strata=strata)
@@ -178,7 +181,7 @@ def test_predictions_of_other_methods_can_be_drawn(errors):
         def cdf(self, errors):
             return 1 - np.exp(-errors)
 
-    display = ErrorCalibrationDisplay.from_predictions(Exponential(), errors)
+    display = ErrorCalibrationDisplay.from_predictions(errors, Exponential())
     levels = np.linspace(0, 1, 101)
     np.testing.assert_allclose(
         display.observed, [(1 - np.exp(-errors) <= level).mean() for level in levels]

@@ -40,7 +40,7 @@ class Rigidity(Scored):
             self.inverse = 1 / (np.maximum(values, 0.0) + c * values.mean())
             score = self.score(validation)
             converter = Converter.fit(score, validation, by_class=self.by_class)
-            return crps(converter(score, validation), validation.errors)
+            return crps(validation.errors, converter(score, validation))
 
         loss(min(_REGULARIZATION, key=loss))
 

@@ -48,9 +48,9 @@ class TestScore:
         assert found["spearman_structures"] == pytest.approx(stats.spearmanr(*by_structure)[0])
         assert found["ratio"] == pytest.approx(e.mean() / expected.mean())
         assert found["coverage_90"] == pytest.approx((e <= prediction.bounds[:, 1]).mean())
-        assert found["crps"] == pytest.approx(crps(prediction.errors, e))
+        assert found["crps"] == pytest.approx(crps(e, prediction.errors))
         assert found["error"] == pytest.approx(e.mean())
-        exact = miscalibration_area(prediction.errors, e)
+        exact = miscalibration_area(e, prediction.errors)
         assert found["miscalibration"] == pytest.approx(exact, abs=0.01)
 
     def test_intervals_hold_their_value_and_are_wider_by_structure(self, case):
