@@ -4,7 +4,7 @@ from ltau._errors.bins import ErrorBins
 from ltau._errors.histogram import ErrorHistogram
 from ltau._files.archive import LTAUFileError
 from ltau._fitted.calibration import Calibration
-from ltau._fitted.predictor import ErrorSummary
+from ltau._fitted.summary import ErrorSummary
 from ltau.distribution import ErrorDistribution
 from ltau.estimator import LTAUEstimator
 from ltau.log import ErrorLog, merge_logs

@@ -40,6 +40,8 @@ class Calibration:
     >>> import numpy as np
     >>> from ltau import Calibration
     >>> calibration = Calibration(1.0, 0.0, {None: np.linspace(0.02, 1.0, 50)})
+    >>> calibration
+    Calibration(scale=1, exponent=0, conformal by 50 samples)
     >>> calibration.levels(0.9)    # the 46th of 50 scores
     array([0.92])
     """
@@ -52,6 +54,12 @@ class Calibration:
     def grouped(self) -> bool:
         """Whether levels were learnt within groups."""
         return bool(self.scores) and None not in self.scores
+
+    def __repr__(self) -> str:
+        n_samples = sum(map(len, self.scores.values()))
+        by = f", conformal by {n_samples:,} samples" if n_samples else ""
+        groups = f" in {len(self.scores):,} groups" if self.grouped else ""
+        return f"Calibration(scale={self.scale:.3g}, exponent={self.exponent:.3g}{by}{groups})"
 
     def levels(self, q: float, groups: NDArray[np.generic] | None = None) -> Floats:
         r"""Find the quantile levels that keep a probability in truth.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,42 +14,13 @@ from ltau._fitted.few import are_few, summary_of_few
 from ltau._fitted.learning import HeldOut
 from ltau._fitted.neighborhood import Known, Neighborhood, neighborhood
 from ltau._fitted.settings import Settings
+from ltau._fitted.summary import ErrorSummary
 from ltau.distribution import ErrorDistribution, distribution_of
 from ltau.neighbors import Found
 
-__all__ = ["ErrorSummary", "Predictor", "join"]
+__all__ = ["Predictor", "join"]
 
 Floats = NDArray[np.float64]
-
-
-class ErrorSummary(NamedTuple):
-    """What is predicted of each sample, in three numbers.
-
-    Parameters
-    ----------
-    expected_error : ndarray of shape (n_samples,)
-        Expected errors, in the unit of the error.
-    error_bar : ndarray of shape (n_samples,)
-        Errors that are not exceeded with the probability asked for.
-    ood_score : ndarray of shape (n_samples,)
-        Distances from the training domain, about 1 inside.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from ltau import LTAUEstimator
-    >>> rng = np.random.default_rng(0)
-    >>> estimator = LTAUEstimator().fit(rng.normal(size=(200, 2)), rng.random((200, 50)))
-    >>> summary = estimator.predict_summary([[0.0, 0.0], [9.0, 9.0]], level=0.9)
-    >>> summary.error_bar.round(1)
-    array([1. , 3.4])
-    >>> summary.ood_score > 2
-    array([False,  True])
-    """
-
-    expected_error: Floats
-    error_bar: Floats
-    ood_score: Floats
 
 
 class Predictor:

@@ -8,7 +8,8 @@ from typing import Literal, overload
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ltau._fitted.predictor import ErrorSummary, Predictor
+from ltau._fitted.predictor import Predictor
+from ltau._fitted.summary import ErrorSummary
 from ltau.distribution import ErrorDistribution
 from ltau.estimator._checks import check_level, check_scalar_predictions, check_tolerance
 from ltau.estimator._distances import Distances

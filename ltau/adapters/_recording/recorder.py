@@ -128,6 +128,11 @@ class ErrorRecorder:
         self._waiting: list[tuple[torch.Tensor, torch.Tensor]] = []  # ids and errors of batches
         self._epochs: list[NDArray[np.float32]] = []  # finished, where there is no log
 
+    def __repr__(self) -> str:
+        if self.log is not None:
+            return f"ErrorRecorder(n_samples={self.n_samples}, log={self.log!r})"
+        return f"ErrorRecorder(n_samples={self.n_samples}, n_epochs={len(self._epochs)})"
+
     def record(
         self, ids: torch.Tensor, residuals: torch.Tensor, /, target: torch.Tensor | None = None
     ) -> None:

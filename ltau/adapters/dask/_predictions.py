@@ -9,7 +9,7 @@ import dask.array as da
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from ltau._fitted.predictor import ErrorSummary
+from ltau._fitted.summary import ErrorSummary
 from ltau._inputs.labels import check_strata_given
 from ltau._inputs.outputs import check_predictions_given
 from ltau.adapters.dask._checks import check_latents, check_outputs, check_rows

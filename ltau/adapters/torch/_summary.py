@@ -33,3 +33,7 @@ class TorchErrorSummary(NamedTuple):
     expected_error: torch.Tensor
     error_bar: torch.Tensor
     ood_score: torch.Tensor
+
+    def __repr__(self) -> str:
+        n_samples, device = len(self.expected_error), str(self.expected_error.device)
+        return f"TorchErrorSummary(n_samples={n_samples}, device={device!r})"

@@ -1,0 +1,109 @@
+"""What is predicted of each sample, in three numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["ErrorSummary"]
+
+Floats = NDArray[np.float64]
+
+_MOST_ROWS = 6  # that are printed
+
+
+class ErrorSummary(NamedTuple):
+    """What is predicted of each sample, in three numbers.
+
+    Parameters
+    ----------
+    expected_error : ndarray of shape (n_samples,)
+        Expected errors, in the unit of the error.
+    error_bar : ndarray of shape (n_samples,)
+        Errors that are not exceeded with the probability asked for.
+    ood_score : ndarray of shape (n_samples,)
+        Distances from the training domain, about 1 inside.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ltau import LTAUEstimator
+    >>> rng = np.random.default_rng(0)
+    >>> estimator = LTAUEstimator().fit(rng.normal(size=(200, 2)), rng.random((200, 50)))
+    >>> summary = estimator.predict_summary([[0.0, 0.0], [9.0, 9.0]], level=0.9)
+    >>> summary
+    ErrorSummary of 2 samples
+        expected_error       error_bar       ood_score
+                 0.585               1            1.04
+                  1.95            3.43            17.6
+    >>> summary.ood_score > 2
+    array([False,  True])
+    """
+
+    expected_error: Floats
+    error_bar: Floats
+    ood_score: Floats
+
+    def to_frame(self, index: Any = None) -> pd.DataFrame:
+        """Give the predictions as a data frame.
+
+        Parameters
+        ----------
+        index : Index or array-like of shape (n_samples,), optional
+            Labels of the rows, such as the index of the frame that was predicted; by default
+            the numbers from 0.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per sample, with the columns ``expected_error``, ``error_bar`` and
+            ``ood_score``.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        ValueError
+            If the index has another length.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from ltau import ErrorSummary
+        >>> summary = ErrorSummary(np.array([0.1]), np.array([0.3]), np.array([1.2]))
+        >>> summary.to_frame(index=["ethanol"])
+                 expected_error  error_bar  ood_score
+        ethanol             0.1        0.3        1.2
+        """
+        import pandas as pd
+
+        return pd.DataFrame(self._asdict(), index=index)
+
+    def __repr__(self) -> str:
+        n_samples = len(self.expected_error)
+        title = f"ErrorSummary of {n_samples:,} samples"
+        rows = [list(self._fields), *self._rows()]
+        lines = ["".join(f"{text:>16}" for text in row).rstrip() for row in rows]
+        more = ["..."] if n_samples > _MOST_ROWS else []
+        return "\n".join([title, *(f"  {line}" for line in lines), *more])
+
+    def _repr_html_(self) -> str:
+        n_samples = len(self.expected_error)
+        head = "".join(f"<th>{name}</th>" for name in self._fields)
+        rows = ("".join(f"<td>{text}</td>" for text in row) for row in self._rows())
+        body = "".join(f"<tr>{row}</tr>" for row in rows)
+        more = f"the first {_MOST_ROWS} of " if n_samples > _MOST_ROWS else ""
+        return f"<table><tr>{head}</tr>{body}</table><p>{more}{n_samples:,} samples</p>"
+
+    def _rows(self) -> list[list[str]]:
+        """Text of the first samples, where they are in memory."""
+        some: Any = self.expected_error
+        if not isinstance(some, np.ndarray):  # of Dask
+            return []
+        first = np.stack([column[:_MOST_ROWS] for column in self], axis=1)
+        return [[f"{value:.3g}" for value in row] for row in first]
