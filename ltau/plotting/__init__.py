@@ -6,6 +6,8 @@ They need matplotlib (``pip install ltau[plot]``), which the first plot imports.
 from ltau.plotting._axes import OKABE_ITO
 from ltau.plotting._calibration import ErrorCalibrationDisplay
 from ltau.plotting._density import ErrorDensityDisplay
+from ltau.plotting._intervals import PredictionIntervalDisplay
+from ltau.plotting._ood_score import OODScoreDisplay
 from ltau.plotting._predicted_error import PredictedErrorDisplay
 from ltau.plotting._risk_coverage import RiskCoverageDisplay
 
@@ -13,6 +15,8 @@ __all__ = [
     "OKABE_ITO",
     "ErrorCalibrationDisplay",
     "ErrorDensityDisplay",
+    "OODScoreDisplay",
     "PredictedErrorDisplay",
+    "PredictionIntervalDisplay",
     "RiskCoverageDisplay",
 ]

@@ -7,16 +7,6 @@ from ltau import ErrorDistribution, LTAUEstimator
 matplotlib.use("Agg")
 
 
-@pytest.fixture(autouse=True)
-def closed_figures():
-    """Leave no figure open: matplotlib warns of too many."""
-    import matplotlib.pyplot as plt
-
-    plt.close("all")
-    yield
-    plt.close("all")
-
-
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)

@@ -13,13 +13,16 @@ from ltau.plotting import (
     OKABE_ITO,
     ErrorCalibrationDisplay,
     ErrorDensityDisplay,
+    OODScoreDisplay,
     PredictedErrorDisplay,
+    PredictionIntervalDisplay,
     RiskCoverageDisplay,
 )
 
 DISPLAYS = [getattr(plotting, name) for name in plotting.__all__ if name.endswith("Display")]
+OF_ERRORS = [d for d in DISPLAYS if d not in (OODScoreDisplay, PredictionIntervalDisplay)]
 WITH_CURVE = [ErrorCalibrationDisplay, RiskCoverageDisplay]
-WITH_UNIT = [ErrorDensityDisplay, PredictedErrorDisplay, RiskCoverageDisplay]
+WITH_UNIT = [d for d in DISPLAYS if d not in (ErrorCalibrationDisplay, OODScoreDisplay)]
 
 
 @pytest.fixture
@@ -27,6 +30,11 @@ def from_predictions(distribution, errors, predicted):
     """Draw any display of the same samples; `errors` may be replaced."""
 
     def draw(display, errors=errors, **kwargs):
+        if display is OODScoreDisplay:
+            return display.from_predictions(predicted, **kwargs)
+        if display is PredictionIntervalDisplay:
+            interval = np.stack([predicted - 1, predicted + 1], axis=1)
+            return display.from_predictions(errors, predicted, interval, **kwargs)
         if display is ErrorDensityDisplay:  # for which errors are optional
             return display.from_predictions(distribution, errors, **kwargs)
         of_errors = distribution if display is ErrorCalibrationDisplay else predicted
@@ -43,7 +51,7 @@ def drawn(display):
     return data
 
 
-@pytest.mark.parametrize("display", DISPLAYS)
+@pytest.mark.parametrize("display", OF_ERRORS)
 def test_estimator_draws_what_its_predictions_draw(display, fitted):
     estimator, latents, errors, strata = fitted
     if display is ErrorDensityDisplay:
@@ -60,7 +68,7 @@ def test_estimator_draws_what_its_predictions_draw(display, fitted):
     assert first.ax_.get_ylabel() == second.ax_.get_ylabel()
 
 
-@pytest.mark.parametrize("display", DISPLAYS)
+@pytest.mark.parametrize("display", OF_ERRORS)
 def test_predictions_are_passed_on_where_there_are_targets(display, fitted):
     estimator, latents, errors, strata = fitted
     latents = latents + 5.0  # beyond the domain, where they count
@@ -144,7 +152,7 @@ def test_keywords_style_the_curve(display, from_predictions):
     assert (line.get_color(), line.get_linewidth(), line.get_label()) == ("black", 3, "mine")
 
 
-@pytest.mark.parametrize("display", DISPLAYS)
+@pytest.mark.parametrize("display", OF_ERRORS)
 @pytest.mark.parametrize(
     ("change", "message"),
     [
