@@ -8,11 +8,13 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint docs bench clean
+.PHONY: help demo test lowest wheel lint docs bench clean
 
 help:
 	@echo "make demo   train a network, fit LTAU, print a table, draw the pictures"
 	@echo "make test   run the tests"
+	@echo "make lowest run the core's tests with the lowest versions of what it needs"
+	@echo "make wheel  build the distributions, and run the demo from the wheel in an empty folder"
 	@echo "make lint   check style, types and dependencies"
 	@echo "make docs   build the documentation into docs/_build/html"
 	@echo "make bench  measure the speed, and compare with other methods (quick)"
@@ -29,6 +31,23 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.demo $(VENV)/.test $(VENV)/.bench
 	$(BIN)/python -m pytest -n $(WORKERS)
+
+CORE_TESTS := tests/errors tests/estimator tests/fitted tests/metrics tests/neighbors
+
+lowest:
+	$(PYTHON) -m venv --clear .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet -c lowest.txt -e '.[test-core]'
+	.venv-lowest/bin/python -m pytest -W ignore::pytest.PytestRemovedIn10Warning $(CORE_TESTS)
+
+wheel:
+	rm -rf dist
+	$(PYTHON) -m venv --clear .venv-wheel
+	.venv-wheel/bin/python -m pip install --quiet build twine
+	.venv-wheel/bin/python -m build --outdir dist .
+	.venv-wheel/bin/python -m twine check --strict dist/*
+	$(PYTHON) -m venv --clear .venv-wheel
+	.venv-wheel/bin/python -m pip install --quiet -c constraints.txt "$$(ls $(CURDIR)/dist/*.whl)[demo]"
+	demo=$$(mktemp -d) && cd "$$demo" && $(CURDIR)/.venv-wheel/bin/ltau demo
 
 lint: $(VENV)/.lint $(VENV)/.test
 	$(BIN)/ruff check .
@@ -48,4 +67,4 @@ bench: $(VENV)/.test $(VENV)/.bench
 	$(BIN)/python -m benchmarks.is2rs --quick
 
 clean:
-	rm -rf $(VENV) docs/_build docs/api/generated .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) .venv-lowest .venv-wheel dist docs/_build docs/api/generated .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -28,6 +28,8 @@ EXTRAS = {
     "ltau/_commands/nequip": ("nequip",),
     "ltau/_demo/diamonds.py": ("demo",),
     "ltau/_demo/nequip.py": ("nequip", "plot"),
+    "ltau/_fitted/summary.py": ("pandas",),
+    "ltau/metrics/_report.py": ("pandas",),
     "ltau/adapters/_forces": ("ase",),
     "ltau/adapters/_recording": ("torch",),
     "ltau/adapters/ase": ("ase",),
@@ -54,6 +56,8 @@ def requirements(extras):
     optional = PROJECT["optional-dependencies"]
     for line in [*PROJECT["dependencies"], *(line for extra in extras for line in optional[extra])]:
         requirement = Requirement(line)
+        if requirement.marker is not None and not requirement.marker.evaluate():
+            continue  # of other systems
         if requirement.name == "ltau":
             yield from requirements(requirement.extras)
         else:
@@ -120,6 +124,15 @@ def test_what_is_declared_has_a_version_that_was_tested():
         pin = PINS.get(canonicalize_name(requirement.name))
         assert pin is not None, f"constraints.txt has no version of {requirement.name}"
         assert requirement.specifier.contains(pin), f"{requirement}: constraints.txt has {pin}"
+
+
+def test_the_lowest_versions_are_those_declared():
+    lowest = dict(re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "lowest.txt").read_text("utf-8"), re.M))
+    core = {r.name: r for r in requirements(())}
+    assert lowest.keys() == core.keys()
+    for name, requirement in core.items():
+        (bound,) = (s.version for s in requirement.specifier if s.operator == ">=")
+        assert lowest[name] == f"{bound}.0", f"{requirement}: lowest.txt has {lowest[name]}"
 
 
 def test_faiss_has_an_upper_bound():
