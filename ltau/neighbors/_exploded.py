@@ -52,7 +52,7 @@ def refuse_exploded(latents: Latents, rows: NDArray[np.intp], scaling: str) -> N
     limits = np.where(spreads > 0, spreads, np.inf) * _MOST_SPREADS
     reach = np.maximum(high - centre, centre - low)
     for feature in np.flatnonzero(reach > limits):
-        distances = np.abs(latents[:, feature] - centre[feature])
+        distances = np.abs(latents[:, feature].astype(np.float64) - centre[feature])
         if np.sqrt(np.mean((distances / limits[feature]) ** 2)) > 1:
             farthest = np.argsort(-distances, kind="stable")[:_MOST_NAMED]
             named = farthest[distances[farthest] > limits[feature]]

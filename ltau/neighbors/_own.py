@@ -134,8 +134,9 @@ class _CellSearch:
             with n_threads(1):
                 for part in parts:
                     visited = self._visited(queries[part], cells[part.start])
+                    unused = np.zeros(visited.shape, np.float32)  # distances to the centres
                     self._index.searcher.search_preassigned(
-                        queries[part], k + 1, visited, None, D=squared[part], I=found[part]
+                        queries[part], k + 1, visited, unused, D=squared[part], I=found[part]
                     )
 
         in_threads(search, min(faiss.omp_get_max_threads(), len(ends) - 1))

@@ -69,7 +69,7 @@ def test_takes_a_distribution_as_rows(rng, exponential):
         ErrorDistribution(probabilities, np.linspace(0, 1, 5)),
         exponential(rng.random(30)),
     ):
-        resampled = bootstrap_estimate(crps, distribution, errors, groups=groups)
+        resampled = bootstrap_estimate(crps, errors, distribution, groups=groups)
         assert resampled == pytest.approx(crps(errors, distribution))
         expected = crps(errors, distribution, groups=groups)
         assert resampled.low == pytest.approx(expected.low)

@@ -48,10 +48,10 @@ def test_log_score_refuses_a_negative_density(exponential):
 def test_the_true_distribution_scores_best(score, exponential, rng):
     scale = rng.uniform(0.1, 1.0, size=4000)
     errors = rng.exponential(scale)
-    best = score(exponential(scale), errors)
-    assert best < score(exponential(0.7 * scale), errors)
-    assert best < score(exponential(1.4 * scale), errors)
-    assert best < score(exponential(np.full(4000, scale.mean())), errors)
+    best = score(errors, exponential(scale))
+    assert best < score(errors, exponential(0.7 * scale))
+    assert best < score(errors, exponential(1.4 * scale))
+    assert best < score(errors, exponential(np.full(4000, scale.mean())))
 
 
 @pytest.mark.parametrize("level", [0.0, 0.1, 0.5, 0.95, 1.0])
