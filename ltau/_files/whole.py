@@ -109,7 +109,16 @@ def _fill(path: Path, write: Write, put: Callable[[Path, Path], None]) -> None:
 
 
 def _replace(temporary: Path, path: Path) -> None:
-    temporary.replace(path)
+    try:
+        temporary.replace(path)
+    except PermissionError as error:
+        if sys.platform != "win32":
+            raise
+        raise PermissionError(
+            error.errno,
+            f"{error.strerror}. Windows replaces no file that is open or mapped: delete what was "
+            "loaded from it with mmap=True, or save under another name",
+        ) from error
     sync_folder(path.parent)
 
 

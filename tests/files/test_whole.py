@@ -156,3 +156,16 @@ def test_where_there_are_no_links_a_name_is_taken_first(tmp_path, monkeypatch):
         create_whole(path, lambda file: file.write(b"new"))
     assert path.read_bytes() == BEFORE
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_windows_tells_why_it_replaces_no_file_that_is_mapped(tmp_path, monkeypatch):
+    def refuse(self, target):
+        raise PermissionError(errno.EACCES, "Access is denied")
+
+    (tmp_path / "file").write_bytes(BEFORE)
+    monkeypatch.setattr("ltau._files.whole.sys.platform", "win32")
+    monkeypatch.setattr("pathlib.Path.replace", refuse)
+    with pytest.raises(PermissionError, match=r"file: Access is denied\. .* with mmap=True, or"):
+        write_whole(tmp_path / "file", lambda file: file.write(b"new"))
+    assert (tmp_path / "file").read_bytes() == BEFORE
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
