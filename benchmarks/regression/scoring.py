@@ -36,7 +36,7 @@ def score(prediction: TargetPrediction, y: Floats, scale: float) -> dict[str, fl
     Notes
     -----
     A method could earn a low CRPS of its error by poor predictions whose errors are easy to
-    foretell, so the CRPS of the target counts. For a distribution symmetric about the prediction
+    predict, so the CRPS of the target counts. For a distribution symmetric about the prediction
     it is exactly half of the mean absolute error plus half of the CRPS of the absolute error.
     Quantile regression, the one method that is not symmetric, is scored as if it were.
     """

@@ -43,7 +43,7 @@ _LARGE = 1.5  # carat
 _N_TEST = 10_000
 _LAST_HIDDEN = "5"  # the activation before the output
 
-IN_DOMAIN, LARGER = "stones of the same kind", "larger stones"
+IN_DOMAIN, LARGER = "diamonds of the same kind", "larger diamonds"
 LTAU, DISTANCE, CONSTANT = "LTAU", "distance alone", "constant"
 
 
@@ -87,7 +87,7 @@ def run(output: Path, *, n_epochs: int = 40, seed: int = 0) -> None:
         prices,
         pooled(trajectories[:, round(n_epochs / 3) :], estimator.bin_edges_),
     )
-    print(f"\nLTAU on {len(train.price):,} training stones, {n_epochs} epochs:")
+    print(f"\nLTAU on {len(train.price):,} training diamonds, {n_epochs} epochs:")
     print(table(methods, errors))
     draw(methods, errors, output)
     print(f"\nPictures are in {output.resolve()}")
@@ -192,7 +192,7 @@ def table(methods: dict[str, Method], errors: dict[str, Floats]) -> str:
                     cells.append(_with_interval(auroc, is_larger, scores))
                 lines.append(f"  {label:18}" + "".join(f"{cell:>16}" for cell in cells))
                 progress.update()
-    lines.append("± half of the 95 % interval, by bootstrap over stones")
+    lines.append("± half of the 95 % interval, by bootstrap over diamonds")
     return "\n".join(lines)
 
 

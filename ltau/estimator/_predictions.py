@@ -280,7 +280,7 @@ class Predictions(Distances):
         Returns
         -------
         distribution : ErrorDistribution
-            One distribution a sample.
+            One distribution per sample.
         ood_score : ndarray of shape (n_samples,)
             As `ood_score` gives it, if asked for.
 

@@ -27,7 +27,7 @@ class UndefinedMetricError(ValueError):
 
 
 class Rows(Protocol):
-    """Anything that holds a row a sample and takes an array of row numbers."""
+    """Anything that holds one row per sample and takes an array of row numbers."""
 
     def __len__(self) -> int: ...
     def __getitem__(self, index: Any, /) -> Any: ...
@@ -101,7 +101,7 @@ def bootstrap_estimate(
     statistic : callable
         Takes `rows` and returns a float, as most metrics of this package do.
     *rows : array-like of shape (n_samples, ...) or ErrorDistribution of n_samples rows
-        What the statistic takes, with a row a sample. Data frames are taken by the place
+        What the statistic takes, with one row per sample. Data frames are taken by the place
         of their rows, and keep their type.
     groups : array-like of shape (n_samples,)
         Group label of each sample, of any dtype that sorts.

@@ -20,7 +20,7 @@ def demo(tmp_path_factory):
 
 def test_it_compares_with_the_baselines(demo):
     text, output = demo
-    in_domain, larger = text.split("larger stones")
+    in_domain, larger = text.split("larger diamonds")
     rows = {line[:20].strip(): line[20:].split() for line in in_domain.splitlines()}
     ltau, distance = (float(rows[name][0]) for name in ("LTAU", "distance alone"))
     assert ltau > distance > 0.1  # in domain, densities rank better than distances

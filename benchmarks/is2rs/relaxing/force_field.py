@@ -45,7 +45,7 @@ class Models:
 
 
 class ForceField:
-    """A model with all that foretells its errors.
+    """A model with all that predicts its errors.
 
     Parameters
     ----------
@@ -118,7 +118,7 @@ class ForceField:
         return spread
 
     def follow(self, system: System, frames: Sequence[Atoms]) -> Path:
-        """Foretell the errors on given structures of a system, whose true forces are known.
+        """Predict the errors on given structures of a system, whose true forces are known.
 
         Parameters
         ----------

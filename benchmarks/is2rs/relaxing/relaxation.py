@@ -1,4 +1,4 @@
-"""Relaxation of a system by a force field whose errors are foretold at every step."""
+"""Relaxation of a system by a force field whose errors are predicted at every step."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def relax(system: System, force_field: ForceField, descent: Descent) -> Path:
     Returns
     -------
     Path
-        Every step, with what is foretold of its errors.
+        Every step, with what is predicted of its errors.
 
     Raises
     ------

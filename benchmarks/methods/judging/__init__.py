@@ -1,4 +1,4 @@
-"""Methods that judge a trained model: each sees the same samples and foretells their errors."""
+"""Methods that judge a trained model: each sees the same samples and predicts their errors."""
 
 from __future__ import annotations
 

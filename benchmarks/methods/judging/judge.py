@@ -10,7 +10,7 @@ __all__ = ["Judge"]
 
 
 class Judge(Method[Domain, Samples, ErrorPrediction]):
-    """A method that foretells the errors of a model.
+    """A method that predicts the errors of a model.
 
     It may look at the training and validation samples of a domain, and is asked about others.
     """

@@ -26,7 +26,7 @@ class Regressor(Judge):
     """Gradient-boosted trees from latents, and classes, to errors.
 
     They learn from the errors of the validation samples: those of the training samples are
-    smaller than what is to be foretold wherever the model overfits. Cross-validation by
+    smaller than what is to be predicted wherever the model overfits. Cross-validation by
     structures chooses how many trees there are and how fine they are. What the predicted error
     means is learnt from predictions for folds that were left out. The Poisson loss keeps
     predictions positive, and is least at the mean.

@@ -10,7 +10,7 @@ import torch
 
 __all__ = ["Pool", "find_layer", "one_row_a_sample", "outputs_of"]
 
-# Of what a layer gives and what the model was called with: a row a sample.
+# Of what a layer gives and what the model was called with: one row per sample.
 Pool = Callable[[Any, Any], torch.Tensor]
 
 

@@ -122,7 +122,7 @@ def latents(
         the batch, if that is a tensor, or with its first item.
     pool : callable, optional
         Called with what the layer gives and what the model is called with (with `forward`,
-        the batch), it returns a tensor of a row a sample. By default the layer gives that;
+        the batch), it returns a tensor with one row per sample. By default the layer gives that;
         of tokens or nodes, take their mean or one of them.
     progress : bool, default=False
         Whether to show a progress bar.

@@ -315,7 +315,7 @@ class ErrorRecorder:
             return
         if n in others:
             raise ValueError(
-                f"Expected residuals with a row a sample, got shape {tuple(residuals.shape)}: "
+                f"Expected residuals with one row per sample, got shape {tuple(residuals.shape)}: "
                 f"a prediction of shape ({n}, 1) minus a target of shape ({n},)? Call "
                 "record(ids, prediction, target), which compares the shapes."
             )

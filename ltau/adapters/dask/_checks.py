@@ -60,7 +60,7 @@ def check_errors(y: da.Array | ErrorLog, rows: tuple[int, ...], burn_in: float) 
 
 
 def check_rows(values: ArrayLike | da.Array | None, X: da.Array, name: str) -> da.Array | None:
-    """Chunk one value a sample as the latents are chunked."""
+    """Chunk one value per sample as the latents are chunked."""
     if values is None:
         return None
     if isinstance(values, da.Array):

@@ -97,7 +97,7 @@ class ErrorBars(RegressorMixin, BaseEstimator):
         Returns
         -------
         ErrorDistribution, or list of them
-            One distribution a sample, in the unit of the target: its ``mean()`` is the
+            One distribution per sample, in the unit of the target: its ``mean()`` is the
             expected error, its ``cdf(tolerance)`` the probability to stay within one. One
             for each output where there are several.
         """

@@ -41,7 +41,7 @@ def check_labels(strata: object, n_samples: int, device: torch.device) -> None:
 def check_predictions(
     y_pred: object, n_samples: int, n_outputs: int | None, device: torch.device
 ) -> torch.Tensor | None:
-    """Check predictions, and give them a row a sample; for their values the host waits.
+    """Check predictions, and give them one row per sample; for their values the host waits.
 
     Parameters
     ----------

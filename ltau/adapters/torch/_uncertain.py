@@ -54,7 +54,7 @@ class UncertainModule(torch.nn.Module):
     model : torch.nn.Module
         The trained model. Its predictions stay what they are, bit for bit, unless `scale` or
         `mean` is given. If the estimator was fitted with targets, they are what is compared with
-        these: a tensor in their unit, of a row a sample, with as many outputs.
+        these: a tensor in their unit, of one row per sample, with as many outputs.
     layer : str
         Name of the layer that gave the latents which the estimator was fitted on.
     estimator : LTAUEstimator or TorchEstimator
