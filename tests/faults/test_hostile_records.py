@@ -189,7 +189,7 @@ def test_frames_that_promise_more_atoms_than_there_are_do_not_hang_the_monitor(t
     path.write_text("1000000000\nstep=0\nH 0 0 0\n")
     code = (
         "import pathlib, sys\n"
-        "from ltau.adapters.ase._run_files import cut_frames\n"
+        "from ltau.adapters._forces.run_files import cut_frames\n"
         "cut_frames(pathlib.Path(sys.argv[1]), 10)\n"
     )
     assert run(code, path, seconds=20, memory=4 << 30).returncode == 0
@@ -199,7 +199,7 @@ def test_frames_that_promise_more_atoms_than_there_are_do_not_hang_the_monitor(t
 def test_a_row_that_cannot_be_written_leaves_the_table_whole(tmp_path):
     code = """
 import pathlib, resource, sys
-from ltau.adapters.ase._run_files import RunTable
+from ltau.adapters._forces.run_files import RunTable
 path = pathlib.Path(sys.argv[1])
 table = RunTable(path, ("step", "a"))
 table.append({"step": 0, "a": 1.25})

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import logging
-import os
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 from ase import Atoms, units
 from ase.filters import Filter
-from ase.io.formats import get_compression
 from ase.md.md import MolecularDynamics
 from ase.optimize.optimize import BaseDynamics
 from ase.optimize.sciopt import Converged, SciPyOptimizer
 
-from ltau.adapters.ase._run_files import RunTable, append_frame, cut_frames
-from ltau.adapters.ase._thresholds import Thresholds
+from ltau.adapters._forces.watch import RunWatch, StrPath, check_uncertain
 
 __all__ = ["UncertaintyMonitor"]
-
-_logger = logging.getLogger(__name__)
-
-StrPath = str | os.PathLike[str]
-Row = dict[str, float | None]
 
 
 class UncertaintyMonitor:
@@ -136,106 +126,56 @@ class UncertaintyMonitor:
         start: int | None = None,
     ) -> None:
         self.dyn = dyn
-        self.action = action
-        self.saved = Path(path).with_suffix(".uncertain.xyz")
-        self.frames = None if frames is None else Path(frames)
-        self.reason: str | None = None
-        if self.frames is not None and get_compression(self.frames.name)[1] is not None:
-            raise ValueError(
-                "Expected frames in a file that can be gone on with, got a compressed one, "
-                f"{self.frames}."
-            )
         self._atoms = _atoms_of(dyn)
-        self._thresholds = Thresholds(
-            {
-                "forces_uncertainty_max": max_error,
-                "forces_error_probability_max": max_probability,
-                "ood_score_max": max_ood_score,
-            },
-            patience,
+        self._stops = action is None
+        self._dynamics = dyn if isinstance(dyn, MolecularDynamics) else None
+        self._watch = RunWatch(
+            path,
+            ["time", "energy", "temperature"] if self._dynamics else ["energy"],
+            has_probability=check_uncertain(self._atoms.calc),
+            made=dyn.nsteps,
+            max_error=max_error,
+            max_probability=max_probability,
+            max_ood_score=max_ood_score,
+            patience=patience,
+            action=action,
+            frames=frames,
+            start=start,
         )
-        columns = self._columns()
-        if max_probability is not None and "forces_error_probability_max" not in columns:
-            raise ValueError("max_probability needs a calculator with a tolerance.")
-        if action is not None and not callable(action):
-            raise TypeError(f"Expected action to be a callable or None, got {action!r}.")
-        if start is not None and (not isinstance(start, int | np.integer) or start < 0):
-            raise ValueError(f"Expected start to be a step >= 0, got {start!r}.")
-        now = start if start is not None else dyn.nsteps or None
-        self._table = RunTable(Path(path), columns, now)
-        self._go_on_from(now)
+        if self._dynamics:
+            self._time_offset = self._first_time(self._dynamics)
 
-    def _go_on_from(self, now: int | None) -> None:
-        """Find how steps and time of the table follow from those of `dyn`."""
-        last = self._table.last
-        self._last_step = int(last["step"]) if last else -1
-        now = max(self._last_step, 0) if now is None else now
-        self._offset = now - self.dyn.nsteps
-        for file in filter(None, (self.saved, self.frames)):
-            if not last and file.exists() and file.stat().st_size:
-                raise ValueError(
-                    f"{file} holds frames of another run: the table has no rows. Move it away."
-                )
-            cut_frames(file, self._last_step)
-        if isinstance(self.dyn, MolecularDynamics):
-            made = now - max(self._last_step, 0)  # steps since the last row
-            time = float(last["time"]) if last else 0.0
-            self._time_offset = time + (made * self.dyn.dt - self.dyn.get_time()) / units.fs
+    def _first_time(self, dynamics: MolecularDynamics) -> float:
+        """Find what to add to the time of `dynamics`, in fs, for that of the table."""
+        last = self._watch.last
+        time = float(last["time"]) if last else 0.0
+        made = self._watch.start - max(self._watch.last_step, 0)  # steps since the last row
+        return time + (made * dynamics.dt - dynamics.get_time()) / units.fs
+
+    @property
+    def reason(self) -> str | None:
+        """Why the run was stopped, or the action called, the last time."""
+        return self._watch.reason
+
+    @property
+    def saved(self) -> Path:
+        """Where the structures are saved at which that happened."""
+        return self._watch.saved
 
     def __call__(self) -> None:
         """Log the step that `dyn` has made, and stop it or act if that is due."""
-        step = self._offset + self.dyn.nsteps
-        if step <= self._last_step:  # a run goes on where the one before has ended
+        made = self.dyn.nsteps
+        if self._watch.step(made) <= self._watch.last_step:  # known from the run before
             return
-        if self.reason and self.action is None and self.dyn.nsteps > self.dyn.max_steps:
+        if self.reason and self._stops and made > self.dyn.max_steps:
             raise RuntimeError(f"{type(self.dyn).__name__} went on after: {self.reason}.")
-        row = self._observe(step)
-        self._table.append(row)
-        self._last_step = step  # of a row that is there: after an error, a step may be tried again
-        if self.frames is not None:
-            append_frame(self.frames, self._atoms, step=step)
-        passed = self._thresholds.passed(row)
-        if passed is not None:
-            self._act(step, f"step {step}: {passed}")
-
-    def _columns(self) -> list[str]:
-        """Name the columns, once the calculator is known to fill them."""
-        calculator = self._atoms.calc
-        properties = set(getattr(calculator, "implemented_properties", ()))
-        needed = {"forces_uncertainty_max", "forces_uncertainty_mean", "ood_score"}
-        if not needed <= properties:
-            raise ValueError(
-                f"Expected atoms with a calculator that gives {', '.join(sorted(needed))}, such "
-                f"as UncertainCalculator, got {type(calculator).__name__}."
-            )
-        columns = ["energy", "forces_uncertainty_max", "forces_uncertainty_mean", "ood_score_max"]
-        if isinstance(self.dyn, MolecularDynamics):
-            columns = ["time", "energy", "temperature", *columns[1:]]
-        if "forces_error_probability" in properties:
-            columns.append("forces_error_probability_max")
-        return ["step", *columns]
-
-    def _observe(self, step: int) -> Row:
-        row: Row = {"step": step, "energy": self._atoms.get_potential_energy()}
-        if isinstance(self.dyn, MolecularDynamics):
-            row["time"] = self._time_offset + self.dyn.get_time() / units.fs
-            row["temperature"] = self._atoms.get_temperature()
-        results = self._atoms.calc.results
-        for name in ("forces_uncertainty_max", "forces_uncertainty_mean"):
-            row[name] = results.get(name)
-        for name in ("ood_score", "forces_error_probability"):
-            row[f"{name}_max"] = float(results[name].max()) if name in results else None
-        return row
-
-    def _act(self, step: int, reason: str) -> None:
-        """Save the structure, and call the action or stop."""
-        self.reason = reason
-        append_frame(self.saved, self._atoms, step=step, reason=reason)
-        if self.action is not None:
-            self.action(self._atoms, reason)
+        numbers = {"energy": self._atoms.get_potential_energy()}
+        if self._dynamics:
+            numbers["time"] = self._time_offset + self._dynamics.get_time() / units.fs
+            numbers["temperature"] = self._atoms.get_temperature()
+        if self._watch(made, numbers, self._atoms.calc.results, lambda: self._atoms) is None:
             return
-        _logger.warning("Stopped at %s. The structure is in %s.", reason, self.saved)
-        self.dyn.max_steps = self.dyn.nsteps  # how far the loops of ASE run
+        self.dyn.max_steps = made  # how far the loops of ASE run
         if isinstance(self.dyn, SciPyOptimizer):  # the loop is SciPy's, and this its end
             raise Converged
 

@@ -39,6 +39,11 @@ class Thresholds:
         self.patience = patience
         self._counts = dict.fromkeys(self.limits, 0)
 
+    @property
+    def counting(self) -> bool:
+        """Whether some number was above its limit in the last step."""
+        return any(self._counts.values())
+
     def passed(self, row: Mapping[str, float | None]) -> str | None:
         """Count a step.
 

@@ -12,7 +12,7 @@ pytest.importorskip("ase")
 from ase.calculators.singlepoint import SinglePointCalculator
 from ase.io import read
 
-from ltau.adapters.ase._run_files import RunTable, append_frame, cut_frames
+from ltau.adapters._forces.run_files import RunTable, append_frame, cut_frames
 
 HEADER = b"step,a,b\n"
 ROWS = [b"0,1.5,\n", b"10,-2,3\n", b"20,1e-05,inf\n"]

@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("ase")
 
-from ltau.adapters.ase._thresholds import Thresholds
+from ltau.adapters._forces.thresholds import Thresholds
 
 
 def passed_in(values, **options):
