@@ -15,7 +15,7 @@ from ase.io.formats import get_compression
 from ltau.adapters._forces.run_files import RunTable, append_frame, cut_frames
 from ltau.adapters._forces.thresholds import Thresholds
 
-__all__ = ["RunWatch", "StrPath", "check_uncertain"]
+__all__ = ["RunWatch", "StrPath", "check_uncertain", "path_of_one"]
 
 _logger = logging.getLogger(__name__)
 
@@ -200,6 +200,12 @@ def check_uncertain(calculator: Any) -> bool:
             f"as UncertainCalculator, got {type(calculator).__name__}."
         )
     return "forces_error_probability" in properties
+
+
+def path_of_one(path: StrPath, number: int, n_runs: int) -> Path:
+    """Name the file of one of several runs: ``run.csv`` of a single one, ``run.0.csv`` of many."""
+    whole = Path(path)
+    return whole if n_runs == 1 else whole.with_suffix(f".{number}{whole.suffix}")
 
 
 def _uncertainty_of(results: Mapping[str, Any]) -> dict[str, float | None]:

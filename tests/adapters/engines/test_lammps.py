@@ -142,8 +142,7 @@ def limit_that_stops_late(atoms, calculator, path, column, patience):
     by_ase(atoms, calculator, path, 40, max_ood_score=1e9)
     values = np.array([row[column] for row in rows(path)])
     path.unlink()
-    late = np.lib.stride_tricks.sliding_window_view(values, patience).min(axis=1)
-    limits = np.sort(late)
+    limits = np.sort(np.lib.stride_tricks.sliding_window_view(values[:-5], patience).min(axis=1))
     gap = np.argmax(np.diff(limits[len(limits) // 2 :])) + len(limits) // 2
     return (limits[gap] + limits[gap + 1]) / 2
 
