@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import ase.io
 import numpy as np
 from ase import Atoms
 from ipi.pes.dummy import Dummy_driver
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from ltau.adapters._forces.potential import Potential
 from ltau.adapters._forces.watch import RunWatch, check_uncertain, path_of_one
+from ltau.structures import iread
 
 __all__ = ["UncertainDriver"]
 
@@ -34,7 +34,8 @@ class UncertainDriver(Dummy_driver):
     Parameters
     ----------
     template : str
-        A file that ASE reads, with the atoms in the order of i-PI's own.
+        A file that ASE reads, whose last structure has the atoms in the order of
+        i-PI's own.
     table : str, optional
         Log the steps in this table, a CSV file; with several beads ``run.csv`` becomes
         ``run.0.csv``, ``run.1.csv`` and so on. A table that is there is gone on with.
@@ -128,16 +129,11 @@ class UncertainDriver(Dummy_driver):
         self._potential = Potential(self.make_calculator())
         self._n_beads = int(beads)
         self._n_asked = 0
-        limits = {
-            "max_error": max_error,
-            "max_probability": max_probability,
-            "max_ood_score": max_ood_score,
-        }
-        given = {name: float(limit) for name, limit in limits.items() if limit is not None}
         has_probability = check_uncertain(self._potential.calculator)
         if self._n_beads < 1:
             raise ValueError(f"Expected one bead or more, got {beads!r}.")
-        if table is None and (given or frames is not None or start is not None):
+        others = (max_error, max_probability, max_ood_score, frames, start)
+        if table is None and any(value is not None for value in others):
             raise ValueError("Expected a table beside limits, frames or a start, got none.")
         numbers = range(0 if table is None else self._n_beads)
         self._watches = [
@@ -145,10 +141,12 @@ class UncertainDriver(Dummy_driver):
                 path_of_one(str(table), bead, self._n_beads),
                 ["energy"],
                 has_probability=has_probability,
+                max_error=_number(max_error),
+                max_probability=_number(max_probability),
+                max_ood_score=_number(max_ood_score),
                 patience=int(patience),
                 frames=None if frames is None else path_of_one(frames, bead, self._n_beads),
                 start=None if start is None else int(start),
-                **given,
             )
             for bead in numbers
         ]
@@ -232,11 +230,19 @@ class UncertainDriver(Dummy_driver):
             softexit.trigger(status="restartable", message=f"bead {bead}, {reason}")
 
 
+def _number(value: float | str | None) -> float | None:
+    """Read a number, which i-PI passes as it stands in the input."""
+    return None if value is None else float(value)
+
+
 def _read(template: str, pbc: bool | str | None) -> Atoms:
     """Read the template, and make sure that it says whether it is periodic."""
-    atoms = ase.io.read(template)
+    *_, atoms = iread(template)
     if pbc is not None:
-        atoms.pbc = str(pbc).strip().lower() == "true"  # i-PI passes words as they are
+        word = str(pbc).strip().lower()  # i-PI passes words as they are
+        if word not in ("true", "false"):
+            raise ValueError(f"Expected pbc to be true or false, got {pbc!r}.")
+        atoms.pbc = word == "true"
     elif not atoms.cell.any():
         raise ValueError(
             f"Expected a template with a cell, or the parameter pbc, got {template} without: "

