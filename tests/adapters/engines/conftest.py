@@ -1,4 +1,4 @@
-"""Copper with gold, periodic and not, forces by EMT with an uncertainty, and the engines."""
+"""Forces of copper with gold by EMT, with an uncertainty, and LAMMPS."""
 
 import ctypes
 from importlib.metadata import PackageNotFoundError, files
@@ -9,62 +9,20 @@ import pytest
 pytest.importorskip("ase")
 
 from ase import units
-from ase.build import bulk, fcc111
 from ase.calculators.emt import EMT
-from ase.neighborlist import neighbor_list
 
 from ltau import LTAUEstimator
 from ltau.adapters.ase import UncertainCalculator
 
+from .runs import rows, watched_by_ase
+from .structures import STRUCTURES, shells
+
 TYPES = {"Cu": 1, "Au": 2}
-
-
-def shells(atoms, calculator=None):
-    """How many neighbours an atom has in each of four smooth shells, whatever the image."""
-    centres, distances = neighbor_list("id", atoms, 5.0)
-    radii = np.array([2.2, 2.6, 3.2, 4.0])
-    near = np.exp(-((distances[:, None] - radii) ** 2)) * (1 - distances[:, None] / 5) ** 2
-    latents = np.zeros((len(atoms), len(radii)))
-    np.add.at(latents, centres, near)
-    return latents
-
-
-def crystal(seed=0, spread=0.05):
-    atoms = bulk("Cu", cubic=True, a=3.7).repeat((2, 2, 2))
-    atoms.symbols[::7] = "Au"
-    atoms.rattle(spread, seed=seed)
-    return atoms
-
-
-def sheared(seed=0, spread=0.05):
-    """The same in a box that is not orthogonal."""
-    atoms = crystal(seed, spread)
-    shear = np.array([[0, 0, 0], [1.3, 0, 0], [-0.7, 0.9, 0]])
-    atoms.set_cell(atoms.cell[:] + shear, scale_atoms=True)
-    return atoms
-
-
-def slab(seed=0, spread=0.05):
-    """Periodic along two of three directions."""
-    atoms = fcc111("Cu", (3, 3, 3), orthogonal=False, vacuum=6.0)
-    atoms.symbols[::5] = "Au"
-    atoms.rattle(spread, seed=seed)
-    return atoms
-
-
-def cluster(seed=0, spread=0.05):
-    atoms = crystal(seed, spread)
-    atoms.pbc = False
-    atoms.center(vacuum=8.0)
-    return atoms
-
-
-STRUCTURES = {make.__name__: make for make in (crystal, sheared, slab, cluster)}
 
 
 @pytest.fixture(params=sorted(STRUCTURES))
 def structure(request):
-    return STRUCTURES[request.param]()
+    return STRUCTURES[request.param](seed=100)  # none that the estimator knows
 
 
 @pytest.fixture(scope="session")
@@ -89,7 +47,7 @@ def estimator():
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def uncertain(estimator):
     """A calculator that tells its uncertainty."""
 
@@ -110,6 +68,21 @@ def warm():
         return atoms
 
     return at
+
+
+@pytest.fixture
+def hot(make_structure, warm):
+    """A crystal that leaves the training domain as it moves."""
+    return warm(make_structure["crystal"](seed=100))
+
+
+@pytest.fixture(scope="session")
+def free_run(make_structure, warm, uncertain, tmp_path_factory):
+    """The table of the same crystal in 30 steps that nothing stops."""
+    path = tmp_path_factory.mktemp("free") / "run.csv"
+    atoms = warm(make_structure["crystal"](seed=100))
+    watched_by_ase(atoms, uncertain(tolerance=0.3), path, 30)
+    return rows(path)
 
 
 def _load_mpi():

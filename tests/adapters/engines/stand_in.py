@@ -45,7 +45,11 @@ class State:
 
     def store_model_extras(self, output):
         for name, value in output.items():
-            if name not in CANONICAL and value.ndim and len(value) in (self.n_atoms, self.n_systems):
+            if (
+                name not in CANONICAL
+                and value.ndim
+                and len(value) in (self.n_atoms, self.n_systems)
+            ):
                 self.extras[name] = value
 
 

@@ -13,28 +13,19 @@ pytest.importorskip("ase")
 from ase import units
 from ase.calculators.emt import EMT
 from ase.io import read
-from ase.md.verlet import VelocityVerlet
 
-from ltau.adapters.ase import UncertainCalculator, UncertaintyMonitor
+from ltau.adapters.ase import UncertainCalculator
 from ltau.adapters.lammps import UncertainFix
+
+from .runs import assert_same_tables, limit_that_stops_late, rows, watched_by_ase
 
 BAR = 1e5 * units.Pascal
 ELEMENTS = ["Cu", "Au"]
 
 
 @pytest.fixture
-def hot(make_structure, warm):
-    return warm(make_structure["crystal"]())
-
-
-@pytest.fixture
 def table(tmp_path):
     return tmp_path / "run.csv"
-
-
-def rows(path):
-    with path.open() as file:
-        return [{name: float(cell) for name, cell in row.items()} for row in csv.DictReader(file)]
 
 
 def column(lmp, name, n_atoms):
@@ -76,7 +67,7 @@ def test_pressure_is_that_of_ase(moving, structure, warm, uncertain, lammps_with
 
 
 def test_a_box_that_changes_is_read_in_each_step(make_structure, warm, uncertain, lammps_with):
-    atoms = warm(make_structure["sheared"]())
+    atoms = warm(make_structure["sheared"](seed=100))
     lmp = lammps_with(atoms)
     UncertainFix(lmp, uncertain(), ELEMENTS)
     lmp.command("fix npt all npt temp 300 300 0.1 tri 50000 50000 0.5")
@@ -116,7 +107,7 @@ def test_atoms_are_known_by_their_ids(hot, uncertain, lammps_with):
 
 
 def test_a_minimisation_ends_in_a_minimum_of_the_model(make_structure, uncertain, lammps_with):
-    atoms = make_structure["cluster"]()
+    atoms = make_structure["cluster"](seed=100)
     lmp = lammps_with(atoms)
     UncertainFix(lmp, uncertain(), ELEMENTS)
     lmp.command("minimize 0 2e-3 200 2000")
@@ -124,27 +115,6 @@ def test_a_minimisation_ends_in_a_minimum_of_the_model(make_structure, uncertain
     now.calc = EMT()
     assert lmp.get_thermo("pe") == pytest.approx(now.get_potential_energy(), abs=1e-8)
     assert np.abs(now.get_forces()).max() < 0.01
-
-
-def by_ase(atoms, calculator, path, n_steps, **limits):
-    """Watch the same dynamics in ASE."""
-    atoms = atoms.copy()
-    atoms.calc = calculator
-    dyn = VelocityVerlet(atoms, 2 * units.fs)
-    monitor = UncertaintyMonitor(dyn, path, **limits)
-    dyn.attach(monitor)
-    dyn.run(n_steps)
-    return monitor
-
-
-def limit_that_stops_late(atoms, calculator, path, column, patience):
-    """Pass it for `patience` steps in a row, not at once, and by far in each."""
-    by_ase(atoms, calculator, path, 40, max_ood_score=1e9)
-    values = np.array([row[column] for row in rows(path)])
-    path.unlink()
-    limits = np.sort(np.lib.stride_tricks.sliding_window_view(values[:-5], patience).min(axis=1))
-    gap = np.argmax(np.diff(limits[len(limits) // 2 :])) + len(limits) // 2
-    return (limits[gap] + limits[gap + 1]) / 2
 
 
 @pytest.mark.parametrize(
@@ -156,26 +126,21 @@ def limit_that_stops_late(atoms, calculator, path, column, patience):
     ],
 )
 def test_it_stops_where_the_monitor_does(
-    option, name, patience, hot, uncertain, lammps_with, table, tmp_path, caplog
+    option, name, patience, hot, free_run, uncertain, lammps_with, table, tmp_path, caplog
 ):
     expected = tmp_path / "ase.csv"
-    limit = limit_that_stops_late(hot, uncertain(tolerance=0.3), expected, name, patience)
-    monitor = by_ase(
-        hot, uncertain(tolerance=0.3), expected, 40, **{option: limit}, patience=patience
-    )
+    limit = limit_that_stops_late(free_run, name, patience)
+    limits = {option: limit, "patience": patience}
+    monitor = watched_by_ase(hot, uncertain(tolerance=0.3), expected, 40, **limits)
     lmp = lammps_with(hot)
-    watch = UncertainFix(lmp, uncertain(tolerance=0.3), ELEMENTS).watch(
-        table, **{option: limit}, patience=patience
-    )
+    watch = UncertainFix(lmp, uncertain(tolerance=0.3), ELEMENTS).watch(table, **limits)
     lmp.commands_string("fix nve all nve\nrun 40")
-    stopped = int(rows(expected)[-1]["step"])
+    stopped = rows(expected)[-1]["step"]
     assert 3 < stopped < 40
     assert lmp.extract_global("ntimestep") == stopped
     assert watch.reason == monitor.reason
     assert watch.reason in caplog.text
-    for row, other in zip(rows(table), rows(expected), strict=True):
-        for key, value in row.items():
-            assert value == pytest.approx(other[key], rel=1e-5), key
+    assert_same_tables(table, expected)
     saved = read(watch.saved)
     np.testing.assert_allclose(
         saved.arrays["ood_score"], read(monitor.saved).arrays["ood_score"], rtol=1e-5

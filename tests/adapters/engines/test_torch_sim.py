@@ -1,55 +1,40 @@
 """Models and loops of torch-sim, by a stand-in of its documented interface."""
 
-import csv
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 pytest.importorskip("ase")
 
+import torch
 from ase import units
-from ase.calculators.emt import EMT
 from ase.io import read
-from ase.md.verlet import VelocityVerlet
 
-from ltau import LTAUEstimator
-from ltau.adapters.ase import UncertainCalculator
-from ltau.adapters.ase import UncertaintyMonitor as MonitorOfASE
+from ltau import ErrorLog, LTAUEstimator
 from ltau.adapters.torch_sim import UncertainModel, UncertaintyMonitor
 
-PER_ATOM = (
-    "forces_uncertainty",
-    "forces_uncertainty_upper",
-    "forces_error_probability",
-    "ood_score",
-)
-
-
-@pytest.fixture(scope="module")
-def ts():
-    """The stand-in, a file beside this one."""
-    path = Path(__file__).with_name("stand_in.py")
-    spec = importlib.util.spec_from_file_location("stand_in", path)
-    module = importlib.util.module_from_spec(spec)
-    import sys
-
-    sys.modules["stand_in"] = module
-    spec.loader.exec_module(module)
-    return module
+from . import stand_in as ts
+from .runs import assert_same_tables, limit_that_stops_late, rows, watched_by_ase
 
 
 @pytest.fixture
-def model(ts, estimator, latents_of):
-    def latents(state, model):
-        return torch.tensor(np.vstack([latents_of(frame) for frame in model.frames]))
+def latents(latents_of):
+    """What a hook on the model would have kept."""
+    return lambda state, model: torch.tensor(
+        np.vstack([latents_of(frame) for frame in model.frames])
+    )
 
-    def with_options(**options):
-        return UncertainModel(ts.EMTModel(), estimator, latents, **options)
 
-    return with_options
+@pytest.fixture
+def uncertain_model(estimator, latents):
+    return lambda **options: UncertainModel(ts.EMTModel(), estimator, latents, **options)
+
+
+@pytest.fixture
+def frames(make_structure, warm, hot):
+    """Three systems, of which the second leaves the training domain first."""
+    cold = [warm(make_structure["crystal"](seed), 50) for seed in (101, 102)]
+    return [cold[0], hot, cold[1]]
 
 
 @pytest.fixture
@@ -57,8 +42,159 @@ def table(tmp_path):
     return tmp_path / "run.csv"
 
 
-def rows(path):
-    with path.open() as file:
-        return [
-            {name: float(cell) for name, cell in row.items()} for row in csv.DictReader(file)
-        ]
+def run(systems, model, path, n_steps, **options):
+    """The loop of the page: to the first step whose structure is too uncertain."""
+    state = ts.nve_init(ts.atoms_to_state(systems), model)
+    monitor = UncertaintyMonitor(state, path, **options)
+    reason = monitor(state)
+    for _ in range(n_steps):
+        if reason is not None:
+            break
+        state = ts.nve_step(state, model, dt=2 * units.fs)
+        reason = monitor(state)
+    return reason, state, monitor
+
+
+def test_the_output_is_the_models_with_further_keys(frames, uncertain_model):
+    state = ts.atoms_to_state(frames)
+    output, plain = uncertain_model()(state), ts.EMTModel()(state)
+    for name, value in plain.items():
+        assert torch.equal(output[name], value)
+    assert sorted(set(output) - set(plain)) == [
+        "forces_uncertainty",
+        "forces_uncertainty_max",
+        "forces_uncertainty_mean",
+        "forces_uncertainty_upper",
+        "ood_score",
+    ]
+    assert output["ood_score"].shape == (state.n_atoms,)
+    assert output["forces_uncertainty_max"].shape == (3,)
+
+
+def test_numbers_of_systems_are_over_their_own_atoms(frames, uncertain_model):
+    frames[1] = frames[1][:5]
+    state = ts.atoms_to_state(frames)
+    output = uncertain_model()(state)
+    for number in range(3):
+        own = output["forces_uncertainty"][state.system_idx == number]
+        assert output["forces_uncertainty_max"][number] == own.max()
+        torch.testing.assert_close(output["forces_uncertainty_mean"][number], own.mean())
+
+
+def test_further_keys_land_in_the_state(frames, uncertain_model):
+    model = uncertain_model(tolerance=0.3)
+    state = ts.nve_step(ts.nve_init(ts.atoms_to_state(frames), model), model, dt=units.fs)
+    output = model(state)
+    for name in ("ood_score", "forces_error_probability", "forces_uncertainty_max"):
+        assert torch.equal(getattr(state, name), output[name])
+
+
+def test_a_unit_factor_scales_errors(frames, estimator, latents):
+    state = ts.atoms_to_state(frames)
+    plain, scaled = (
+        UncertainModel(ts.EMTModel(), estimator, latents, unit_factor=f, tolerance=0.3 * f)(state)
+        for f in (1.0, 10.0)
+    )
+    for name in ("forces_uncertainty", "forces_uncertainty_upper", "forces_uncertainty_max"):
+        torch.testing.assert_close(scaled[name], 10 * plain[name])
+    for name in ("ood_score", "forces_error_probability"):
+        torch.testing.assert_close(scaled[name], plain[name])
+
+
+def test_it_has_what_torch_sim_asks_of_models(uncertain_model):
+    model, inner = uncertain_model(), ts.EMTModel()
+    for name in ("device", "dtype", "compute_forces", "compute_stress", "memory_scales_with"):
+        assert getattr(model, name) == getattr(inner, name)
+    model.compute_stress = False
+    assert not model.model.compute_stress
+
+
+def test_it_stops_where_the_monitor_of_ase_does(
+    frames, free_run, uncertain, uncertain_model, table, tmp_path
+):
+    expected = tmp_path / "ase.csv"
+    limit = limit_that_stops_late(free_run, "ood_score_max", patience=3)
+    limits = {"max_ood_score": limit, "patience": 3}
+    monitor = watched_by_ase(frames[1], uncertain(), expected, 40, **limits)
+    reason, _, own = run(frames, uncertain_model(), table, 40, **limits)
+    assert own.reasons.keys() == {1}
+    assert reason == f"system 1, {monitor.reason}"
+    assert_same_tables(tmp_path / "run.1.csv", expected)
+    saved, other = read(tmp_path / "run.1.uncertain.xyz"), read(monitor.saved)
+    for name in ("positions", "momenta", "ood_score", "forces_uncertainty_upper"):
+        np.testing.assert_allclose(saved.arrays[name], other.arrays[name], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(saved.cell, other.cell, atol=1e-8)
+    np.testing.assert_allclose(saved.get_forces(), other.get_forces(), atol=1e-6)
+    n_steps = [len(rows(tmp_path / f"run.{number}.csv")) for number in range(3)]
+    assert n_steps == [len(rows(expected))] * 3
+
+
+def test_a_single_system_has_a_table_and_frames_without_number(
+    frames, uncertain_model, table, tmp_path
+):
+    run(frames[:1], uncertain_model(), table, 3, frames=tmp_path / "run.xyz")
+    assert [row["step"] for row in rows(table)] == [0, 1, 2, 3]
+    assert [frame.info["step"] for frame in read(tmp_path / "run.xyz", ":")] == [0, 1, 2, 3]
+
+
+def test_a_limit_of_probability_and_an_action(frames, uncertain_model, table):
+    seen = []
+    reason, _, monitor = run(
+        frames,
+        uncertain_model(tolerance=0.3),
+        table,
+        2,
+        max_probability=1e-6,
+        action=lambda atoms, why: seen.append((len(atoms), why)),
+    )
+    assert reason is None
+    assert len(seen) == 9
+    assert all("forces_error_probability_max" in why for why in monitor.reasons.values())
+
+
+def test_a_state_without_uncertainty_is_refused(frames, table):
+    state = ts.nve_init(ts.atoms_to_state(frames), ts.EMTModel())
+    with pytest.raises(ValueError, match="with forces_uncertainty and ood_score, as torch-sim's"):
+        UncertaintyMonitor(state, table)
+
+
+def test_another_number_of_systems_is_refused(frames, uncertain_model, table):
+    model = uncertain_model()
+    monitor = UncertaintyMonitor(ts.nve_init(ts.atoms_to_state(frames), model), table)
+    with pytest.raises(ValueError, match="the 3 systems that it began with, got 2"):
+        monitor(ts.nve_init(ts.atoms_to_state(frames[:2]), model))
+
+
+def test_a_model_without_forces_is_refused(estimator, latents):
+    model = ts.EMTModel()
+    model.compute_forces = False
+    with pytest.raises(ValueError, match="model that computes forces"):
+        UncertainModel(model, estimator, latents)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"latents": None}, TypeError, "latents to be a callable"),
+        ({"level": 2}, ValueError, "a level from 0 to 1"),
+        ({"tolerance": -1}, ValueError, "a positive, finite tolerance"),
+    ],
+)
+def test_options_of_another_kind_are_refused(options, error, message, estimator, latents):
+    with pytest.raises(error, match=message):
+        UncertainModel(ts.EMTModel(), estimator, options.pop("latents", latents), **options)
+
+
+def test_an_estimator_of_energies_is_refused(latents, tmp_path):
+    with ErrorLog(tmp_path, n_samples=30, target="energy") as log:
+        log.record(np.arange(30), np.ones(30))
+        log.end_epoch()
+        estimator = LTAUEstimator().fit(np.random.default_rng(0).normal(size=(30, 4)), log)
+    with pytest.raises(ValueError, match="errors of forces, got one of energy"):
+        UncertainModel(ts.EMTModel(), estimator, latents)
+
+
+def test_elements_that_were_not_trained_on_are_refused(frames, uncertain_model):
+    frames[0].symbols[0] = "Ag"
+    with pytest.raises(ValueError, match="47"):
+        uncertain_model()(ts.atoms_to_state(frames))
