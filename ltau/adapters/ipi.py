@@ -7,14 +7,18 @@ from typing import Any
 
 import numpy as np
 from ase import Atoms
-from ipi.pes.dummy import Dummy_driver
-from ipi.utils.softexit import softexit
-from ipi.utils.units import unit_to_internal, unit_to_user
 from numpy.typing import NDArray
 
 from ltau.adapters._forces.potential import Potential
 from ltau.adapters._forces.watch import RunWatch, check_uncertain, path_of_one
 from ltau.structures import iread
+
+try:
+    from ipi.pes.dummy import Dummy_driver
+    from ipi.utils.softexit import softexit
+    from ipi.utils.units import unit_to_internal, unit_to_user
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(f"i-PI is needed: pip install 'ltau[ipi]' ({error})") from error
 
 __all__ = ["UncertainDriver"]
 

