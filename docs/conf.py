@@ -49,6 +49,7 @@ html_theme_options = {
 pages = [
     "index",
     "cluster",
+    "engines",
     "forcefields",
     "is2rs",
     "is2rs_tables",

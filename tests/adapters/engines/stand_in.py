@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from ase import Atoms
-from ase.calculators.emt import EMT
 
 CANONICAL = {"energy", "forces", "stress"}
 
@@ -53,9 +52,11 @@ class State:
                 self.extras[name] = value
 
 
-def atoms_to_state(frames):
+def initialize_state(frames, device=None, dtype=None):
     """Put structures of one periodicity together."""
     lengths = torch.tensor([len(frame) for frame in frames])
+    moving = any(frame.has("momenta") for frame in frames)
+    momenta = np.vstack([frame.get_momenta() for frame in frames])
     return State(
         positions=torch.tensor(np.vstack([frame.positions for frame in frames])),
         masses=torch.tensor(np.concatenate([frame.get_masses() for frame in frames])),
@@ -65,49 +66,62 @@ def atoms_to_state(frames):
             np.concatenate([frame.numbers for frame in frames]), dtype=torch.int32
         ),
         system_idx=torch.repeat_interleave(torch.arange(len(frames)), lengths),
-        momenta=torch.tensor(np.vstack([frame.get_momenta() for frame in frames])),
+        momenta=torch.tensor(momenta) if moving else None,
     )
 
 
-class EMTModel(torch.nn.Module):
-    """EMT, with what a state's latents are computed from kept as a hook would do."""
+class Model(torch.nn.Module):
+    """A calculator of ASE as a model, which keeps the latents of the atoms."""
 
     device, dtype = torch.device("cpu"), torch.float64
     compute_forces, compute_stress = True, True
     memory_scales_with = "n_atoms_x_density"
 
+    def __init__(self, calculator, latents):
+        super().__init__()
+        self.calculator, self.latents = calculator, latents
+
     def forward(self, state):
-        self.frames = []
-        for number in range(state.n_systems):
-            own = state.system_idx == number
-            self.frames.append(_atoms(state, own, number))
+        each = [self._compute(state, number) for number in range(state.n_systems)]
+        energies, forces, stresses, latents = zip(*each, strict=True)
+        self.features = torch.tensor(np.vstack(latents))
         return {
-            "energy": torch.tensor([frame.get_potential_energy() for frame in self.frames]),
-            "forces": torch.tensor(np.vstack([frame.get_forces() for frame in self.frames])),
-            "stress": torch.tensor(np.stack([f.get_stress(voigt=False) for f in self.frames])),
+            "energy": torch.tensor(energies),
+            "forces": torch.tensor(np.vstack(forces)),
+            "stress": torch.tensor(np.stack(stresses)),
         }
 
+    def _compute(self, state, number):
+        own = state.system_idx == number
+        atoms = Atoms(
+            state.atomic_numbers[own].numpy(),
+            state.positions[own].numpy(),
+            cell=state.cell[number].numpy().T,
+            pbc=state.pbc.numpy(),
+            calculator=self.calculator,
+        )
+        stress = atoms.get_stress(voigt=False)
+        return atoms.get_potential_energy(), atoms.get_forces(), stress, self.latents(atoms)
 
-def _atoms(state, own, number):
-    return Atoms(
-        state.atomic_numbers[own].numpy(),
-        state.positions[own].numpy(),
-        cell=state.cell[number].numpy().T,
-        pbc=state.pbc.numpy(),
-        calculator=EMT(),
-    )
 
-
-def nve_init(state, model):
-    output = model(state)
-    state.energy, state.forces = output["energy"], output["forces"]
-    state.store_model_extras(output)
+def nve_init(state, model, *, kT=0.0):
+    if state.momenta is None:
+        generator = torch.Generator().manual_seed(0)
+        drawn = torch.randn(state.positions.shape, generator=generator, dtype=torch.float64)
+        state.momenta = drawn * (kT * state.masses[:, None]) ** 0.5
+    _compute(state, model)
     return state
 
 
 def nve_step(state, model, *, dt):
     state.momenta = state.momenta + state.forces * dt / 2
     state.positions = state.positions + state.momenta / state.masses[:, None] * dt
-    nve_init(state, model)
+    _compute(state, model)
     state.momenta = state.momenta + state.forces * dt / 2
     return state
+
+
+def _compute(state, model):
+    output = model(state)
+    state.energy, state.forces = output["energy"], output["forces"]
+    state.store_model_extras(output)

@@ -8,6 +8,7 @@ import pytest
 pytest.importorskip("ase")
 
 from ase import units
+from ase.calculators.emt import EMT
 
 RTOL = 1e-5
 NAMES = ("forces_uncertainty", "forces_uncertainty_upper", "ood_score")
@@ -63,14 +64,13 @@ def test_ipi(structure, uncertain, by_ase, tmp_path):
 
 
 def test_torch_sim(structure, estimator, latents_of, by_ase):
-    torch = pytest.importorskip("torch")
+    pytest.importorskip("torch")
     from ltau.adapters.torch_sim import UncertainModel
 
-    from . import stand_in as ts
+    from .stand_in import Model, initialize_state, nve_init
 
-    model = UncertainModel(
-        ts.EMTModel(), estimator, lambda _, model: torch.tensor(latents_of(model.frames[0]))
-    )
-    state = ts.nve_init(ts.atoms_to_state([structure]), model)
+    plain = Model(EMT(), latents_of)
+    model = UncertainModel(plain, estimator, lambda state, model: model.features)
+    state = nve_init(initialize_state([structure]), model)
     known = {name: getattr(state, name) for name in NAMES}
     assert_same((state.energy[0], state.forces, known), by_ase)

@@ -8,26 +8,29 @@ pytest.importorskip("ase")
 
 import torch
 from ase import units
+from ase.calculators.emt import EMT
 from ase.io import read
 
 from ltau import ErrorLog, LTAUEstimator
 from ltau.adapters.torch_sim import UncertainModel, UncertaintyMonitor
 
-from . import stand_in as ts
 from .runs import assert_same_tables, limit_that_stops_late, rows, watched_by_ase
+from .stand_in import Model, initialize_state, nve_init, nve_step
 
 
-@pytest.fixture
-def latents(latents_of):
+def features(state, model):
     """What a hook on the model would have kept."""
-    return lambda state, model: torch.tensor(
-        np.vstack([latents_of(frame) for frame in model.frames])
-    )
+    return model.features
 
 
 @pytest.fixture
-def uncertain_model(estimator, latents):
-    return lambda **options: UncertainModel(ts.EMTModel(), estimator, latents, **options)
+def plain_model(latents_of):
+    return Model(EMT(), latents_of)
+
+
+@pytest.fixture
+def uncertain_model(estimator, plain_model):
+    return lambda **options: UncertainModel(plain_model, estimator, features, **options)
 
 
 @pytest.fixture
@@ -44,20 +47,20 @@ def table(tmp_path):
 
 def run(systems, model, path, n_steps, **options):
     """The loop of the page: to the first step whose structure is too uncertain."""
-    state = ts.nve_init(ts.atoms_to_state(systems), model)
+    state = nve_init(initialize_state(systems), model)
     monitor = UncertaintyMonitor(state, path, **options)
     reason = monitor(state)
     for _ in range(n_steps):
         if reason is not None:
             break
-        state = ts.nve_step(state, model, dt=2 * units.fs)
+        state = nve_step(state, model, dt=2 * units.fs)
         reason = monitor(state)
     return reason, state, monitor
 
 
-def test_the_output_is_the_models_with_further_keys(frames, uncertain_model):
-    state = ts.atoms_to_state(frames)
-    output, plain = uncertain_model()(state), ts.EMTModel()(state)
+def test_the_output_is_the_models_with_further_keys(frames, plain_model, uncertain_model):
+    state = initialize_state(frames)
+    output, plain = uncertain_model()(state), plain_model(state)
     for name, value in plain.items():
         assert torch.equal(output[name], value)
     assert sorted(set(output) - set(plain)) == [
@@ -73,7 +76,7 @@ def test_the_output_is_the_models_with_further_keys(frames, uncertain_model):
 
 def test_numbers_of_systems_are_over_their_own_atoms(frames, uncertain_model):
     frames[1] = frames[1][:5]
-    state = ts.atoms_to_state(frames)
+    state = initialize_state(frames)
     output = uncertain_model()(state)
     for number in range(3):
         own = output["forces_uncertainty"][state.system_idx == number]
@@ -83,26 +86,23 @@ def test_numbers_of_systems_are_over_their_own_atoms(frames, uncertain_model):
 
 def test_further_keys_land_in_the_state(frames, uncertain_model):
     model = uncertain_model(tolerance=0.3)
-    state = ts.nve_step(ts.nve_init(ts.atoms_to_state(frames), model), model, dt=units.fs)
+    state = nve_step(nve_init(initialize_state(frames), model), model, dt=units.fs)
     output = model(state)
     for name in ("ood_score", "forces_error_probability", "forces_uncertainty_max"):
         assert torch.equal(getattr(state, name), output[name])
 
 
-def test_a_unit_factor_scales_errors(frames, estimator, latents):
-    state = ts.atoms_to_state(frames)
-    plain, scaled = (
-        UncertainModel(ts.EMTModel(), estimator, latents, unit_factor=f, tolerance=0.3 * f)(state)
-        for f in (1.0, 10.0)
-    )
+def test_a_unit_factor_scales_errors(frames, uncertain_model):
+    state = initialize_state(frames)
+    plain, scaled = (uncertain_model(unit_factor=f, tolerance=0.3 * f)(state) for f in (1.0, 10.0))
     for name in ("forces_uncertainty", "forces_uncertainty_upper", "forces_uncertainty_max"):
         torch.testing.assert_close(scaled[name], 10 * plain[name])
     for name in ("ood_score", "forces_error_probability"):
         torch.testing.assert_close(scaled[name], plain[name])
 
 
-def test_it_has_what_torch_sim_asks_of_models(uncertain_model):
-    model, inner = uncertain_model(), ts.EMTModel()
+def test_it_has_what_torch_sim_asks_of_models(plain_model, uncertain_model):
+    model, inner = uncertain_model(), plain_model
     for name in ("device", "dtype", "compute_forces", "compute_stress", "memory_scales_with"):
         assert getattr(model, name) == getattr(inner, name)
     model.compute_stress = False
@@ -152,24 +152,23 @@ def test_a_limit_of_probability_and_an_action(frames, uncertain_model, table):
     assert all("forces_error_probability_max" in why for why in monitor.reasons.values())
 
 
-def test_a_state_without_uncertainty_is_refused(frames, table):
-    state = ts.nve_init(ts.atoms_to_state(frames), ts.EMTModel())
+def test_a_state_without_uncertainty_is_refused(frames, plain_model, table):
+    state = nve_init(initialize_state(frames), plain_model)
     with pytest.raises(ValueError, match="with forces_uncertainty and ood_score, as torch-sim's"):
         UncertaintyMonitor(state, table)
 
 
 def test_another_number_of_systems_is_refused(frames, uncertain_model, table):
     model = uncertain_model()
-    monitor = UncertaintyMonitor(ts.nve_init(ts.atoms_to_state(frames), model), table)
+    monitor = UncertaintyMonitor(nve_init(initialize_state(frames), model), table)
     with pytest.raises(ValueError, match="the 3 systems that it began with, got 2"):
-        monitor(ts.nve_init(ts.atoms_to_state(frames[:2]), model))
+        monitor(nve_init(initialize_state(frames[:2]), model))
 
 
-def test_a_model_without_forces_is_refused(estimator, latents):
-    model = ts.EMTModel()
-    model.compute_forces = False
+def test_a_model_without_forces_is_refused(plain_model, uncertain_model):
+    plain_model.compute_forces = False
     with pytest.raises(ValueError, match="model that computes forces"):
-        UncertainModel(model, estimator, latents)
+        uncertain_model()
 
 
 @pytest.mark.parametrize(
@@ -180,21 +179,21 @@ def test_a_model_without_forces_is_refused(estimator, latents):
         ({"tolerance": -1}, ValueError, "a positive, finite tolerance"),
     ],
 )
-def test_options_of_another_kind_are_refused(options, error, message, estimator, latents):
+def test_options_of_another_kind_are_refused(options, error, message, estimator, plain_model):
     with pytest.raises(error, match=message):
-        UncertainModel(ts.EMTModel(), estimator, options.pop("latents", latents), **options)
+        UncertainModel(plain_model, estimator, **{"latents": features, **options})
 
 
-def test_an_estimator_of_energies_is_refused(latents, tmp_path):
+def test_an_estimator_of_energies_is_refused(plain_model, tmp_path):
     with ErrorLog(tmp_path, n_samples=30, target="energy") as log:
         log.record(np.arange(30), np.ones(30))
         log.end_epoch()
         estimator = LTAUEstimator().fit(np.random.default_rng(0).normal(size=(30, 4)), log)
     with pytest.raises(ValueError, match="errors of forces, got one of energy"):
-        UncertainModel(ts.EMTModel(), estimator, latents)
+        UncertainModel(plain_model, estimator, features)
 
 
 def test_elements_that_were_not_trained_on_are_refused(frames, uncertain_model):
     frames[0].symbols[0] = "Ag"
     with pytest.raises(ValueError, match="47"):
-        uncertain_model()(ts.atoms_to_state(frames))
+        uncertain_model()(initialize_state(frames))
