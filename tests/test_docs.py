@@ -1,5 +1,6 @@
 """The code of the README and on the pages of the documentation runs, block after block."""
 
+import importlib
 import re
 import sys
 import textwrap
@@ -185,11 +186,9 @@ def test_engines_take_forces_with_uncertainty_and_stop(monkeypatch):
     examples = ROOT / "examples" / "engines"
     monkeypatch.syspath_prepend(str(examples))
     monkeypatch.syspath_prepend(str(ROOT / "tests" / "adapters" / "engines"))
-    import stand_in
-    from copper import latents, potential
-
+    copper, stand_in = (importlib.import_module(name) for name in ("copper", "stand_in"))
     monkeypatch.setitem(sys.modules, "torch_sim", stand_in)
-    page = run("engines.rst", model=stand_in.Model(potential(0.28), latents))
+    page = run("engines.rst", model=stand_in.Model(copper.potential(0.28), copper.latents))
     page["lmp"].close()
     assert page["watch"].reason is None or page["watch"].saved.exists()
     assert Path("all.lammpstrj").read_text().count("d_ltau_ood") >= 1

@@ -29,8 +29,6 @@ SETUP = f"""
 fix {FIX}_columns all property/atom {" ".join(COLUMNS)}
 fix {FIX} all external pf/callback 1 1
 fix_modify {FIX} energy yes virial yes
-"""
-STOP = f"""
 variable {FIX}_stop equal f_{FIX}[4]
 fix {FIX}_halt all halt 1 v_{FIX}_stop > 0 error continue message yes
 """
@@ -169,7 +167,6 @@ class UncertainFix:
         counts.
         """
         self._last_made = made = int(self._lmp.extract_global("ntimestep"))
-        first = self._watch is None
         self._watch = RunWatch(
             path,
             ["energy"],
@@ -183,8 +180,6 @@ class UncertainFix:
             frames=frames,
             start=start,
         )
-        if first:
-            self._lmp.commands_string(STOP)
         return self._watch
 
     def _callback(

