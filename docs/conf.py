@@ -22,9 +22,9 @@ default_role = "py:obj"
 autodoc_default_options = {
     "members": True,
     "inherited-members": (
-        "ABC, BaseCalculator, BaseEstimator, Calculator, Callback, Dataset, GetPropertiesMixin, "
-        "Module, NequIPCalculator, Protocol, ValueError, _IntegrationLoaderMixin, float, object, "
-        "tuple"
+        "ABC, BaseCalculator, BaseEstimator, Calculator, Callback, Dataset, Dummy_driver, "
+        "GetPropertiesMixin, Module, NequIPCalculator, Protocol, ValueError, "
+        "_IntegrationLoaderMixin, float, object, tuple"
     ),
 }
 autodoc_typehints = "none"  # numpydoc sections name the types

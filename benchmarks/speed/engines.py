@@ -199,7 +199,7 @@ def prediction(n_calls: int) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--steps", type=int, default=100)
+    parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--rounds", type=int, default=9)
     arguments = parser.parse_args()
     for file in files("mpich") or []:
