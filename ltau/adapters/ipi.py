@@ -52,8 +52,8 @@ class UncertainDriver(Dummy_driver):
         As in `ltau.adapters.ase.UncertaintyMonitor`, for each bead; they need a table. The
         table has no time and no temperature.
     start : int, optional
-        Step of the table at which i-PI is now; by default its last one. That of i-PI's file
-        RESTART after a stop: it is the step before.
+        Step of the table at which i-PI is now; by default its last one. After a stop give
+        the step of i-PI's file RESTART, which is the one before.
     verbose, verbosity
         What i-PI passes itself.
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -112,15 +113,19 @@ class Run:
             n_beads=n_beads,
         )
         (self.folder / "input.xml").write_text(text)
-        server = self._start("i-pi", "input.xml")
         if not socket:
-            return self._end(server)
+            return self.again()
+        server = self._start("i-pi", "input.xml")
         self._wait_for(Path(f"/tmp/ipi_{address}"), server)  # noqa: S108
         options = parameters.replace(":", "=")
         client = self._start(
             "i-pi-driver-py", "-u", "-a", address, "-m", "custom", "-P", "driver.py", "-o", options
         )
         return self._end(client) + self._end(server)
+
+    def again(self):
+        """Run what the input says."""
+        return self._end(self._start("i-pi", "input.xml"))
 
     def _velocities(self, *, thermal):
         if thermal:
@@ -206,6 +211,22 @@ def test_it_stops_where_the_monitor_of_ase_does(socket, run, hot, free_run, unce
     )
     restart = (tmp_path / "RESTART").read_text()
     assert f"<step>{stopped - 1}</step>" in restart
+
+
+def test_a_stopped_run_goes_on_from_its_restart(run, hot, uncertain, tmp_path):
+    table, whole = tmp_path / "run.csv", tmp_path / "ase.csv"
+    run(8, "table:run.csv,max_error:1e-6,patience:4")
+    before = table.read_text()
+    assert [row["step"] for row in rows(table)] == [0, 1, 2, 3]
+    restart = (tmp_path / "RESTART").read_text()
+    assert "<step>2</step>" in restart
+    others = "<parameters>{template:init.extxyz,table:run.csv,start:2}</parameters>"
+    restart = re.sub("<parameters.*?</parameters>", others, restart, flags=re.DOTALL)
+    (tmp_path / "input.xml").write_text(restart)
+    run.again()
+    watched_by_ase(hot, uncertain(tolerance=0.3), whole, 8)
+    assert table.read_text().startswith(before[: before.rindex("3,")])
+    assert_same_tables(table, whole)
 
 
 def driver_of(calculator, template, **parameters):
