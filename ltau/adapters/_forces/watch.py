@@ -156,7 +156,8 @@ class RunWatch:
         passed = self._thresholds.passed(row)
         if passed is not None:
             return self._act(step, f"step {step}: {passed}", structure())
-        self._never_within &= self._thresholds.counting
+        known = any(row[name] is not None for name in self._thresholds.limits)
+        self._never_within &= self._thresholds.counting or not known
         return None
 
     def _cut(self) -> None:
