@@ -57,8 +57,9 @@ class UncertainFix:
     ValueError
         If LAMMPS runs on several ranks, with other units or has no box; there is not one
         element for each type; the calculator tells no uncertainty; or there is a fix
-        ``ltau`` already. From a run: whatever the calculator raises ends it, as an error
-        of LAMMPS that quotes it.
+        ``ltau`` already.
+    Exception
+        From a run: LAMMPS' own error, which quotes what the calculator has raised.
 
     Notes
     -----
