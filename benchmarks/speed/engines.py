@@ -13,7 +13,7 @@ import argparse
 import ctypes
 import tempfile
 from collections.abc import Callable
-from contextlib import ExitStack, redirect_stdout
+from contextlib import ExitStack, chdir, redirect_stdout
 from importlib.metadata import files
 from io import StringIO
 from pathlib import Path
@@ -209,7 +209,7 @@ def main() -> None:
     print(f"the prediction alone: {alone.middle:.2f} [{alone.low:.2f}, {alone.high:.2f}] ms")
     print("a step     without (ms)        with (ms)           ratio")
     for name, make in ENGINES.items():
-        with tempfile.TemporaryDirectory() as folder, ExitStack() as opened:
+        with tempfile.TemporaryDirectory() as folder, chdir(folder), ExitStack() as opened:
             runs = []
             for uncertain in (False, True):
                 place = Path(folder, str(uncertain))
