@@ -28,7 +28,7 @@ from nequip.train import EMALightningModule  # noqa: E402
 from nequip.utils import get_current_code_versions  # noqa: E402
 from nequip.utils.global_state import get_latest_global_state  # noqa: E402
 
-from ltau.adapters.nequip import ErrorRecorderCallback, compile_model  # noqa: E402
+from ltau.adapters.nequip import ErrorRecorderCallback, compile_model, load_model  # noqa: E402
 from ltau.adapters.nequip._state import nequip_state  # noqa: E402
 
 N_TRAIN, N_VALIDATION, EPOCHS = 20, 4, 4
@@ -274,6 +274,18 @@ def model_path(request):
     if request.param == "checkpoint":
         return request.getfixturevalue("run").checkpoint
     return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="session")
+def loaded(model_path):
+    """The same, loaded once: a package takes a second or two each time."""
+    return load_model(model_path)
+
+
+@pytest.fixture(scope="session")
+def model(run):
+    """The model of the checkpoint of `run`, loaded."""
+    return load_model(run.checkpoint)
 
 
 @pytest.fixture(scope="session")

@@ -30,11 +30,6 @@ def estimator(run, request):
     return fit_run(run.evals, environment=request.param, **options)
 
 
-@pytest.fixture(scope="module")
-def model(run):
-    return load_model(run.checkpoint)
-
-
 @pytest.fixture
 def calculator(model, estimator):
     return UncertainNequIPCalculator.from_model(model, estimator)
@@ -64,12 +59,11 @@ def fitted(model, frames, *, strata=True):
     return LTAUEstimator(5).fit(features, errors, elements)
 
 
-def test_the_plain_results_are_bit_for_bit_those_of_nequip(model_path, estimator, frames):
+def test_the_plain_results_are_bit_for_bit_those_of_nequip(loaded, estimator, frames):
     """Of crystals and of molecules, whose stress is NaN."""
-    model = load_model(model_path)
-    calculator = UncertainNequIPCalculator.from_model(model, estimator)
+    calculator = UncertainNequIPCalculator.from_model(loaded, estimator)
     for atoms in frames[:4]:
-        found, expected = calculated(calculator, atoms), plain(model, atoms)
+        found, expected = calculated(calculator, atoms), plain(loaded, atoms)
         assert {"energy", "energies", "free_energy", "forces", "stress"} == expected.keys()
         for name, value in expected.items():
             np.testing.assert_array_equal(found[name], value)
@@ -86,14 +80,14 @@ def test_a_model_in_float64(run64, frames):
         assert found["forces_uncertainty"].min() > 0
 
 
-def test_the_uncertainty_is_that_of_the_estimator(model_path, estimator, frames):
+def test_the_uncertainty_is_that_of_the_estimator(model_path, loaded, estimator, frames):
     """Of the latents that `latents` gives, and their environments."""
     calculator = UncertainNequIPCalculator.from_model(
         model_path, estimator, level=0.8, tolerance=0.5
     )
     for atoms in frames[-4:]:
         found = calculated(calculator, atoms)
-        z = latents(model_path, [atoms])
+        z = latents(loaded, [atoms])
         if environment_cutoff(estimator) is not None:
             z = environment_latents(z, [atoms], ENVIRONMENT)
         expected = estimator.predict(z, atoms.numbers)
@@ -148,12 +142,12 @@ def test_it_reaches_files(model, estimator, frames, tmp_path, name):
 
 
 @pytest.mark.parametrize("crystal", [True, False])
-def test_ase_takes_the_results(model_path, estimator, frames, tmp_path, crystal):
+def test_ase_takes_the_results(loaded, estimator, frames, tmp_path, crystal):
     """For properties, and at a single point, whose file has the uncertainty too."""
     atoms = frames[0 if crystal else 1].copy()
     assert atoms.pbc.all() == crystal
-    atoms.calc = UncertainNequIPCalculator.from_model(model_path, estimator)
-    expected = plain(load_model(model_path), atoms)
+    atoms.calc = UncertainNequIPCalculator.from_model(loaded, estimator)
+    expected = plain(loaded, atoms)
     found = atoms.get_properties(["energy", "forces"])
     assert found.keys() == {"natoms", *expected}
     for key, value in expected.items():

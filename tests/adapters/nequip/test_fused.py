@@ -27,11 +27,6 @@ from ltau.adapters.nequip._state import nequip_state
 from ltau.structures import environment_latents
 
 
-@pytest.fixture(scope="module")
-def model(run):
-    return load_model(run.checkpoint)
-
-
 def summary_of(fused, model, atoms):
     with nequip_state():
         out = fused(AtomicDataDict.batched_from_list([fields_of(atoms, model, "a frame")]))
@@ -237,8 +232,8 @@ def test_estimator_and_level_are_those_inside(fused_file, run):
         UncertainNequIPCalculator.from_model(run.checkpoint)
 
 
-def test_an_estimator_of_another_model_is_refused_before_compilation(run, frames, tmp_path):
-    estimator = fit(frames, load_model(run.checkpoint), False)
+def test_an_estimator_of_another_model_is_refused_before_compilation(run, model, frames, tmp_path):
+    estimator = fit(frames, model, False)
     estimator.notes_ = {
         "probe": {
             "numbers": [29, 29],

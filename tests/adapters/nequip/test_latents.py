@@ -19,12 +19,6 @@ CUTOFF = 4.0
 TYPES = ["Cu", "Au"]
 
 
-@pytest.fixture(scope="module")
-def model(run):
-    """The model of the checkpoint, loaded."""
-    return load_model(run.checkpoint)
-
-
 def of_nequip(model, frames):
     """The latents that nequip gives with energy and forces, a frame at a time."""
     calculator = NequIPCalculator(model.module, model.device, transforms=model.transforms)
@@ -33,13 +27,13 @@ def of_nequip(model, frames):
     return np.concatenate([output["node_features"].detach().numpy() for output in outputs])
 
 
-def test_values(model_path, frames):
+def test_values(model_path, loaded, frames):
     """Those of the whole forward pass, in the order of the frames and their atoms."""
     found = latents(model_path, frames)
     assert found.shape == (sum(map(len, frames)), WIDTH)
     assert found.dtype == np.float32
     assert found.flags.c_contiguous
-    expected = of_nequip(load_model(model_path), frames)
+    expected = of_nequip(loaded, frames)
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
     assert np.ptp(expected, axis=0).min() > 1e-3  # there is something to compare
 
@@ -139,11 +133,10 @@ def test_a_model_without_forces(forceless, package, frames):
 
 
 @pytest.mark.parametrize("environment", [2.0, 3.0, CUTOFF])
-def test_an_environment_is_that_of_any_latents(model_path, frames, environment):
+def test_an_environment_is_that_of_any_latents(loaded, frames, environment):
     """Periodic crystals and clusters, on the model's own edges."""
-    model = load_model(model_path)
-    expected = environment_latents(latents(model, frames), frames, environment)
-    found = latents(model, frames, environment=environment, batch_size=5)
+    expected = environment_latents(latents(loaded, frames), frames, environment)
+    found = latents(loaded, frames, environment=environment, batch_size=5)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 

@@ -20,13 +20,12 @@ from ltau.adapters.nequip import (
 from ltau.adapters.nequip._models import as_model
 
 
-def test_each_kind_of_file(model_path):
+def test_each_kind_of_file(model_path, loaded):
     """The model is ready, and says what it takes."""
-    model = load_model(model_path)
-    assert not model.module.training
-    assert model.compiled == (model_path.suffix == ".pt2")
-    assert model.device == torch.device("cpu")
-    assert np.flatnonzero(model.known).tolist() == [atomic_numbers["Cu"], atomic_numbers["Au"]]
+    assert not loaded.module.training
+    assert loaded.compiled == (model_path.suffix == ".pt2")
+    assert loaded.device == torch.device("cpu")
+    assert np.flatnonzero(loaded.known).tolist() == [atomic_numbers["Cu"], atomic_numbers["Au"]]
 
 
 @pytest.mark.parametrize(

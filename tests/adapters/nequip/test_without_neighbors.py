@@ -110,17 +110,17 @@ def test_a_training_of_nothing_else_is_refused(run, alone, train, tmp_path):
         fit_run(tmp_path, calibrate=False)
 
 
-def test_their_latents_are_not_known(model_path, frames, alone):
+def test_their_latents_are_not_known(loaded, frames, alone):
     """Those of the others are as ever, in one batch with them."""
     mixed = [frames[0], *alone, frames[1]]
     kept = rows_of(mixed, [not is_alone(atoms) for atoms in mixed])
     for environment in (None, 3.0):
         with pytest.warns(UserWarning, match=f"latents of 4 of {len(kept)} atoms are NaN") as said:
-            found = latents(model_path, mixed, environment=environment)
+            found = latents(loaded, mixed, environment=environment)
         assert [warning.filename for warning in said] == [__file__]
         assert found.dtype == np.float32
         np.testing.assert_array_equal(np.isnan(found).all(axis=1), ~kept)
-        expected = latents(model_path, frames[:2], environment=environment)
+        expected = latents(loaded, frames[:2], environment=environment)
         np.testing.assert_allclose(found[kept], expected, atol=1e-6)
 
 
@@ -133,15 +133,14 @@ def test_a_broken_model_is_not_taken_for_it(run, frames):
 
 
 @pytest.mark.parametrize("cutoff", [None, 3.0])
-def test_their_forces_are_those_of_the_plain_calculator(model_path, run, alone, cutoff, tmp_path):
+def test_their_forces_are_those_of_the_plain_calculator(loaded, run, alone, cutoff, tmp_path):
     """And nothing is said of them, in files either."""
     options = {"estimator": LTAUEstimator(3), "environment": cutoff, "strata": "elements"}
     estimator = fit_run(run.evals, checkpoint=run.checkpoint, **options)
-    model = load_model(model_path)
     calculator = UncertainNequIPCalculator.from_model(
-        model, estimator, tolerance=0.1, keep_latents=True
+        loaded, estimator, tolerance=0.1, keep_latents=True
     )
-    plain = NequIPCalculator(model.module, "cpu", transforms=model.transforms)
+    plain = NequIPCalculator(loaded.module, "cpu", transforms=loaded.transforms)
     for number, atoms in enumerate(alone):
         own = atoms.copy()
         own.calc = calculator
