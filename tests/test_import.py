@@ -1,4 +1,4 @@
-"""What `import ltau` brings along."""
+"""What `import ltau` brings along, and what the displays do."""
 
 import subprocess
 import sys
@@ -7,6 +7,6 @@ HEAVY = ["ase", "dask", "distributed", "lightning", "matplotlib", "nequip", "sko
 
 
 def test_import_is_light():
-    code = f"import sys, ltau; print([m for m in {HEAVY} if m in sys.modules])"
+    code = f"import sys, ltau, ltau.plotting; print([m for m in {HEAVY} if m in sys.modules])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"

@@ -17,9 +17,11 @@ from ltau.neighbors import make_index, n_threads
 from ltau.neighbors._products import nearest_by_products
 from ltau.neighbors._threads import in_threads
 
-# A child that waits for ever is killed, and counts as a failure.
+# A child that waits for ever is killed, and counts as a failure. It takes `ltau` without what
+# its __init__ imports, which takes more than a second.
 PRELUDE = """
-import multiprocessing, os, threading, time
+import importlib.util, multiprocessing, os, sys, threading, time
+sys.modules["ltau"] = importlib.util.module_from_spec(importlib.util.find_spec("ltau"))
 import faiss
 import numpy as np
 from ltau.neighbors import INDEX_CLASSES, make_index, n_threads
