@@ -63,8 +63,8 @@ def data():
 @parametrize_with_checks(
     [
         LTAURegressor(),
-        LTAURegressor(GBR(n_estimators=20), ltau=LTAUEstimator(3)),
-        LTAURegressor(SGDRegressor(max_iter=20, tol=None)),
+        LTAURegressor(GBR(n_estimators=5), ltau=LTAUEstimator(3), cv=2),
+        LTAURegressor(SGDRegressor(max_iter=5, tol=None), cv=2),
     ]
 )
 def test_scikit_learn_compatible(estimator, check):

@@ -20,9 +20,16 @@ def start():
     )
 
 
+@pytest.fixture(scope="session")
+def cluster():
+    """One for all tests that leave it as it is: its workers import anew what is slow to."""
+    with start() as cluster:
+        yield cluster
+
+
 @pytest.fixture(scope="module")
-def client():
-    with start() as cluster, Client(cluster) as client:
+def client(cluster):
+    with Client(cluster) as client:
         yield client
 
 

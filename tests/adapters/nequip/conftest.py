@@ -3,8 +3,6 @@
 import copy
 import os
 import shutil
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 from types import SimpleNamespace
@@ -24,6 +22,7 @@ from ase.calculators.emt import EMT  # noqa: E402
 from ase.calculators.singlepoint import SinglePointCalculator  # noqa: E402
 from ase.cluster import Icosahedron  # noqa: E402
 from nequip.data.datamodule import ASEDataModule  # noqa: E402
+from nequip.scripts import package as packaging  # noqa: E402
 from nequip.train import EMALightningModule  # noqa: E402
 from nequip.utils import get_current_code_versions  # noqa: E402
 from nequip.utils.global_state import get_latest_global_state  # noqa: E402
@@ -97,7 +96,10 @@ def frames():
 
 @pytest.fixture(scope="session")
 def train():
-    """A function that trains in a folder, as nequip-train would, and gives the trainer."""
+    """A function that trains in a folder, as nequip-train would, and gives the trainer.
+
+    The model has one layer unless told otherwise: that of `run` has two.
+    """
     return _train
 
 
@@ -142,7 +144,7 @@ def _train(
             "model_dtype": "float32",
             "type_names": TYPES,
             "r_max": CUTOFF,
-            "num_layers": 2,
+            "num_layers": 1,
             "l_max": 1,
             "parity": False,
             "num_features": 8,
@@ -209,7 +211,7 @@ def run(tmp_path_factory, frames):
         ErrorRecorderCallback(folder / "evals", mode="eval"),
         checkpoints,
     ]
-    _train(folder, frames, callbacks)
+    _train(folder, frames, callbacks, model={"num_layers": 2})
     return SimpleNamespace(
         folder=folder,
         checkpoint=folder / "last.ckpt",
@@ -249,9 +251,10 @@ def forceless(package, tmp_path_factory):
 
 
 def nequip_package(*arguments):
-    """Run nequip's own packaging."""
-    command = [sys.executable, "-m", "nequip.scripts.package", *map(str, arguments)]
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    """Run nequip's own packaging, in this process: another takes longer to import nequip."""
+    with nequip_state(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        packaging.main([*map(str, arguments)])
 
 
 @pytest.fixture(scope="session")

@@ -29,7 +29,7 @@ def client():
         yield client
 
 
-def test_every_structure_gets_its_results(run, estimator, frames, client):
+def test_every_structure_gets_its_results(run, model, estimator, frames, client):
     bag = dask.bag.from_sequence(frames, npartitions=5)
     predictor = DaskEstimator(estimator, client)
     found = predict_frames(bag, run.checkpoint, predictor, level=0.8, tolerance=0.1).compute()
@@ -37,7 +37,7 @@ def test_every_structure_gets_its_results(run, estimator, frames, client):
     uncertainty = Uncertainty(estimator, level=0.8, tolerance=0.1)
     cutoff = environment_cutoff(estimator)
     for results, atoms in zip(found, frames, strict=True):
-        rows = latents(run.checkpoint, [atoms], environment=cutoff)
+        rows = latents(model, [atoms], environment=cutoff)
         expected = uncertainty.predict(rows, atoms)
         assert results.keys() == expected.keys()
         for name, values in expected.items():

@@ -145,7 +145,7 @@ def shallow(train, frames, tmp_path_factory):
     folder = tmp_path_factory.mktemp("shallow")
     checkpoints = lightning.callbacks.ModelCheckpoint(dirpath=folder, save_last=True)
     recorder = ErrorRecorderCallback(folder / "evals", mode="eval")
-    train(folder, frames, [recorder, checkpoints], model={"num_layers": 1})
+    train(folder, frames, [recorder, checkpoints])
     return folder
 
 
