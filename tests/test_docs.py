@@ -150,7 +150,7 @@ def test_force_fields_are_trained_fitted_and_watched():
     from ltau._demo.nequip import sample, train
 
     rng = np.random.default_rng(0)
-    frames, held_out = sample(400, 6, rng), sample(400, 1, rng)
+    frames, held_out = sample(400, 4, rng), sample(400, 1, rng)
     Path("run").mkdir()
     train(frames, held_out, Path("run"), 3, 0)
     ase.io.write("structures.extxyz", held_out)
