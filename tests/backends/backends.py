@@ -112,8 +112,8 @@ class DaskBlocks(Numpy):
     def ask(self, lazy, latents, strata, levels, y_pred):
         import dask.array as da
 
-        z = da.from_array(latents, chunks=(5, latents.shape[1]))
-        s = None if strata is None else da.from_array(strata, chunks=5)
+        z = da.from_array(latents, chunks=(10, latents.shape[1]))
+        s = None if strata is None else da.from_array(strata, chunks=10)
         return Answers(
             lazy.predict(z, s, y_pred=y_pred).compute(),
             lazy.predict_quantile(z, levels, s, y_pred=y_pred).compute(),
