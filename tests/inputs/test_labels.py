@@ -152,7 +152,7 @@ def test_metrics_take_groups_of_anything_that_sorts(kind):
     by_label = coverage_by_group([1, 2, 3, 4], labels, upper=[1, 1, 3, 3])
     by_code = coverage_by_group([1, 2, 3, 4], codes, upper=[1, 1, 3, 3])
     assert sorted(by_label.values()) == sorted(by_code.values())
-    share = coverage([1, 2, 3, 4], [1, 1, 3, 3], groups=labels)
+    share = coverage([1, 2, 3, 4], upper=[1, 1, 3, 3], groups=labels)
     assert 0 <= share.low <= share <= share.high <= 1
     assert not any(isinstance(label, np.generic) for label in by_label)
 
