@@ -6,15 +6,16 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 
 from ltau import __version__
-from ltau._commands import demo, nequip
+from ltau._commands import arrays, compare, demo, nequip
+from ltau._commands.arguments import Formatter, add_command
 
 __all__ = ["main"]
 
-_COMMANDS = {"demo": demo, "nequip": nequip}
+_COMMANDS = {**arrays.COMMANDS, "compare": compare, "demo": demo, "nequip": nequip}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line.
+    """Run the command line. Without a command, print the help.
 
     Parameters
     ----------
@@ -32,10 +33,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     >>> from ltau.cli import main
     >>> main(["demo", "nequip", "--epochs", "10"])  # doctest: +SKIP
     """
-    parser = ArgumentParser(prog="ltau", description="Error bars from training errors.")
+    parser = ArgumentParser(
+        prog="ltau", description="Error bars from training errors.", formatter_class=Formatter
+    )
     parser.add_argument("--version", action="version", version=f"ltau {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True)
+    commands = parser.add_subparsers(dest="command", metavar="command")
     for name, command in _COMMANDS.items():
-        command.add_arguments(commands.add_parser(name, help=command.HELP))
+        command.add_arguments(add_command(commands, name, command.HELP))
     options = parser.parse_args(arguments)
-    options.run(parser, options)
+    if options.command is None:
+        parser.print_help()
+    else:
+        options.run(parser, options)

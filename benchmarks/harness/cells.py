@@ -5,15 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+import ltau
 from benchmarks.harness.files import whole, write_text
 
-__all__ = ["cached", "cached_arrays"]
+__all__ = ["cached", "cached_arrays", "code_of_ltau"]
 
 
 def cached(
@@ -70,6 +72,16 @@ def cached_arrays(
             np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # of allow_pickle
     with np.load(path) as file:
         return {name: file[name] for name in file.files}
+
+
+@cache
+def code_of_ltau() -> str:
+    """Name the code of ltau by a hash, for configurations: other code, other results."""
+    folder = Path(ltau.__file__).parent
+    code = hashlib.sha256()
+    for path in sorted(folder.rglob("*.py")):
+        code.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes())
+    return code.hexdigest()[:16]
 
 
 def _path(folder: Path, config: Mapping[str, Any], suffix: str) -> Path:

@@ -17,9 +17,10 @@ import pandas as pd
 import pooch
 from numpy.typing import NDArray
 
-__all__ = ["SETS", "Dataset", "Rows", "Split", "data_folder", "find", "load"]
+__all__ = ["SETS", "Dataset", "data_folder", "find", "load"]
 
 Floats = NDArray[np.float64]
+Split = tuple[NDArray[np.intp], NDArray[np.intp]]  # rows to train on, rows to test on
 
 _UCI = "https://github.com/treforevans/uci_datasets"
 _ESOL = "https://deepchemdata.s3-us-west-1.amazonaws.com/datasets/"
@@ -75,24 +76,6 @@ _ESOL_FEATURES = [
 SETS = ("airfoil", "concrete", "energy", "yacht", "kin40k", "wine", "esol")
 
 
-class Rows(NamedTuple):
-    """Features of shape (n, n_features), and a target of shape (n,)."""
-
-    X: Floats
-    y: Floats
-
-    def take(self, rows: NDArray[np.intp]) -> Rows:
-        """Take some of the rows."""
-        return Rows(self.X[rows], self.y[rows])
-
-
-class Split(NamedTuple):
-    """Rows to train on and rows to test on."""
-
-    train: Rows
-    test: Rows
-
-
 class Dataset(NamedTuple):
     """A regression set with its test folds."""
 
@@ -105,8 +88,7 @@ class Dataset(NamedTuple):
         rng = np.random.default_rng(fold)
         test = rng.permutation(np.flatnonzero(self.folds[:, fold]))[:max_test]
         train = rng.permutation(np.flatnonzero(~self.folds[:, fold]))[:max_train]
-        rows = Rows(self.X, self.y)
-        return Split(rows.take(train), rows.take(test))
+        return train, test
 
 
 def load(name: str) -> Dataset:

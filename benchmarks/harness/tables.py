@@ -39,9 +39,11 @@ class Mean(NamedTuple):
         return self.value - reach, self.value + reach
 
     def format(self, digits: int = 2) -> str:
-        """Print as "mean ± error", or as "-" if there is none."""
+        """Print as "mean ± error", without what there is none of."""
         if np.isnan(self.value):
             return "-"
+        if np.isnan(self.error):
+            return f"{self.value:.{digits}f}"
         return f"{self.value:.{digits}f} ± {self.error:.{digits}f}"
 
 

@@ -1,13 +1,5 @@
-"""The methods that are compared: one protocol for every benchmark, one method a file.
+"""The methods of the benchmark beyond the domain: one protocol, one method a file.
 
-`Method` is the protocol. The methods in ``learning`` train their own networks on rows of numbers,
-for the benchmark of regression. Those in ``judging`` are given a model that is trained, for the
-benchmark beyond the domain.
+Those in ``judging`` are given a model that is trained. Methods that train models of their own on
+rows of numbers, for the benchmark of regression, are in `ltau.comparison`.
 """
-
-from __future__ import annotations
-
-from benchmarks.methods.costs import Costs, costs
-from benchmarks.methods.method import Method, Prediction
-
-__all__ = ["Costs", "Method", "Prediction", "costs"]

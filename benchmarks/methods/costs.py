@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple
 
 from benchmarks.harness.timing import fastest, processor_seconds
-from benchmarks.methods.method import Method, Prediction
+from benchmarks.methods.domains import Domain, Samples
+from benchmarks.methods.judging.judge import Judge
 
 __all__ = ["Costs", "costs"]
-
-T = TypeVar("T", bound=Prediction)
 
 _N_TIMED = 3  # predictions that are timed; the fastest counts
 
@@ -22,22 +20,17 @@ class Costs(NamedTuple):
     predict: float
 
 
-def costs(
-    method: Method[Any, Any, T],
-    given: Any,
-    asked: Any,
-    read: Callable[[T], object] = lambda prediction: prediction,
-) -> Costs:
+def costs(method: Judge, given: Domain, asked: Samples) -> Costs:
     """Fit a method, and tell what that costs and what a prediction does.
 
     Parameters
     ----------
-    method : Method
+    method : Judge
         A method; it is fitted here.
-    given, asked : Any
-        What it learns from, and what it is asked about.
-    read : callable, optional
-        Reads out of a prediction what counts as a part of it; nothing by default.
+    given : Domain
+        What it learns from.
+    asked : Samples
+        What it is asked about.
 
     Returns
     -------
@@ -46,5 +39,5 @@ def costs(
     """
     return Costs(
         fit=processor_seconds(lambda: method.fit(given))[1],
-        predict=fastest(lambda: read(method.predict(asked)), _N_TIMED),
+        predict=fastest(lambda: method.predict(asked), _N_TIMED),
     )

@@ -14,7 +14,7 @@ import ltau
 from benchmarks.harness.cells import cached
 from benchmarks.harness.data import load as load_table
 from benchmarks.harness.parallel import run_all
-from benchmarks.methods import costs
+from benchmarks.methods.costs import costs
 from benchmarks.methods.domains import IN_DOMAIN, Domain, Samples
 from benchmarks.methods.judging import Judge, methods
 from benchmarks.methods.predictions import ErrorPrediction

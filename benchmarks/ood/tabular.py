@@ -15,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 import ltau
 from benchmarks.harness.cells import cached_arrays
 from benchmarks.harness.data import Dataset, load
-from benchmarks.harness.network import DROPOUT, N_DRAWS, member
+from benchmarks.harness.members import DROPOUT, N_DRAWS, member
 from benchmarks.harness.timing import fastest, processor_seconds
 from benchmarks.methods.domains import IN_DOMAIN, Domain, Samples
 

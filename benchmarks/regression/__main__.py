@@ -17,8 +17,7 @@ def main() -> None:
         "--output",
         type=Path,
         default=Path("benchmark-results/regression"),
-        help="folder of the results; what is finished there is not run again, so that a change of "
-        "code needs another folder",
+        help="folder of the results; what is finished there, with the same code, is not run again",
     )
     arguments = parser.parse_args()
     profile = QUICK if arguments.quick else FULL

@@ -14,8 +14,7 @@ import matplotlib.pyplot as plt
 from benchmarks.harness.figures import dots, label_log_axis, save, without_window
 from benchmarks.harness.files import write_text
 from benchmarks.harness.tables import Mean, markdown_table
-from benchmarks.methods.learning import METHODS, REFERENCE
-from benchmarks.regression.run import REWEIGHTING, Cell, Profile
+from benchmarks.regression.run import METHODS, REFERENCE, REWEIGHTING, Cell, Profile
 
 __all__ = ["write"]
 
@@ -47,8 +46,10 @@ def write(cells: Sequence[Cell], profile: Profile, output: Path) -> str:
 
 def markdown(cells: Sequence[Cell]) -> str:
     """Lay out the scores of each set and of all together, and the two comparisons in pairs."""
-    tables = {name: _scores(cells, [name]) for name in _sets(cells)}
-    tables["All sets"] = _scores(cells, _sets(cells))
+    sets = _sets(cells)
+    tables = {name: _scores(cells, [name]) for name in sets}
+    if len(sets) > 1:
+        tables["All sets"] = _scores(cells, sets)
     tables["CRPS against that of LTAU, change in %"] = _against_ltau(cells)
     tables["Re-weighting, change in %"] = _reweighting(cells)
     return "\n\n".join(f"## {title}\n\n{table}" for title, table in tables.items()) + "\n"
@@ -80,7 +81,7 @@ def _against_ltau(cells: Sequence[Cell]) -> str:
         for method in METHODS
         if method != "LTAU"
     ]
-    return markdown_table(["Method", *_sets(cells), "all sets"], rows)
+    return markdown_table(["Method", *_columns(cells)], rows)
 
 
 def _reweighting(cells: Sequence[Cell]) -> str:
@@ -89,17 +90,31 @@ def _reweighting(cells: Sequence[Cell]) -> str:
         weighted = _by_fold(cells, REWEIGHTING, f"{error}_weighted")
         unweighted = _by_fold(cells, REWEIGHTING, f"{error}_unweighted")
         rows.append([label, *_changes(cells, weighted, unweighted)])
-    return markdown_table(["Of the second training", *_sets(cells), "all sets"], rows)
+    return markdown_table(["Of the second training", *_columns(cells)], rows)
+
+
+def _columns(cells: Sequence[Cell]) -> list[str]:
+    """Name the sets, and all together where there are several."""
+    sets = _sets(cells)
+    return [*sets, "all sets"] if len(sets) > 1 else sets
 
 
 def _changes(cells: Sequence[Cell], new: _Values, old: _Values) -> list[str]:
-    """Change in % of each set, and of all with the sets as the sample: mean, 95 % interval."""
+    """Change in % of each set, and of several with the sets as the sample: mean, 95 % interval."""
     means = [
         Mean.of([100 * (new[key] / old[key] - 1) for key in new if key[0] == name])
         for name in _sets(cells)
     ]
-    means.append(Mean.of([mean.value for mean in means]))
-    return ["{:+.1f} [{:+.1f}, {:+.1f}]".format(mean.value, *mean.interval()) for mean in means]
+    if len(means) > 1:
+        means.append(Mean.of([mean.value for mean in means]))
+    return [_change(mean) for mean in means]
+
+
+def _change(mean: Mean) -> str:
+    """Print a change, with its interval if there were several folds or sets."""
+    if mean.n == 1:
+        return f"{mean.value:+.1f}"
+    return "{:+.1f} [{:+.1f}, {:+.1f}]".format(mean.value, *mean.interval())
 
 
 def _by_fold(cells: Sequence[Cell], method: str, score: str) -> _Values:

@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm.auto import tqdm
+from numpy.typing import NDArray
 
 import ltau
-from benchmarks.harness.cells import cached
-from benchmarks.harness.data import SETS, Dataset, Rows, Split, load
-from benchmarks.harness.network import Network
+from benchmarks.harness.cells import cached, code_of_ltau
+from benchmarks.harness.data import SETS, Dataset, Split, load
 from benchmarks.harness.parallel import one_thread
-from benchmarks.methods import costs
-from benchmarks.methods.learning import METHODS, Learner
-from benchmarks.regression.scoring import score
 from ltau import LTAUEstimator
+from ltau.comparison import Comparison
+from ltau.comparison.network import Network
 
-__all__ = ["FULL", "QUICK", "REWEIGHTING", "Cell", "Profile", "run"]
+__all__ = ["FULL", "METHODS", "QUICK", "REFERENCE", "REWEIGHTING", "Cell", "Profile", "run"]
+
+REFERENCE = "Constant"  # one network and one forward pass: the unit of cost
+
+METHODS = (
+    "LTAU",
+    "LTAU, held-out",
+    "LTAU, out-of-fold",
+    "MC dropout",
+    "Deep ensemble",
+    "Quantile regression",
+    "Split conformal",
+    REFERENCE,
+)
+
+Floats = NDArray[np.float64]
 
 REWEIGHTING = "re-weighting"
 _SECOND_TRAINING = 500  # added to the seed: another start than that of the first training
@@ -63,75 +77,83 @@ def run(profile: Profile, output: Path) -> list[Cell]:
     Returns
     -------
     list of Cell
-        In the order of sets, folds and methods.
+        In the order of sets, methods and folds.
     """
-    cells = []
-    names = [*METHODS, REWEIGHTING]
-    with (
-        one_thread(),
-        tqdm(total=len(profile.sets) * profile.n_folds * len(names), unit="cell") as progress,
-    ):
-        _warm_up()
-        for name in profile.sets:
-            dataset = load(name)
-            for fold in range(profile.n_folds):
-                for method in names:
-                    progress.set_description(f"{name}, fold {fold}, {method}")
-                    result = _cell(profile, output / "cells", name, dataset, fold, method)
-                    cells.append(Cell(name, method, fold, result))
-                    progress.update()
-    return cells
+    _warm_up()
+    return [cell for name in profile.sets for cell in _of_set(name, profile, output / "cells")]
 
 
 def _warm_up() -> None:
     """Let every method run once: the first call of a library costs more than those after it."""
     X = np.random.default_rng(0).normal(size=(300, 2))
-    for method in METHODS.values():
-        method(n_epochs=2, seed=0).fit(Rows(X, X.sum(axis=1))).predict(X)
+    ltau.compare(METHODS, X, X.sum(axis=1), model=Network(2), cv=2)
 
 
-def _cell(
-    profile: Profile, folder: Path, name: str, dataset: Dataset, fold: int, method: str
+def _of_set(name: str, profile: Profile, folder: Path) -> list[Cell]:
+    """Compare all methods on a set, and a second training with weights."""
+    dataset = load(name)
+    splits = [
+        dataset.split(fold, profile.max_train, profile.max_test) for fold in range(profile.n_folds)
+    ]
+    print(name, file=sys.stderr)
+    compared = ltau.compare(
+        METHODS,
+        dataset.X,
+        dataset.y,
+        model=Network(profile.n_epochs),
+        cv=splits,
+        cache=folder,
+        verbose=True,
+    )
+    _check_all_finished(compared)
+    cells = [_cell(name, row) for row in compared.by_fold()]
+    with one_thread():
+        for fold, split in enumerate(splits):
+            result = _reweighting(name, dataset, split, fold, profile, folder)
+            cells.append(Cell(name, REWEIGHTING, fold, result))
+    return cells
+
+
+def _check_all_finished(compared: Comparison) -> None:
+    missing = compared.lost | compared.skipped
+    if missing:
+        raise RuntimeError(f"Expected all methods to finish, got {missing}.")
+
+
+def _cell(name: str, row: dict[str, Any]) -> Cell:
+    """Bring scores with a unit to that of the training targets' standard deviation."""
+    unit, method, fold = (row.pop(key) for key in ("target_std", "method", "fold"))
+    scaled = {score: row[score] / unit for score in ("width_90", "crps", "mae")}
+    return Cell(name, method, fold, row | scaled)
+
+
+def _reweighting(
+    name: str, dataset: Dataset, split: Split, fold: int, profile: Profile, folder: Path
 ) -> dict[str, float]:
-    """Measure one cell, unless it is in the cache."""
-    settings = {key: value for key, value in asdict(profile).items() if key.startswith("max_")}
-    config: dict[str, Any] = {
+    """Measure the second training, unless it is in the cache."""
+    config = {
         "set": name,
         "fold": fold,
-        "method": method,
+        "method": REWEIGHTING,
         "n_epochs": profile.n_epochs,
-        "ltau": ltau.__version__,
-        **settings,
+        "max_train": profile.max_train,
+        "max_test": profile.max_test,
+        "code": code_of_ltau(),
     }
-    split = dataset.split(fold, profile.max_train, profile.max_test)
-
-    def measure() -> dict[str, float]:
-        if method == REWEIGHTING:
-            return _reweight(split, profile.n_epochs, fold)
-        return _measure(split, METHODS[method](profile.n_epochs, fold))
-
-    return cached(folder, config, measure)
+    train, test = ((dataset.X[rows], dataset.y[rows]) for rows in split)
+    return cached(folder, config, lambda: _reweight(train, test, profile.n_epochs, fold))
 
 
-def _measure(split: Split, method: Learner) -> dict[str, float]:
-    """Fit a method and score what it predicts; costs are in seconds of the processor."""
-    spent = costs(method, split.train, split.test.X, lambda prediction: prediction.interval(0.9))
-    prediction = method.predict(split.test.X)
-    return {
-        **score(prediction, split.test.y, float(split.train.y.std())),
-        "fit_seconds": spent.fit,
-        "predict_seconds": spent.predict,
-    }
-
-
-def _reweight(split: Split, n_epochs: int, seed: int) -> dict[str, float]:
+def _reweight(
+    train: tuple[Floats, Floats], test: tuple[Floats, Floats], n_epochs: int, seed: int
+) -> dict[str, float]:
     """Train again, weighted by LTAU and unweighted, and compare the errors on the test rows."""
-    (X, y), (X_test, y_test) = split
-    first = Network(n_epochs, seed=seed).fit(X, y)
+    (X, y), (X_test, y_test) = train, test
+    first = Network(n_epochs, random_state=seed).fit(X, y)
     weight = LTAUEstimator().fit(first.latents(X), first.errors_).sample_weight()
     result = {}
     for name, sample_weight in (("unweighted", None), ("weighted", weight)):
-        second = Network(n_epochs, seed=seed + _SECOND_TRAINING).fit(X, y, sample_weight)
+        second = Network(n_epochs, random_state=seed + _SECOND_TRAINING).fit(X, y, sample_weight)
         errors = np.abs(second.predict(X_test) - y_test) / y.std()
         result[f"mae_{name}"] = float(errors.mean())
         result[f"rmse_{name}"] = float(np.sqrt((errors**2).mean()))

@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import Action, ArgumentDefaultsHelpFormatter, ArgumentParser, ArgumentTypeError
 from pathlib import Path
+from typing import Any
 
-__all__ = ["add_output", "count_or_fraction", "environment", "positive"]
+__all__ = ["Formatter", "add_command", "add_output", "count_or_fraction", "environment", "positive"]
+
+
+class Formatter(ArgumentDefaultsHelpFormatter):
+    """Shows defaults in the help, where there are any."""
+
+    def _get_help_string(self, action: Action) -> str | None:
+        if action.default is None or action.default is False or action.default == []:
+            return action.help
+        return super()._get_help_string(action)
+
+
+def add_command(commands: Any, name: str, purpose: str, **options: Any) -> ArgumentParser:
+    """Add a command, whose help shows defaults."""
+    parser: ArgumentParser = commands.add_parser(
+        name, help=purpose, description=purpose, formatter_class=Formatter, **options
+    )
+    return parser
 
 
 def add_output(parser: ArgumentParser, output: str) -> None:

@@ -22,7 +22,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         nargs="?",
         choices=list(_EXTRAS),
         default="diamonds",
-        help="prices of diamonds (default), or a force field that NequIP learns",
+        help="prices of diamonds, or a force field that NequIP learns",
     )
     parser.add_argument(
         "--output", type=Path, default=Path("ltau-demo"), help="folder for the pictures"

@@ -40,7 +40,7 @@ def runner(command: str, module: str, extras: str) -> Run:
             parser.exit(1, f"{command} needs {error.name}: pip install 'ltau[{extras}]'\n")
         try:
             commands[command.split()[-1]](options)
-        except (OSError, ValueError) as error:
+        except (ImportError, OSError, ValueError) as error:
             parser.exit(1, f"{command}: {error}\n")
 
     return run

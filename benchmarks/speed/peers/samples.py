@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.harness.latents import clustered
-from benchmarks.harness.network import Network, member
+from benchmarks.harness.members import member
+from ltau.comparison.network import Network
 
 __all__ = ["FULL", "N_FEATURES", "QUICK", "Given", "Profile", "Table", "batches", "prepare"]
 

@@ -6,7 +6,13 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from ltau._commands.arguments import add_output, count_or_fraction, environment, positive
+from ltau._commands.arguments import (
+    add_command,
+    add_output,
+    count_or_fraction,
+    environment,
+    positive,
+)
 from ltau._commands.running import runner
 
 __all__ = ["HELP", "add_arguments"]
@@ -28,7 +34,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def _command(commands: Any, name: str, purpose: str) -> ArgumentParser:
-    parser: ArgumentParser = commands.add_parser(name, help=purpose, epilog=_MODELS_ARE_CODE)
+    parser = add_command(commands, name, purpose, epilog=_MODELS_ARE_CODE)
     parser.add_argument("--device", default="cpu", help="where the model is to run")
     parser.set_defaults(run=runner(f"ltau nequip {name}", "ltau._commands.nequip.runs", "nequip"))
     return parser

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
-from ltau import ErrorDistribution
+from ltau.distribution import ErrorDistribution
 from ltau.metrics import PredictiveDistribution
 
 __all__ = ["ErrorModel", "HalfNormal", "constant_distribution"]

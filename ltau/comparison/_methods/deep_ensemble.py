@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from benchmarks.harness.data import Rows
-from benchmarks.methods.learning.gaussian import Gaussian
-from benchmarks.methods.learning.learner import Floats
+from ltau.comparison._methods.gaussian import Gaussian
+from ltau.comparison._rows import Floats, Rows
 
-__all__ = ["DeepEnsemble"]
+__all__ = ["N_MEMBERS", "DeepEnsemble"]
 
-_N_MEMBERS = 5
+N_MEMBERS = 5
 
 
 class DeepEnsemble(Gaussian):
@@ -23,10 +22,12 @@ class DeepEnsemble(Gaussian):
        doi:10.48550/arXiv.1612.01474
     """
 
+    name = "Deep ensemble"
+
     def train(self, rows: Rows) -> None:
         """Train the networks."""
-        self.networks = [self.make_network(number).fit(*rows) for number in range(_N_MEMBERS)]
+        self.members = [self.make_model(number).fit(rows.X, rows.y) for number in range(N_MEMBERS)]
 
     def draw(self, X: Floats) -> Floats:
         """Predict with each, shape (n_draws, n_samples)."""
-        return np.stack([network.predict(X) for network in self.networks])
+        return np.stack([member.predict(X) for member in self.members])

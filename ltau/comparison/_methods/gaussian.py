@@ -8,10 +8,9 @@ from typing import Self
 import numpy as np
 from scipy.optimize import minimize_scalar
 
-from benchmarks.harness.data import Rows
-from benchmarks.methods.distributions import HalfNormal
-from benchmarks.methods.learning.learner import Floats, Learner
-from benchmarks.methods.predictions import SymmetricPrediction
+from ltau.comparison._learner import Learner
+from ltau.comparison._predictions import GaussianPrediction
+from ltau.comparison._rows import Floats, Rows
 
 __all__ = ["Gaussian"]
 
@@ -27,21 +26,21 @@ class Gaussian(Learner):
     def draw(self, X: Floats) -> Floats:
         """Predict several times, shape (n_draws, n_samples)."""
 
-    def fit(self, given: Rows) -> Self:
+    def fit(self, rows: Rows) -> Self:
         """Train on four fifths, find the likeliest noise on the last fifth; train on all rows."""
-        train, held_out = self.hold_out(given)
+        train, held_out = self.hold_out(rows)
         self.train(train)
         draws = self.draw(held_out.X)
         squared = (held_out.y - draws.mean(axis=0)) ** 2
         self.noise = _likeliest_noise(squared, draws.var(axis=0, ddof=1))
-        self.train(given)
+        self.train(rows)
         return self
 
-    def predict(self, asked: Floats) -> SymmetricPrediction:
+    def predict(self, X: Floats) -> GaussianPrediction:
         """Predict the mean of the draws, with a Gaussian around it."""
-        draws = self.draw(asked)
-        sigma = np.sqrt(draws.var(axis=0, ddof=1) + self.noise)
-        return SymmetricPrediction(draws.mean(axis=0), HalfNormal(sigma))
+        draws = self.draw(X)
+        std = np.sqrt(draws.var(axis=0, ddof=1) + self.noise)
+        return GaussianPrediction(draws.mean(axis=0), std)
 
 
 def _likeliest_noise(squared: Floats, spread: Floats) -> float:

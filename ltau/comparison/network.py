@@ -1,4 +1,4 @@
-"""The one network that every method but quantile regression is built on."""
+"""A small neural network for tables, which logs its errors."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ from sklearn.base import BaseEstimator, RegressorMixin
 
 from ltau.adapters.torch import ErrorRecorder, latents
 
-__all__ = ["DROPOUT", "N_DRAWS", "Float32s", "Network", "member"]
+__all__ = ["Network"]
 
 Floats = NDArray[np.float64]
 Float32s = NDArray[np.float32]
-
-DROPOUT, N_DRAWS = 0.1, 50  # of Monte Carlo dropout: the probability, and the passes
 
 _WIDTH, _BATCH_SIZE, _LEARNING_RATE, _WEIGHT_DECAY = 64, 64, 1e-2, 1e-2
 _LAST_HIDDEN = 4  # the activation before the readout
@@ -32,7 +30,7 @@ class Network(RegressorMixin, BaseEstimator):
         Epochs of training.
     dropout : float, default=0.0
         Probability that a hidden unit is dropped.
-    seed : int, default=0
+    random_state : int, default=0
         Seed of the weights, the batches and the dropout.
 
     Attributes
@@ -43,12 +41,21 @@ class Network(RegressorMixin, BaseEstimator):
         Absolute errors of the training rows from the training step, in the target's unit.
     held_out_errors_ : ndarray of shape (n_held_out, n_epochs), float32
         Absolute errors of the held-out rows after each epoch.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from ltau.comparison.network import Network
+    >>> X = np.random.default_rng(0).normal(size=(100, 2))
+    >>> network = Network(n_epochs=5).fit(X, X[:, 0])
+    >>> network.predict(X).shape, network.errors_.shape, network.latents(X).shape
+    ((100,), (100, 5), (100, 64))
     """
 
-    def __init__(self, n_epochs: int = 200, *, dropout: float = 0.0, seed: int = 0) -> None:
+    def __init__(self, n_epochs: int = 200, *, dropout: float = 0.0, random_state: int = 0) -> None:
         self.n_epochs = n_epochs
         self.dropout = dropout
-        self.seed = seed
+        self.random_state = random_state
 
     def fit(
         self,
@@ -57,8 +64,25 @@ class Network(RegressorMixin, BaseEstimator):
         sample_weight: Floats | None = None,
         held_out: tuple[Floats, Floats] | None = None,
     ) -> Self:
-        """Train on all rows; look at the held-out ones after each epoch, without learning."""
-        torch.manual_seed(self.seed)
+        """Train on all rows; look at the held-out ones after each epoch, without learning.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Features.
+        y : ndarray of shape (n_samples,)
+            Target.
+        sample_weight : ndarray of shape (n_samples,), optional
+            Weights of the squared errors.
+        held_out : tuple of X and y, optional
+            Rows whose errors are logged too.
+
+        Returns
+        -------
+        Network
+            The trained network.
+        """
+        torch.manual_seed(self.random_state)
         self.n_features_in_ = X.shape[1]
         self._standardize(X, y)
         self.model_ = self._build()
@@ -91,22 +115,68 @@ class Network(RegressorMixin, BaseEstimator):
         return self
 
     def predict(self, X: Floats) -> Floats:
-        """Predict the target, shape (n_samples,)."""
+        """Predict the target.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), float64
+            Predictions.
+        """
         self.model_.eval()
         return self._forward(X)
 
     def predict_with_dropout(self, X: Floats, n_draws: int) -> Floats:
-        """Predict with units dropped at random, shape (n_draws, n_samples)."""
-        torch.manual_seed(self.seed)
+        """Predict several times, with units dropped at random.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Features.
+        n_draws : int
+            Number of passes.
+
+        Returns
+        -------
+        ndarray of shape (n_draws, n_samples), float64
+            Predictions.
+        """
+        torch.manual_seed(self.random_state)
         self.model_.train()
         return np.stack([self._forward(X) for _ in range(n_draws)])
 
     def latents(self, X: Floats) -> Float32s:
-        """Compute the activations of the last hidden layer, shape (n_samples, 64)."""
+        """Compute the activations of the last hidden layer.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n_samples, n_features)
+            Features.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 64), float32
+            Latents.
+        """
         return latents(self.model_, [self._inputs(X)], str(_LAST_HIDDEN))
 
     def readout(self, hidden: Float32s) -> Floats:
-        """Predict the target from latents, without another pass through the hidden layers."""
+        """Predict the target from latents, without another pass through the hidden layers.
+
+        Parameters
+        ----------
+        hidden : ndarray of shape (n_samples, 64), float32
+            Latents.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), float64
+            Predictions.
+        """
         self.model_.eval()
         with torch.no_grad():
             return self._to_target(self.model_[_LAST_HIDDEN + 1 :](torch.from_numpy(hidden)))
@@ -138,8 +208,3 @@ class Network(RegressorMixin, BaseEstimator):
     def _to_target(self, output: torch.Tensor) -> Floats:
         values: Floats = output.double().numpy()
         return self._mean + self._std * values
-
-
-def member(number: int, n_epochs: int, seed: int, *, dropout: float = 0.0) -> Network:
-    """Make a network, untrained; each member of an ensemble has a seed of its own."""
-    return Network(n_epochs, dropout=dropout, seed=1000 * number + seed)
