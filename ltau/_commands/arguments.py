@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Action, ArgumentDefaultsHelpFormatter, ArgumentParser, ArgumentTypeError
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,8 @@ def positive(text: str) -> int:
 
 
 def count_or_fraction(text: str) -> float:
-    """Keep apart 1, a number of epochs, and 1.0, a fraction of them."""
-    return int(text) if text.isdecimal() else float(text)
+    """Keep apart 1, a number of epochs, and 1.0 or 1/3, fractions of them."""
+    return int(text) if text.isdecimal() else float(Fraction(text))
 
 
 def environment(text: str) -> float | str | None:

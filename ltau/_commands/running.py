@@ -11,7 +11,7 @@ __all__ = ["Run", "runner"]
 Run = Callable[[ArgumentParser, Namespace], None]
 
 
-def runner(command: str, module: str, extras: str) -> Run:
+def runner(command: str, module: str, extras: str = "") -> Run:
     """Make what runs a command.
 
     Parameters
@@ -21,8 +21,8 @@ def runner(command: str, module: str, extras: str) -> Run:
     module : str
         The module whose ``COMMANDS`` hold a function of the options, under the command's
         last word. It is imported only when the command runs.
-    extras : str
-        What to install for it.
+    extras : str, optional
+        What to install for it, if that is more than the core.
 
     Returns
     -------
@@ -37,7 +37,8 @@ def runner(command: str, module: str, extras: str) -> Run:
         try:
             commands = import_module(module).COMMANDS
         except ModuleNotFoundError as error:
-            parser.exit(1, f"{command} needs {error.name}: pip install 'ltau[{extras}]'\n")
+            what = f"ltau[{extras}]" if extras else "ltau"
+            parser.exit(1, f"{command} needs {error.name}: pip install '{what}'\n")
         try:
             commands[command.split()[-1]](options)
         except (ImportError, OSError, ValueError) as error:

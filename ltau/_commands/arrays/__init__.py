@@ -1,5 +1,7 @@
 """``ltau fit``, ``predict``, ``calibrate`` and ``score``: an estimator of errors, from files."""
 
-from typing import Any
+from ltau._commands.arrays import calibrate, fit, predict, score
 
-COMMANDS: dict[str, Any] = {}
+__all__ = ["COMMANDS"]
+
+COMMANDS = {"fit": fit, "predict": predict, "calibrate": calibrate, "score": score}
