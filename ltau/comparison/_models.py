@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any, NamedTuple
 
-from sklearn.base import is_regressor
+from sklearn.base import BaseEstimator, is_regressor
 
 __all__ = ["MODELS", "NETWORK", "is_network", "make_model"]
 
@@ -50,7 +50,7 @@ def make_model(model: Any) -> Any:
         If a package that it needs is not installed.
     """
     if not isinstance(model, str):
-        if not is_regressor(model):
+        if not (isinstance(model, BaseEstimator) and is_regressor(model)):
             raise ValueError(f"Expected a regressor or one of {', '.join(MODELS)}, got {model!r}.")
         return model
     if model not in MODELS:

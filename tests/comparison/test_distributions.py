@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
-from benchmarks.methods.distributions import HalfNormal, constant_distribution
+from ltau.comparison._distributions import HalfNormal, constant_distribution
 
 
 def test_the_half_normal_is_that_of_scipy():
