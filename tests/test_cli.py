@@ -1,5 +1,6 @@
 """The command line."""
 
+import subprocess
 import sys
 
 import pytest
@@ -14,10 +15,28 @@ def test_version(capsys):
     assert capsys.readouterr().out == f"ltau {__version__}\n"
 
 
-def test_a_command_is_needed(capsys):
-    with pytest.raises(SystemExit, match="2"):
-        main([])
-    assert "demo" in capsys.readouterr().err
+def test_without_a_command_there_is_help(capsys):
+    main([])
+    alone = capsys.readouterr().out
+    assert all(command in alone for command in ("compare", "demo", "fit", "nequip", "score"))
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help"])
+    assert capsys.readouterr().out == alone
+
+
+def test_the_package_can_be_run():
+    run = [sys.executable, "-m", "ltau", "--version"]
+    shown = subprocess.run(run, capture_output=True, text=True, check=True)
+    assert shown.stdout == f"ltau {__version__}\n"
+
+
+def test_help_shows_the_defaults_that_there_are(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["compare", "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "number of folds (default: 5)" in shown
+    assert "seed of the folds (default: 0)" in shown
+    assert "None" not in shown
 
 
 @pytest.mark.parametrize(

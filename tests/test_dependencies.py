@@ -25,6 +25,7 @@ PINS = {canonicalize_name(name): pin for name, pin in PINNED}
 # The extras that somebody installs who wants what is in a folder; the nearest folder counts.
 EXTRAS = {
     "ltau": (),
+    "ltau/_commands/compare": ("compare",),
     "ltau/_commands/nequip": ("nequip",),
     "ltau/_demo/diamonds.py": ("demo",),
     "ltau/_demo/nequip.py": ("nequip", "plot"),
@@ -41,6 +42,7 @@ EXTRAS = {
     "ltau/adapters/skorch.py": ("skorch",),
     "ltau/adapters/torch": ("torch",),
     "ltau/adapters/torch_sim.py": ("ase", "torch"),
+    "ltau/comparison": ("compare",),
     "ltau/plotting": ("plot",),
     "ltau/structures": ("ase",),
     "benchmarks": ("bench",),

@@ -29,8 +29,10 @@ LAYERS = [
     {"estimator"},
     {"plotting", "selection", "structures"},
     {"adapters"},
+    {"comparison"},
     {"__init__", "_commands", "_demo"},
     {"cli"},
+    {"__main__"},
 ]
 
 MOST_LINES = 400

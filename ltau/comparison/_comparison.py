@@ -23,6 +23,15 @@ __all__ = ["Comparison"]
 class Comparison(Results):
     """What `ltau.compare` found. Printed, it is a table with what the table says.
 
+    Parameters
+    ----------
+    cells : dict of str to list
+        What each method said on each fold.
+    folds : list
+        The rows of each fold.
+    about
+        What was compared, and on what.
+
     Attributes
     ----------
     methods : tuple of str

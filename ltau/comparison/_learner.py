@@ -43,9 +43,7 @@ class Learner(ABC):
 
     Examples
     --------
-    The spread of the trees of a random forest, as a method:
-
-    >>> import numpy as np
+    >>> import numpy as np  # the spread of the trees of a random forest, as a method
     >>> from sklearn.ensemble import RandomForestRegressor
     >>> from ltau.comparison import GaussianPrediction, Learner, Rows
     >>> class Forest(Learner):

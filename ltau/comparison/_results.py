@@ -91,7 +91,21 @@ class Results:
         return self.rows if self._about.groups is None else self._about.groups[self.rows]
 
     def observed(self, method: str) -> Observed:
-        """Give what a method said of all test rows, fold after fold."""
+        """Give what a method said of all test rows, fold after fold.
+
+        Parameters
+        ----------
+        method : str
+            One of `methods`.
+
+        Returns
+        -------
+        Observed
+            Arrays of shape (n_rows,), in the target's unit: ``y``, ``y_pred``, ``expected``
+            (mean of the absolute error), ``low_50``, ``high_50``, ``low_90``, ``high_90``,
+            ``error`` (absolute), ``crps`` and ``pit`` (of the absolute error). `rows` has the
+            rows of the table that they belong to.
+        """
         return self._observed[method]
 
     def score(self, method: str, name: str) -> Estimate:
@@ -132,6 +146,24 @@ class Results:
         (m, s), (r, _) = self._place(method, name), self._place(reference, name)
         resampled = self._resampled[:, m, s] - self._resampled[:, r, s]
         return interval(self._values[m, s] - self._values[r, s], resampled)
+
+    def best(self, name: str) -> str | None:
+        """Name the method with the best score; None where no method has one.
+
+        Parameters
+        ----------
+        name : str
+            ``"crps"`` or ``"mae"``, of which the lowest is best, or ``"spearman"``.
+
+        Returns
+        -------
+        str or None
+            One of `methods`.
+        """
+        sign = -1 if name == "spearman" else 1
+        scores = {method: sign * float(self.score(method, name)) for method in self.methods}
+        defined = {method: value for method, value in scores.items() if not np.isnan(value)}
+        return min(defined, key=defined.__getitem__) if defined else None
 
     def cost(self, method: str) -> Cost:
         """Give what a method costs.

@@ -29,32 +29,25 @@ def findings(results: Results) -> dict[str, str]:
         A question, and what was found.
     """
     return {
-        "What predicts best?": _best(results, "crps", "the lowest CRPS", sign=1),
-        "What ranks errors best?": _best(results, "spearman", "the highest rank correlation", -1),
+        "What predicts best?": _best(results, "crps", "the lowest CRPS"),
+        "What ranks errors best?": _best(results, "spearman", "the highest rank correlation"),
         "What covers?": _coverage(results),
         "What does it cost?": _costs(results),
         "Where does it fail?": _where(results),
     }
 
 
-def _best(results: Results, score: str, what: str, sign: int) -> str:
+def _best(results: Results, score: str, what: str) -> str:
     """Name the best method, and those that the data do not tell from it."""
-    defined = {
-        method: float(results.score(method, score))
-        for method in results.methods
-        if not math.isnan(results.score(method, score))
-    }
-    if not defined:
-        return f"No method has {what.removeprefix('the ')}: it is not defined for any of them."
-    best = min(defined, key=lambda method: sign * defined[method])
-    others = [method for method in defined if method != best]
-    tied = [m for m in others if _includes_zero(results, m, best, score)]
+    best = results.best(score)
+    if best is None:
+        return f"No method has {what}: it is not defined for any of them."
     said = f"{best} has {what}, {score_cell(results.score(best, score))}."
-    if not others:
-        return said
+    others = [m for m in results.methods if m != best and not math.isnan(results.score(m, score))]
+    tied = [method for method in others if _includes_zero(results, method, best, score)]
     if tied:
-        return f"{said} Within the 95 % interval of the difference: {_listed(tied)}."
-    return f"{said} Its lead over each of the others is larger than chance explains."
+        return f"{said} The data do not tell from it: {_listed(tied)}."
+    return f"{said} The others are worse by more than chance explains." if others else said
 
 
 def _includes_zero(results: Results, method: str, best: str, score: str) -> bool:
@@ -88,7 +81,7 @@ def _costs(results: Results) -> str:
 
 
 def _where(results: Results) -> str:
-    best = min(results.methods, key=lambda method: results.score(method, "crps"))
+    best = results.best("crps") or REFERENCE
     lowest = failures(results, best)[:1]
     if not lowest:
         return "There are too few rows to tell."

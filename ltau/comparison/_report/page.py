@@ -31,7 +31,7 @@ p.about { color: #555; margin-top: .2rem; } img { width: 100%; height: auto; }
 dt { font-weight: 600; } dd { margin: 0 0 .6rem 0; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .85rem; }
 th, td { padding: .25rem .6rem; text-align: right; white-space: nowrap; }
-th:first-child, td:first-child, td.left, th.left { text-align: left; }
+.failures :is(th, td):nth-child(2), th:first-child, td:first-child { text-align: left; }
 thead th { border-bottom: 2px solid #222; } tbody tr { border-bottom: 1px solid #ddd; }
 """
 
@@ -88,9 +88,9 @@ def table_of_scores(results: Results) -> str:
 
 def _failures(results: Results) -> str:
     rows = [
-        [method, failure.where, f"{failure.n_rows:,}", f"{failure.coverage:.2f}"]
+        ["" if rank else method, failure.where, f"{failure.n_rows:,}", f"{failure.coverage:.2f}"]
         for method in results.methods
-        for failure in failures(results, method)[:_N_FAILURES]
+        for rank, failure in enumerate(failures(results, method)[:_N_FAILURES])
     ]
     if not rows:
         return "<p>There are too few rows to cut them.</p>"
@@ -98,7 +98,8 @@ def _failures(results: Results) -> str:
         "<p>The slices of the table, by one column each, in which the 90 % intervals hold least. "
         "The lowest of many shares lies below 0.9 by chance, too.</p>"
     )
-    return note + _table(["Method", "Rows with", "Rows", "In 90 %"], rows)
+    table = _table(["Method", "Rows with", "Rows", "In 90 %"], rows)
+    return f"{note}<div class='failures'>{table}</div>"
 
 
 def _explained(results: Results) -> dict[str, str]:

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from benchmarks.harness.cells import cached, cached_arrays
+import ltau
+from benchmarks.harness.cells import cached, cached_arrays, code_of_ltau
 
 
 class TestCells:
@@ -49,3 +50,15 @@ class TestCachedArrays:
         with pytest.raises(TypeError):
             cached_arrays(tmp_path, {}, lambda: {3: np.array(1)})
         assert list(tmp_path.iterdir()) == []
+
+
+def test_other_code_has_another_name(tmp_path, monkeypatch):
+    before = code_of_ltau()
+    (tmp_path / "__init__.py").write_text("", "utf-8")
+    monkeypatch.setattr(ltau, "__file__", str(tmp_path / "__init__.py"))
+    code_of_ltau.cache_clear()
+    first = code_of_ltau()
+    (tmp_path / "more.py").write_text("x = 1", "utf-8")
+    code_of_ltau.cache_clear()
+    assert len({before, first, code_of_ltau()}) == 3
+    code_of_ltau.cache_clear()

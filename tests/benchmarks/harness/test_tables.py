@@ -22,3 +22,9 @@ def test_sets_count_the_same_and_their_errors_add_up():
 def test_a_table_in_markdown():
     table = markdown_table(["Set", "x"], [["a", "1"]])
     assert table == "| Set | x |\n| :-- | --: |\n| a | 1 |"
+
+
+def test_what_there_is_none_of_is_not_shown():
+    assert Mean.of([1.0]).format() == "1.00"
+    assert Mean.of([float("nan"), 1.0]).format() == "-"
+    assert Mean.of([1.0, 2.0]).format(1) == "1.5 ± 0.5"

@@ -7,18 +7,26 @@ import pytest
 for module in ("torch", "mapie", "pooch", "matplotlib"):
     pytest.importorskip(module)
 
-from benchmarks.methods.learning import METHODS, REFERENCE  # noqa: E402
 from benchmarks.regression import report  # noqa: E402
-from benchmarks.regression.run import REWEIGHTING, Cell, Profile, run  # noqa: E402
+from benchmarks.regression.run import (  # noqa: E402
+    METHODS,
+    REFERENCE,
+    REWEIGHTING,
+    Cell,
+    Profile,
+    run,
+)
 
-TINY = Profile(sets=("yacht", "esol"), n_folds=2, n_epochs=3, max_train=300, max_test=40)
+SCORES = ["coverage_50", "coverage_90", "width_90", "crps", "miscalibration", "spearman", "mae"]
+
+TINY = Profile(sets=("yacht", "esol"), n_folds=1, n_epochs=2, max_train=150, max_test=40)
 
 
 @pytest.mark.benchmark_run
 def test_a_tiny_run_writes_all_and_goes_on_where_it_was(data_dir, tmp_path):
     cells = run(TINY, tmp_path)
     finished = {path: path.stat().st_mtime_ns for path in (tmp_path / "cells").iterdir()}
-    assert len(cells) == len(finished) == 2 * 2 * (len(METHODS) + 1)
+    assert len(cells) == len(finished) == 2 * (len(METHODS) + 1)
 
     lost = next(iter(finished))
     lost.unlink()
@@ -39,6 +47,19 @@ def test_a_tiny_run_writes_all_and_goes_on_where_it_was(data_dir, tmp_path):
         parse_constant=lambda name: pytest.fail(name),
     )
     assert {cell["method"] for cell in results["cells"]} == {*METHODS, REWEIGHTING}
+
+
+def test_a_single_set_and_fold_show_what_is_known_of_them():
+    cells = [
+        Cell("a", method, 0, dict.fromkeys(["fit_seconds", "predict_seconds", *SCORES], 1.0))
+        for method in METHODS
+    ]
+    errors = ("mae_weighted", "mae_unweighted", "rmse_weighted", "rmse_unweighted")
+    cells.append(Cell("a", REWEIGHTING, 0, dict.fromkeys(errors, 1.0)))
+    text = report.markdown(cells)
+    assert "nan" not in text
+    assert "ll sets" not in text
+    assert "| Constant | +0.0 |" in text
 
 
 def test_costs_are_those_of_one_network_on_the_same_fold():
