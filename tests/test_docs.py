@@ -51,6 +51,7 @@ def _in_an_empty_folder(monkeypatch, tmp_path):
     [
         "cluster.rst",
         "engines.rst",
+        "compare.rst",
         "forcefields.rst",
         "index.rst",
         "quickstart.rst",
@@ -132,6 +133,15 @@ def test_models_that_learn_in_stages_cover_what_the_page_says():
         assert np.mean((low <= page["shifted"]) & (page["shifted"] <= high)) > 0.85
     assert page["both_intervals"].shape == (2000, 2, 2)
     assert page["y_interval"].shape == page["best"].shape == (2000, 2)
+
+
+def test_a_method_of_the_user_is_compared():
+    page = run("compare.rst")
+    comparison = page["comparison"]
+    assert comparison.methods == ("LTAU", "Forest", "Constant")
+    assert comparison.lost == comparison.skipped == {}
+    assert 0.8 < comparison.score("LTAU", "coverage_90") <= 1
+    assert "Forest" in page["report"].read_text("utf-8")
 
 
 def test_a_cluster_finds_what_one_process_does():

@@ -41,6 +41,6 @@ def test_names_are_found_where_types_are_checked():
 
 
 def test_modules_are_there_without_an_import_of_their_own():
-    assert ltau.metrics.coverage([0.1], [0.2]) == 1.0
+    assert ltau.metrics.coverage([0.1], upper=[0.2]) == 1.0
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         ltau.nothing  # noqa: B018

@@ -30,7 +30,7 @@ def test_the_crps_is_that_of_a_gaussian_around_the_prediction():
     errors = np.abs(y - y_pred)
     assert scores["mae"] == pytest.approx(errors.mean())
     assert scores["spearman"] == pytest.approx(spearman(errors, sigma))
-    area = miscalibration_area(prediction.errors, errors)
+    area = miscalibration_area(errors, prediction.errors)
     assert scores["miscalibration"] == pytest.approx(area)
 
 

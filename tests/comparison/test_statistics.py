@@ -24,7 +24,7 @@ def test_a_weight_is_as_good_as_a_repetition(drawn):
     expected = stats.spearmanr(a[repeated], b[repeated]).statistic
     assert rank_correlation(a, b)(weights) == pytest.approx(expected)
     uniform = ErrorDistribution(np.ones((len(repeated), 1)), [0.0, 1.0])
-    area = miscalibration_area(uniform, b[repeated])
+    area = miscalibration_area(b[repeated], uniform)
     assert area_to_diagonal(b)(weights) == pytest.approx(area)
 
 

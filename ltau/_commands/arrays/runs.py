@@ -6,12 +6,13 @@ import csv
 from argparse import Namespace
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from ltau._commands.arrays.reading import read_errors, read_labels, read_numbers, read_vector
 from ltau._files.whole import write_text_whole
 from ltau.estimator import LTAUEstimator
-from ltau.metrics import coverage, crps, miscalibration_area, spearman
+from ltau.metrics import MetricReport, bootstrap_estimate, report
 
 __all__ = ["COMMANDS"]
 
@@ -74,20 +75,19 @@ def _score(options: Namespace) -> None:
     errors, groups = read_vector(options.errors), _labels(options.groups)
     if errors.ndim != 1:
         raise ValueError(f"Expected one error for each sample, got shape {errors.shape}.")
-    errors_of = estimator.predict_distribution(latents, **asked)
-    expected = errors_of.mean()
-    bars = {level: estimator.predict_quantile(latents, level, **asked) for level in (0.5, 0.9)}
-    scores = {
-        "inside 50 % error bar": coverage(errors, bars[0.5], groups=groups),
-        "inside 90 % error bar": coverage(errors, bars[0.9], groups=groups),
-        "rank correlation": spearman(errors, expected, groups=groups),
-        "miscalibration area": miscalibration_area(errors_of, errors, groups=groups),
-        "CRPS of the error": crps(errors_of, errors, groups=groups),
-    }
-    print(f"{len(errors):,} samples")
-    print(f"  {'mean error':22} {errors.mean():.4g}, expected {expected.mean():.4g}")
-    for name, value in scores.items():
-        print(f"  {name:22} {value!r}" if groups is not None else f"  {name:22} {value:.3g}")
+    bar = estimator.predict_quantile(latents, options.level, **asked)
+    scores = report(errors, estimator.predict_distribution(latents, **asked), groups=groups)
+    inside = bootstrap_estimate(
+        np.mean, errors <= bar, groups=np.arange(len(errors)) if groups is None else groups
+    )
+    kept = {name: value for name, value in scores.items() if name not in ("coverage", "error_bar")}
+    print(
+        MetricReport(
+            {f"within {options.level:.0%} error bar": inside, **kept},
+            n_samples=scores.n_samples,
+            n_groups=scores.n_groups,
+        )
+    )
 
 
 def _asked(options: Namespace) -> tuple[LTAUEstimator, NDArray[Any], dict[str, Any]]:

@@ -24,6 +24,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_latents(parser, "samples that the model was not trained on")
     add_observed(parser)
     parser.add_argument(
-        "--groups", metavar="FILE", help="group of each sample: scores then have 95 %% intervals"
+        "--groups", metavar="FILE", help="group of each sample, where samples are not independent"
     )
+    parser.add_argument("--level", type=float, default=0.9, help="of the error bars")
     set_run(parser, "score")

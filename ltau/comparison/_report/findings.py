@@ -38,7 +38,7 @@ def findings(results: Results) -> dict[str, str]:
 
 
 def _best(results: Results, score: str, what: str) -> str:
-    """Name the best method, and those that the data do not tell from it."""
+    """Name the best method, and those that are tied with it: the difference may be 0."""
     best = results.best(score)
     if best is None:
         return f"No method has {what}: it is not defined for any of them."
@@ -46,7 +46,7 @@ def _best(results: Results, score: str, what: str) -> str:
     others = [m for m in results.methods if m != best and not math.isnan(results.score(m, score))]
     tied = [method for method in others if _includes_zero(results, method, best, score)]
     if tied:
-        return f"{said} The data do not tell from it: {_listed(tied)}."
+        return f"{said} Statistically tied with it: {_listed(tied)}."
     return f"{said} The others are worse by more than chance explains." if others else said
 
 
