@@ -13,8 +13,10 @@ from ltau.comparison._report.findings import findings
 from ltau.comparison._report.page import page, png, table_of_scores
 from ltau.comparison._report.text import text
 from ltau.comparison._results import Results
+from ltau.comparison._scores import SCORES
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 __all__ = ["Comparison"]
@@ -89,6 +91,26 @@ class Comparison(Results):
             Scores with intervals, costs, slices and folds; None where a score is not defined.
         """
         return as_dict(self)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Give the scores as a data frame.
+
+        Returns
+        -------
+        pandas.DataFrame
+            A row for each method and score, with the columns ``method``, ``score``, ``value``,
+            ``low`` and ``high``.
+
+        Raises
+        ------
+        ImportError
+            If pandas is not installed.
+        """
+        import pandas as pd
+
+        scores = ((m, name, self.score(m, name)) for m in self.methods for name in SCORES)
+        rows = [(m, name, float(score), score.low, score.high) for m, name, score in scores]
+        return pd.DataFrame(rows, columns=["method", "score", "value", "low", "high"])
 
     def plot(self) -> Figure:
         """Draw coverage, CRPS, rank correlation and cost, a row for each method.

@@ -67,6 +67,12 @@ def compared(data):
     return ltau.compare(methods, X, y, model=LinearRegression(), cv=3, target="price <net>")
 
 
+@pytest.fixture(scope="module")
+def written(compared, tmp_path_factory):
+    """The report of it, in a folder that was not there."""
+    return compared.write(tmp_path_factory.mktemp("report") / "new")
+
+
 def test_the_right_error_bars_win(compared):
     assert compared.methods == ("Right", "Vain", "Constant")
     right = compared.score("Right", "coverage_90")
@@ -77,7 +83,7 @@ def test_the_right_error_bars_win(compared):
     found = compared.findings()
     assert found["What predicts best?"].startswith("Right has the lowest CRPS")
     assert found["What ranks errors best?"].startswith("Right has the highest")
-    assert "too few for Vain" in found["What covers?"]
+    assert "hold too few targets for Vain" in found["What covers?"]
 
 
 def test_scores_are_those_of_all_test_rows(compared, data):
@@ -123,31 +129,38 @@ class Page(HTMLParser):
         self.text += data
 
 
-def test_the_report_is_one_page_that_needs_no_other_file(compared, tmp_path):
-    report = compared.write(tmp_path / "new")
-    assert {p.name for p in report.parent.iterdir()} == {
+def test_the_report_is_one_page_that_needs_no_other_file(written):
+    assert {p.name for p in written.parent.iterdir()} == {
         "comparison.json",
         "comparison.png",
         "report.html",
     }
     page = Page()
-    page.feed(report.read_text("utf-8"))
+    page.feed(written.read_text("utf-8"))
     assert page.open == []
     assert len(page.loads) == 2
     assert all(load.startswith("data:image/png;base64,") for load in page.loads)
     for shown in ("price <net>", "Right", "no <licence> found", "One-hot encoded: town"):
         assert shown in page.text
-    assert (report.parent / "comparison.png").stat().st_size > 10_000
+    assert (written.parent / "comparison.png").stat().st_size > 10_000
 
 
-def test_nothing_that_is_undefined_is_shown_as_a_number(compared, tmp_path):
-    report = compared.write(tmp_path)
-    data = (tmp_path / "comparison.json").read_text("utf-8")
+def test_nothing_that_is_undefined_is_shown_as_a_number(compared, written):
+    data = (written.parent / "comparison.json").read_text("utf-8")
     results = json.loads(data, parse_constant=lambda name: pytest.fail(name))
     assert results["methods"]["Constant"]["scores"]["spearman"]["value"] is None
     assert results == compared.to_dict()
-    for text in (str(compared), report.read_text("utf-8")):
+    for text in (str(compared), written.read_text("utf-8")):
         assert " nan" not in text.lower().replace("got nan", "")
+
+
+def test_scores_are_given_as_a_frame(compared):
+    pytest.importorskip("pandas")
+    frame = compared.to_frame().set_index(["method", "score"])
+    assert len(frame) == 3 * 7
+    mae = compared.score("Vain", "mae")
+    assert tuple(frame.loc["Vain", "mae"]) == (float(mae), mae.low, mae.high)
+    assert np.isnan(frame.loc["Constant", "spearman"]["value"])
 
 
 def test_it_prints_in_a_line_and_shows_a_table_in_a_notebook(compared):
@@ -237,7 +250,7 @@ def test_the_cache_knows_data_settings_and_the_code_of_a_method(data, tmp_path, 
         sys.modules.pop("method_of_a_user", None)
         settings = {"model": LinearRegression(), "cv": 3, "cache": tmp_path / "cells"} | settings
         compared = ltau.compare("method_of_a_user:Mine", X, y, **settings)
-        return sys.modules["method_of_a_user"].CALLS, compared.score("Mine", "width_90")
+        return sys.modules["method_of_a_user"].CALLS, compared.by_fold()[0]["width_90"]
 
     assert calls()[0] == [0, 1, 2]
     again, width = calls()

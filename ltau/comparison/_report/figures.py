@@ -95,4 +95,4 @@ def _costs(ax: Axes, results: Results) -> None:
         ax.plot(predict, place, "x", color=color)
     ax.set_xscale("log")
     ax.xaxis.set_major_formatter("{x:g}")
-    ax.set_xlabel("Cost in units of the model alone\n(dots: training, crosses: prediction)")
+    ax.set_xlabel("Cost in units of the model:\ntraining (dot), prediction (cross)")

@@ -60,13 +60,17 @@ def _coverage(results: Results) -> str:
     right = [m for m, e in estimates.items() if e.low <= _COVERED <= e.high]
     low = [m for m, e in estimates.items() if e.high < _COVERED]
     high = [m for m, e in estimates.items() if e.low > _COVERED]
-    kinds = ((right, "about as many targets as they should"), (low, "too few"), (high, "too many"))
+    kinds = (
+        (right, "agree with 90 %"),
+        (low, "hold too few targets"),
+        (high, "hold too many"),
+    )
     said = [
         f"{what} for {_listed(f'{m} ({float(estimates[m]):.2f})' for m in methods)}"
         for methods, what in kinds
         if methods
     ]
-    return f"The 90 % intervals hold {'; '.join(said)}."
+    return f"The 90 % intervals {'; '.join(said)}."
 
 
 def _costs(results: Results) -> str:
