@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -79,10 +78,15 @@ def _cut(column: Column, values: Floats) -> list[Slice]:
             for code, name in enumerate(column.categories)
         ]
     if len(np.unique(values)) <= _N_PARTS:
-        return [Slice(f"{column.name} = {value:g}", values == value) for value in np.unique(values)]
-    edges = np.unique(np.quantile(values, np.linspace(0, 1, _N_PARTS + 1)))
-    parts = np.searchsorted(edges[1:-1], values, side="right")
-    return [
-        Slice(f"{column.name} from {low:.4g} to {high:.4g}", parts == part)
-        for part, (low, high) in enumerate(pairwise(edges))
-    ]
+        parts = np.unique(values, return_inverse=True)[1]
+    else:
+        ends = np.quantile(values, np.linspace(0, 1, _N_PARTS + 1)[1:-1])
+        parts = np.searchsorted(ends, values, side="right")
+    masks = [parts == part for part in np.unique(parts)]
+    return [Slice(f"{column.name} {_range(values[rows])}", rows) for rows in masks]
+
+
+def _range(values: Floats) -> str:
+    """Say from where to where values lie."""
+    low, high = values.min(), values.max()
+    return f"= {low:.4g}" if low == high else f"from {low:.4g} to {high:.4g}"

@@ -6,7 +6,8 @@ from sklearn.linear_model import LinearRegression
 
 import ltau
 from ltau.comparison import GaussianPrediction, Learner
-from ltau.comparison._slices import failures, lowest_by_chance, slices
+from ltau.comparison._slices import _cut, failures, lowest_by_chance, slices
+from ltau.comparison._table import Column
 
 
 class Even(Learner):
@@ -50,6 +51,16 @@ def test_numbers_are_cut_in_fifths_and_few_values_one_by_one(compared):
         "floor = 1",
         "floor = 2",
     }
+
+
+def test_a_slice_is_called_by_the_values_that_are_in_it():
+    column = Column("n", np.repeat(np.arange(10.0), [40, 10, 10, 10, 10, 10, 10, 10, 10, 10]))
+    names = [(part.name, int(part.rows.sum())) for part in _cut(column, column.values)]
+    assert names[0][0] in ("n = 0", "n from 0 to 1")
+    for name, n_rows in names:
+        low, high = float(name.split()[2]), float(name.split()[-1])
+        assert n_rows == np.count_nonzero((low <= column.values) & (column.values <= high))
+    assert sum(n_rows for _, n_rows in names) == len(column.values)
 
 
 def test_what_the_lowest_share_is_by_chance(compared):
