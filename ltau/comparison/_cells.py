@@ -64,7 +64,7 @@ def cached_cell(cache: Path | None, method: type[Learner], model: Any, fold: Fol
     Cell
         What was measured, now or before.
     """
-    code = None if cache is None else fingerprint(method)
+    code = None if cache is None else fingerprint(method, model)
     if cache is None or code is None:
         return _measure(method, model, fold)
     path = cache / f"{_key(code, model, fold)}.npz"

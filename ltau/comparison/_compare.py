@@ -124,6 +124,8 @@ def compare(
     ]
     where = None if cache is None else Path(cache)
     cells, lost = run(found, regressor, folds, where, _say if verbose else lambda _: None)
+    if verbose:
+        _say("")
     name = model if isinstance(model, str) else type(model).__name__
     about = About(target, name, random_state, table, rows.groups, lost, skipped)
     return Comparison(cells, folds, about)
@@ -131,5 +133,7 @@ def compare(
 
 def _say(text: str) -> None:
     """Tell what comes next: on a terminal in one line, which each text replaces."""
-    start, end = ("\r\033[K", "") if sys.stderr.isatty() else ("", "\n")
-    print(f"{start}{text}", end=end, file=sys.stderr, flush=True)
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+    elif text:
+        print(text, file=sys.stderr, flush=True)

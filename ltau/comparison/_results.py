@@ -21,6 +21,7 @@ from ltau.metrics import Estimate
 __all__ = ["About", "Cost", "Results"]
 
 _SCORE_NAMES = list(SCORES)
+_LEAST_SECONDS = 1e-6  # a coarse clock may say that a small model took no time
 
 
 class Cost(NamedTuple):
@@ -179,11 +180,12 @@ class Results:
             Processor time of its training and of its prediction, relative to one training and
             one prediction of the model alone; medians over folds.
         """
-        pairs = list(zip(self._cells[method], self._cells[REFERENCE], strict=True))
-        return Cost(
-            float(np.median([own.fit_seconds / one.fit_seconds for own, one in pairs])),
-            float(np.median([own.predict_seconds / one.predict_seconds for own, one in pairs])),
+        own, one = (
+            np.array([(c.fit_seconds, c.predict_seconds) for c in self._cells[name]])
+            for name in (method, REFERENCE)
         )
+        ratios = np.maximum(own, _LEAST_SECONDS) / np.maximum(one, _LEAST_SECONDS)
+        return Cost(*np.median(ratios, axis=0).tolist())
 
     def by_fold(self) -> list[dict[str, Any]]:
         """Give the scores of each method on each fold.

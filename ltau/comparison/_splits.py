@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -37,8 +38,8 @@ def make_splits(cv: Any, rows: Rows, random_state: int) -> list[Split]:
     ValueError
         If there are fewer groups than folds, or a fold is empty.
     """
-    if isinstance(cv, int):
-        return folds_of(cv, rows, random_state)
+    if isinstance(cv, Integral):
+        return folds_of(int(cv), rows, random_state)
     splits = [
         (np.asarray(train, np.intp), np.asarray(test, np.intp))
         for train, test in check_cv(cv).split(rows.X, rows.y, rows.groups)

@@ -77,6 +77,9 @@ def as_table(X: Any, categorical: Collection[str | int] = ()) -> Table:
         raise ValueError(f"Expected categorical columns of {list(columns)}, got {unknown}.")
     if not columns:
         raise ValueError("Expected at least one column of features, got none.")
+    shapes = {values.shape for values in columns.values()}
+    if len(shapes) > 1 or len(next(iter(shapes))) != 1:
+        raise ValueError(f"Expected columns of one value for each row, got shapes {shapes}.")
     return Table(
         tuple(
             _column(str(name), values, as_categories=name in categorical)

@@ -22,6 +22,11 @@ def test_each_row_is_tested_once_and_no_group_is_on_both_sides(rows):
             assert not set(rows.groups[train]) & set(rows.groups[test])
 
 
+def test_a_number_of_numpy_is_a_number():
+    first, second = (make_splits(cv, ROWS, 0) for cv in (4, np.int64(4)))
+    np.testing.assert_array_equal(first[0][1], second[0][1])
+
+
 def test_another_seed_makes_other_folds():
     first, second = (make_splits(4, GROUPED, seed)[0][1] for seed in (0, 1))
     assert set(first) != set(second)

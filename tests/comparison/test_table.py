@@ -46,6 +46,8 @@ def test_numbers_can_be_categories():
             "of at most 100 categories, got 151 different values, such as 'oops'",
         ),
         ({}, "at least one column"),
+        ({"a": np.zeros(3), "b": np.zeros(4)}, "columns of one value for each row"),
+        ({"a": np.zeros((3, 2))}, "columns of one value for each row"),
         (np.arange(5), r"shape \(n_samples, n_columns\), got \(5,\)"),
     ],
 )

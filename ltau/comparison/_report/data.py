@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from importlib.metadata import version
 from typing import Any
 
+from ltau.comparison._code import versions
 from ltau.comparison._report.findings import findings
 from ltau.comparison._results import Results
 from ltau.comparison._scores import SCORES
@@ -18,7 +18,7 @@ def as_dict(results: Results) -> dict[str, Any]:
     """Give everything that was measured; null where a score is not defined."""
     about = results.about
     return {
-        "ltau": version("ltau"),
+        "versions": versions(),
         "target": about.target,
         "model": about.model,
         "random_state": about.random_state,

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from ltau.comparison._code import versions
 from ltau.comparison._report.cells import cost_cell, score_cell
 from ltau.comparison._report.figures import curves, overview
 from ltau.comparison._report.findings import findings
@@ -124,6 +125,7 @@ def _explained(results: Results) -> dict[str, str]:
             for score in SCORES.values()
         },
         "Standard deviation of the target": f"{results.target_std:.4g}",
+        "Versions": ", ".join(f"{name} {number}" for name, number in versions().items()),
     }
 
 
