@@ -13,7 +13,10 @@ NETWORK = "network"
 
 
 class _Model(NamedTuple):
-    """Where a model comes from, and what to install for it."""
+    """Where a model comes from, what to install for it, and its parameters.
+
+    Some count the cores themselves, and would not keep to the one thread that costs are told of.
+    """
 
     module: str
     name: str
@@ -24,8 +27,8 @@ class _Model(NamedTuple):
 MODELS = {
     "trees": _Model("sklearn.ensemble", "HistGradientBoostingRegressor"),
     NETWORK: _Model("ltau.comparison.network", "Network", "compare"),
-    "xgboost": _Model("xgboost", "XGBRegressor", "xgboost"),
-    "lightgbm": _Model("lightgbm", "LGBMRegressor", "lightgbm", (("verbosity", -1),)),
+    "xgboost": _Model("xgboost", "XGBRegressor", "xgboost", (("n_jobs", 1),)),
+    "lightgbm": _Model("lightgbm", "LGBMRegressor", "lightgbm", (("n_jobs", 1), ("verbosity", -1))),
 }
 
 
