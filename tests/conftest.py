@@ -27,6 +27,7 @@ TOGETHER = (
     "tests/backends/",
     "tests/benchmarks/ood/",
     "tests/benchmarks/regression/",
+    "tests/comparison/",
     "tests/demo/test_diamonds.py",
     "tests/demo/test_nequip.py",
     "tests/examples/",

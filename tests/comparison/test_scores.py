@@ -15,7 +15,7 @@ from ltau.metrics import miscalibration_area, spearman
 
 def test_the_crps_is_that_of_a_gaussian_around_the_prediction():
     rng = np.random.default_rng(0)
-    y_pred, y, sigma = rng.normal(size=50), rng.normal(size=50), rng.uniform(0.5, 2, 50)
+    y_pred, y, sigma = rng.normal(size=20), rng.normal(size=20), rng.uniform(0.5, 2, 20)
 
     def crps(mean, deviation, observed):
         cdf = stats.norm(mean, deviation).cdf
