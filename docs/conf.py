@@ -50,6 +50,7 @@ pages = [
     "index",
     "cluster",
     "engines",
+    "compare",
     "forcefields",
     "is2rs",
     "is2rs_tables",
@@ -58,6 +59,7 @@ pages = [
     "ood_tables",
     "quickstart",
     "regression",
+    "shell",
     "speed",
     "stages",
     "trainers",
@@ -66,9 +68,10 @@ html_sidebars = {page: [] for page in pages}
 
 
 def skip_member(app, what, name, obj, skip, options):
-    """Leave out what scikit-learn adds to every estimator for metadata routing."""
+    """Leave out what scikit-learn adds to every estimator: metadata routing, and a score."""
     routing = name == "get_metadata_routing" or (name.startswith("set_") and "_request" in name)
-    return True if routing else None
+    inherited = name == "score" and getattr(obj, "__module__", "").startswith("sklearn.")
+    return True if routing or inherited else None
 
 
 def setup(app):
