@@ -32,6 +32,7 @@ EXTRAS = {
     "ltau/_fitted/summary.py": ("pandas",),
     "ltau/metrics/_report.py": ("pandas",),
     "ltau/adapters/_forces": ("ase",),
+    "ltau/adapters/_forces/edges.py": ("ase", "torch"),
     "ltau/adapters/_recording": ("torch",),
     "ltau/adapters/ase": ("ase",),
     "ltau/adapters/dask": ("dask",),

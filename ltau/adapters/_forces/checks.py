@@ -1,4 +1,4 @@
-"""What adapters of force fields ask of numbers and estimators, and how they name atoms."""
+"""What adapters of force fields ask of numbers, structures and estimators, and name atoms."""
 
 from __future__ import annotations
 
@@ -6,12 +6,21 @@ from collections.abc import Iterable
 from numbers import Real
 
 import numpy as np
+from ase import Atoms
 from ase.data import chemical_symbols
+from numpy.typing import NDArray
 
 from ltau.adapters._forces.results import UNIT
 from ltau.estimator import LTAUEstimator
 
-__all__ = ["check_elements", "check_target", "is_number", "symbols"]
+__all__ = [
+    "check_atoms",
+    "check_elements",
+    "check_geometry",
+    "check_target",
+    "is_number",
+    "symbols",
+]
 
 
 def is_number(value: object) -> bool:
@@ -47,4 +56,40 @@ def check_elements(estimator: LTAUEstimator) -> None:
         raise ValueError(
             f"Expected an estimator whose strata are atomic numbers, got {known.tolist()}: "
             "give strata, a function of the atoms."
+        )
+
+
+def check_atoms(atoms: Atoms, known: NDArray[np.bool_], name: str = "the structure") -> None:
+    """Refuse a structure without atoms, with NaN, or with elements unknown to the model.
+
+    Parameters
+    ----------
+    atoms : ase.Atoms
+        The structure.
+    known : ndarray of shape (119,), bool
+        Whether the model knows each atomic number.
+    name : str
+        What errors call the structure.
+    """
+    if not isinstance(atoms, Atoms):
+        raise TypeError(f"Expected {name} to be an ase.Atoms, got {type(atoms).__name__}.")
+    check_geometry(atoms.numbers, [atoms.positions, atoms.cell.array], known, name)
+
+
+def check_geometry(
+    numbers: NDArray[np.intp],
+    geometry: list[NDArray[np.generic]],
+    known: NDArray[np.bool_],
+    name: str,
+) -> None:
+    """Refuse what `check_atoms` refuses, of a structure's parts."""
+    if not len(numbers):
+        raise ValueError(f"Expected atoms in {name}, got none.")
+    if not all(np.isfinite(part).all() for part in geometry):
+        raise ValueError(f"Expected finite positions and cell, got NaN or infinity in {name}.")
+    if not known[numbers].all():
+        elements, unknown = np.flatnonzero(known), np.unique(numbers[~known[numbers]])
+        raise ValueError(
+            f"The model knows {symbols(elements.tolist())}, got {symbols(unknown.tolist())} "
+            f"in {name}."
         )

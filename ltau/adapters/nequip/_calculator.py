@@ -16,11 +16,13 @@ from nequip.integrations.ase import NequIPCalculator
 from nequip.utils import torch_default_dtype
 from numpy.typing import NDArray
 
+from ltau.adapters._forces.checks import check_atoms
+from ltau.adapters._forces.probe import check_same_model
 from ltau.adapters._forces.results import CalculatorResults, Results, Strata
 from ltau.adapters.ase import Uncertainty
 from ltau.adapters.nequip._compiled_uncertainty import CompiledUncertainty
 from ltau.adapters.nequip._environment import check_reach
-from ltau.adapters.nequip._fields import Fields, check_atoms, without_neighbors
+from ltau.adapters.nequip._fields import Fields, without_neighbors
 from ltau.adapters.nequip._latents import latents_of
 from ltau.adapters.nequip._models import (
     COMPILED_INPUTS,
@@ -29,7 +31,6 @@ from ltau.adapters.nequip._models import (
     as_model,
     known_elements,
 )
-from ltau.adapters.nequip._probe import check_same_model
 from ltau.estimator import LTAUEstimator
 from ltau.structures import environment_cutoff
 

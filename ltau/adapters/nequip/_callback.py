@@ -20,20 +20,17 @@ from torch.utils.data import DataLoader, Subset
 from torch.utils.hooks import RemovableHandle
 
 from ltau._inputs.options import OnError, check_option
-from ltau.adapters._recording.logs import open_log
-from ltau.adapters._recording.passes import evaluation_mode
-from ltau.adapters._recording.recorder import ErrorRecorder
-from ltau.adapters.nequip._frames import (
-    ATOM_KEY,
-    FRAME_KEY,
+from ltau.adapters._forces.frames import (
     FRAMES,
     VALIDATION,
-    NumberedFrames,
     fingerprint,
     has_labels,
-    read_frames,
     save_frames,
 )
+from ltau.adapters._forces.logs import open_log_of_frames
+from ltau.adapters._recording.passes import evaluation_mode
+from ltau.adapters._recording.recorder import ErrorRecorder
+from ltau.adapters.nequip._frames import ATOM_KEY, FRAME_KEY, NumberedFrames, read_frames
 from ltau.log import ErrorLog
 
 __all__ = ["ErrorRecorderCallback"]
@@ -223,25 +220,19 @@ class ErrorRecorderCallback(Callback):
             "mode": self.mode,
             "nequip": version("nequip"),
         }
-        logs = {}
-        for name in self._targets:
-            log = open_log(
+        logs = {
+            name: open_log_of_frames(
                 self.folder / name,
                 sizes[name],
                 trainer.current_epoch,
                 goes_on=goes_on,
                 overwrite=self.overwrite,
                 bits=self.bits,
-                **_ERRORS[name],
                 notes=notes,
+                **_ERRORS[name],
             )
-            for note, meaning in (("frames", "training frames"), ("mode", "mode")):
-                if log.notes.get(note) != notes[note]:
-                    raise ValueError(
-                        f"Expected the {meaning} of the log at {self.folder / name}, got "
-                        f"another: {notes[note]} instead of {log.notes.get(note)}."
-                    )
-            logs[name] = log
+            for name in self._targets
+        }
         if not goes_on or not (self.folder / FRAMES).exists():
             save_frames(self.folder / FRAMES, frames)
         return logs

@@ -23,6 +23,7 @@ from nequip.utils.aoti_metadata import (
 from nequip.utils.global_state import get_latest_global_state
 
 from ltau._files.whole import write_whole
+from ltau.adapters._forces.probe import check_same_model
 from ltau.adapters.ase import Uncertainty
 from ltau.adapters.nequip._features import ModelWithLatents
 from ltau.adapters.nequip._fields import Fields
@@ -36,7 +37,6 @@ from ltau.adapters.nequip._models import (
     UNCERTAINTY,
     load_model,
 )
-from ltau.adapters.nequip._probe import check_same_model
 from ltau.adapters.nequip._state import nequip_state
 from ltau.estimator import LTAUEstimator
 from ltau.structures import environment_cutoff

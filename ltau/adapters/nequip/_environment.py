@@ -1,4 +1,4 @@
-"""Environment latents on the model's own edges: two sums over them, in the same pass."""
+"""Environment latents on the edges of NequIP's input, and how far these reach."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from nequip.data import AtomicDataDict
 from nequip.data.transforms import NeighborListTransform
 
-from ltau._maths.environment import edge_weights, environment
+from ltau.adapters._forces.edges import environment_on_edges
 from ltau.adapters.nequip._fields import Fields
 
 __all__ = ["check_reach", "environment_of", "reach_of"]
@@ -32,17 +32,8 @@ def environment_of(latents: torch.Tensor, fields: Fields, cutoff: float) -> torc
     Tensor of shape (n_atoms, 3 * n_features)
         Environment latents, of the dtype of the latents.
     """
-    own = latents.detach()
-    atoms, neighbors = fields[AtomicDataDict.EDGE_INDEX_KEY]
-    lengths = _lengths(fields, atoms, neighbors).to(own.dtype)
-    weights = edge_weights(torch, lengths, cutoff)[:, None]
-
-    def summed(rows: torch.Tensor) -> torch.Tensor:
-        return torch.zeros_like(rows).index_add(0, atoms, weights * rows[neighbors])
-
-    total = torch.zeros_like(own[:, :1]).index_add(0, atoms, weights)
-    made: torch.Tensor = environment(torch, own, total, summed)
-    return made
+    edges = fields[AtomicDataDict.EDGE_INDEX_KEY]
+    return environment_on_edges(latents, edges, _lengths(fields, *edges), cutoff)
 
 
 def check_reach(cutoff: float, transforms: Iterable[torch.nn.Module]) -> None:

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
 from ltau._batches import batches
-from ltau.adapters._forces.checks import symbols
+from ltau.adapters._forces.checks import check_atoms, check_geometry
 from ltau.adapters.nequip._models import NequIPModel
 
-__all__ = ["Fields", "batches_of_fields", "check_atoms", "fields_of", "without_neighbors"]
+__all__ = ["Fields", "batches_of_fields", "fields_of", "without_neighbors"]
 
 Fields = dict[str, torch.Tensor]
 
@@ -83,7 +83,7 @@ def fields_of(frame: Atoms | Mapping[str, torch.Tensor], model: NequIPModel, nam
             raise ValueError(f"Expected {name} to have atomic numbers, got {', '.join(frame)}.")
         fields = {key: frame[key] for key in _GEOMETRY if key in frame}
         numbers = fields[AtomicDataDict.ATOMIC_NUMBERS_KEY].numpy().ravel()
-        _check(numbers, [fields[AtomicDataDict.POSITIONS_KEY].numpy()], model.known, name)
+        check_geometry(numbers, [fields[AtomicDataDict.POSITIONS_KEY].numpy()], model.known, name)
     else:
         check_atoms(frame, model.known, name)
         bare = Atoms(frame.numbers, frame.positions, cell=frame.cell, pbc=frame.pbc)
@@ -91,13 +91,6 @@ def fields_of(frame: Atoms | Mapping[str, torch.Tensor], model: NequIPModel, nam
     for transform in model.transforms:
         fields = transform(fields)
     return fields
-
-
-def check_atoms(atoms: Atoms, known: NDArray[np.bool_], name: str = "the structure") -> None:
-    """Refuse a structure without atoms, with NaN, or with elements unknown to the model."""
-    if not isinstance(atoms, Atoms):
-        raise TypeError(f"Expected {name} to be an ase.Atoms, got {type(atoms).__name__}.")
-    _check(atoms.numbers, [atoms.positions, atoms.cell.array], known, name)
 
 
 def without_neighbors(fields: Fields) -> NDArray[np.bool_]:
@@ -122,21 +115,3 @@ def without_neighbors(fields: Fields) -> NDArray[np.bool_]:
     known[structures[edges[0]]] = True
     unknown: NDArray[np.bool_] = ~known[structures].cpu().numpy()
     return unknown
-
-
-def _check(
-    numbers: NDArray[np.intp],
-    geometry: list[NDArray[np.generic]],
-    known: NDArray[np.bool_],
-    name: str,
-) -> None:
-    if not len(numbers):
-        raise ValueError(f"Expected atoms in {name}, got none.")
-    if not all(np.isfinite(part).all() for part in geometry):
-        raise ValueError(f"Expected finite positions and cell, got NaN or infinity in {name}.")
-    if not known[numbers].all():
-        elements, unknown = np.flatnonzero(known), np.unique(numbers[~known[numbers]])
-        raise ValueError(
-            f"The model knows {symbols(elements.tolist())}, got {symbols(unknown.tolist())} "
-            f"in {name}."
-        )

@@ -7,12 +7,12 @@ from typing import Any
 
 import torch
 
+from ltau.adapters._forces.leaving_out import with_neighbors
+from ltau.adapters._forces.probe import make_probe
 from ltau.adapters.nequip._environment import check_reach, reach_of
 from ltau.adapters.nequip._held_out import held_out_samples
 from ltau.adapters.nequip._latents import own_latents
-from ltau.adapters.nequip._leaving_out import with_neighbors
 from ltau.adapters.nequip._models import NequIPModel
-from ltau.adapters.nequip._probe import make_probe
 from ltau.adapters.nequip._run import Training, read_training
 from ltau.estimator import LTAUEstimator
 from ltau.structures import StructureSamples, check_options, environment_cutoff, fit_structures

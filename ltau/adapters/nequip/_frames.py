@@ -1,47 +1,26 @@
-"""The frames of a training: their numbers in a log, and a copy of them on disk."""
+"""The frames that nequip trains on: their numbers in a log, and what they are as structures."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
-import ase.io
 import numpy as np
 import torch
 from ase import Atoms
-from ase.calculators.calculator import all_properties
-from ase.calculators.singlepoint import SinglePointCalculator
 from nequip.data import AtomicDataDict, register_fields
 from nequip.data.dataset import ASEDataset
 from torch.utils.data import Dataset, Subset
 
-from ltau._files.whole import write_text_whole
+from ltau.adapters._forces.frames import kept_info, labelled_atoms
 from ltau.structures import iread
 
-__all__ = [
-    "ATOM_KEY",
-    "FRAMES",
-    "FRAME_KEY",
-    "VALIDATION",
-    "NumberedFrames",
-    "fingerprint",
-    "has_labels",
-    "load_frames",
-    "read_frames",
-    "save_frames",
-]
-
-# In the folder of the logs: what is trained on, and what is held out.
-FRAMES, VALIDATION = "frames.extxyz", "validation.extxyz"
+__all__ = ["ATOM_KEY", "FRAME_KEY", "NumberedFrames", "read_frames"]
 
 FRAME_KEY, ATOM_KEY = "ltau_frame", "ltau_atom"
 
 # On import, so that processes that load data, which get no more than a dataset, know them too.
 register_fields(graph_fields=[FRAME_KEY], node_fields=[ATOM_KEY], long_fields=[FRAME_KEY, ATOM_KEY])
-
-_DECIMALS = 8  # of positions in extended XYZ
 
 Data = dict[str, torch.Tensor]
 
@@ -106,14 +85,7 @@ def _infos(dataset: Any) -> list[dict[str, int | str]]:
         return [whole[number] for number in dataset.indices]
     if not isinstance(dataset, ASEDataset):
         return [{}] * len(dataset)
-    return [
-        {
-            key: value if isinstance(value, str) else int(value)
-            for key, value in atoms.info.items()
-            if isinstance(value, str | int | np.integer) and key not in all_properties
-        }
-        for atoms in iread(**dataset.ase_args, parallel=False)
-    ]
+    return [kept_info(atoms.info) for atoms in iread(**dataset.ase_args, parallel=False)]
 
 
 def _to_atoms(data: Data, number: int) -> Atoms:
@@ -124,49 +96,15 @@ def _to_atoms(data: Data, number: int) -> Atoms:
         )
     arrays = {key: value.numpy() for key, value in data.items()}
     cell, pbc = arrays.get(AtomicDataDict.CELL_KEY), arrays.get(AtomicDataDict.PBC_KEY)
-    atoms = Atoms(
-        numbers=arrays[AtomicDataDict.ATOMIC_NUMBERS_KEY].ravel(),
-        positions=np.round(arrays[AtomicDataDict.POSITIONS_KEY], _DECIMALS),
-        cell=None if cell is None else cell.reshape(3, 3),
-        pbc=None if pbc is None else pbc.ravel(),
-    )
     labels = {}
     if AtomicDataDict.TOTAL_ENERGY_KEY in arrays:
         labels["energy"] = arrays[AtomicDataDict.TOTAL_ENERGY_KEY].item()
     if AtomicDataDict.FORCE_KEY in arrays:
         labels["forces"] = arrays[AtomicDataDict.FORCE_KEY]
-    atoms.calc = SinglePointCalculator(atoms, **labels)
-    return atoms
-
-
-def has_labels(frames: Sequence[Atoms], name: str) -> bool:
-    """Whether frames have energies, or forces: all of them, or none."""
-    labels = [frame.calc.results.get(name) for frame in frames]
-    lacking = [i for i, label in enumerate(labels) if label is None or not np.isfinite(label).all()]
-    if lacking and any(label is not None for label in labels):
-        raise ValueError(
-            f"Expected {name} of all training frames, without NaN, or of none; "
-            f"{len(lacking)} of {len(frames)} lack them: the first is frame {lacking[0]}."
-        )
-    return not lacking
-
-
-def fingerprint(frames: Iterable[Atoms]) -> str:
-    """Digest the structures and their order."""
-    digest = hashlib.sha256()
-    for frame in frames:
-        digest.update(np.append(len(frame), frame.numbers).astype("<i8").tobytes())
-        digest.update(np.asarray(frame.pbc, bool).tobytes())
-        for lengths in (frame.positions, frame.cell.array):
-            digest.update((lengths + 0.0).astype("<f8").tobytes())  # -0.0 becomes 0.0
-    return digest.hexdigest()
-
-
-def save_frames(path: Path, frames: list[Atoms]) -> None:
-    """Write structures, with their labels, to a file of extended XYZ."""
-    write_text_whole(path, lambda file: ase.io.write(file, frames, format="extxyz"))
-
-
-def load_frames(path: Path) -> list[Atoms]:
-    """Read structures from a file of extended XYZ."""
-    return list(ase.io.iread(path, index=":", format="extxyz"))
+    return labelled_atoms(
+        arrays[AtomicDataDict.ATOMIC_NUMBERS_KEY].ravel(),
+        arrays[AtomicDataDict.POSITIONS_KEY],
+        None if cell is None else cell.reshape(3, 3),
+        None if pbc is None else pbc.ravel(),
+        labels,
+    )

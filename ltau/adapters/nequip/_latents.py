@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from ltau._inputs.numbers import check_positive
+from ltau.adapters._forces.checks import check_atoms
 from ltau.adapters.nequip._environment import check_reach, environment_of
 from ltau.adapters.nequip._features import features_of
 from ltau.adapters.nequip._fields import (
     Fields,
     batches_of_fields,
-    check_atoms,
     without_neighbors,
 )
 from ltau.adapters.nequip._models import NequIPModel, as_model

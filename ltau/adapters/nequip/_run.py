@@ -12,7 +12,7 @@ import torch
 from ase import Atoms
 from numpy.typing import NDArray
 
-from ltau.adapters.nequip._frames import FRAMES, fingerprint, load_frames
+from ltau.adapters._forces.logs import folder_of_logs, frames_of_log, listed
 from ltau.adapters.nequip._models import NequIPModel, load_model
 from ltau.log import ErrorLog
 
@@ -53,32 +53,14 @@ def read_training(
     device: str | torch.device,
 ) -> Training:
     """Read what a training left; the arguments, and what is refused, are those of `fit_run`."""
-    folder = _folder_of_logs(Path(run), target)
+    folder = folder_of_logs(Path(run), target)
     path = _last_checkpoint(Path(run)) if checkpoint is None else Path(checkpoint)
-    log, frames = ErrorLog(folder / target), load_frames(folder / FRAMES)
-    _check_frames(log, frames, folder, target)
+    log, frames = frames_of_log(folder, target, "nequip")
     if checkpoint is None and path.parent != Path(run):
         _name(path)
     model = load_model(path, device=device)
     epoch = _epoch_of(path)
     return Training(folder, log, frames, model, epoch, _up_to(log, epoch, path))
-
-
-def _folder_of_logs(run: Path, target: str) -> Path:
-    """Find the one folder with structures and a log of the target."""
-    if not run.is_dir():
-        raise FileNotFoundError(f"There is no folder {run}.")
-    with_frames = [path.parent for path in sorted(run.rglob(FRAMES))]
-    found = [folder for folder in with_frames if (folder / target).is_dir()]
-    if not found:
-        others = "; there are logs of something else in " + _listed(with_frames)
-        raise FileNotFoundError(
-            f"There is no log of {target} with {FRAMES} in {run} or below, as an "
-            f"ErrorRecorderCallback writes them{others if with_frames else ''}."
-        )
-    if len(found) > 1:
-        raise ValueError(f"Expected one log of {target} in {run}, got several: {_listed(found)}.")
-    return found[0]
 
 
 def _last_checkpoint(run: Path) -> Path:
@@ -90,7 +72,7 @@ def _last_checkpoint(run: Path) -> Path:
         )
     if len(found) > 1:
         raise ValueError(
-            f"Expected one checkpoint in {run}, got several: {_listed(found)}. Give one of them "
+            f"Expected one checkpoint in {run}, got several: {listed(found)}. Give one of them "
             "as checkpoint (--checkpoint)."
         )
     return found[0]
@@ -103,17 +85,6 @@ def _name(checkpoint: Path) -> None:
         "checkpoint (--checkpoint) to say that it is meant.",
         stacklevel=4,
     )
-
-
-def _check_frames(log: ErrorLog, frames: list[Atoms], folder: Path, target: str) -> None:
-    """Check that the structures are those of the log, in their order."""
-    n_rows = sum(map(len, frames)) if target == "forces" else len(frames)
-    if n_rows != log.n_samples or fingerprint(frames) != log.notes.get("frames"):
-        raise ValueError(
-            f"Expected in {folder / FRAMES} the structures of the log {folder / target}, with "
-            f"{log.n_samples} rows and fingerprint {log.notes.get('frames')}, got other ones or "
-            f"another order: {n_rows} rows, fingerprint {fingerprint(frames)}."
-        )
 
 
 def _epoch_of(checkpoint: Path) -> int:
@@ -138,7 +109,3 @@ def _up_to(log: ErrorLog, epoch: int, checkpoint: Path) -> ErrorLog | NDArray[np
         stacklevel=4,
     )
     return log[:, :n_epochs]
-
-
-def _listed(paths: list[Path]) -> str:
-    return ", ".join(map(str, paths))

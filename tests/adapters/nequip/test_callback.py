@@ -14,8 +14,8 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from lightning.pytorch.callbacks import ModelCheckpoint
 from nequip.integrations.ase import NequIPCalculator
 
+from ltau.adapters._forces.frames import fingerprint, load_frames
 from ltau.adapters.nequip import ErrorRecorderCallback
-from ltau.adapters.nequip._frames import fingerprint, load_frames
 from ltau.adapters.nequip._state import nequip_state
 from ltau.log import ErrorLog
 

@@ -15,8 +15,8 @@ from ase.calculators.singlepoint import SinglePointCalculator
 from nequip.integrations.ase import NequIPCalculator
 
 from ltau import LTAUEstimator
+from ltau.adapters._forces.frames import load_frames, save_frames
 from ltau.adapters.nequip import fit_run, latents
-from ltau.adapters.nequip._frames import load_frames, save_frames
 from ltau.adapters.nequip._state import nequip_state
 from ltau.log import ErrorLog
 from ltau.structures import FORCE_FIELD, environment_latents

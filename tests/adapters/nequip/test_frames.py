@@ -15,13 +15,8 @@ from hypothesis import strategies as st
 from nequip.data import from_ase
 from nequip.data.dataset import ASEDataset
 
-from ltau.adapters.nequip._frames import (
-    fingerprint,
-    has_labels,
-    load_frames,
-    read_frames,
-    save_frames,
-)
+from ltau.adapters._forces.frames import fingerprint, has_labels, load_frames, save_frames
+from ltau.adapters.nequip._frames import read_frames
 from ltau.adapters.nequip._state import nequip_state
 
 LENGTHS = st.floats(-1e5, 1e5)

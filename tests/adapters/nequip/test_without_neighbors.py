@@ -13,6 +13,7 @@ from nequip.integrations.ase import NequIPCalculator
 from nequip.utils import torch_default_dtype
 
 from ltau import LTAUEstimator
+from ltau.adapters._forces.frames import load_frames, save_frames
 from ltau.adapters.ase import UncertaintyMonitor
 from ltau.adapters.nequip import (
     ErrorRecorderCallback,
@@ -21,7 +22,6 @@ from ltau.adapters.nequip import (
     latents,
     load_model,
 )
-from ltau.adapters.nequip._frames import load_frames, save_frames
 from ltau.log import ErrorLog
 
 LEFT_OUT = "no atoms within the model's cutoff of each other: they are left out"

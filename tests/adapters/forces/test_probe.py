@@ -5,12 +5,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-pytest.importorskip("nequip")
+pytest.importorskip("ase")
 
 from ase import Atoms
 from ase.build import bulk, molecule
 
-from ltau.adapters.nequip._probe import check_same_model, make_probe
+from ltau.adapters._forces.probe import check_same_model, make_probe
 
 
 def check(atoms):

@@ -1,0 +1,42 @@
+"""Environment latents on a model's own edges: two sums over them, in the same pass."""
+
+from __future__ import annotations
+
+import torch
+
+from ltau._maths.environment import edge_weights, environment
+
+__all__ = ["environment_on_edges"]
+
+
+def environment_on_edges(
+    latents: torch.Tensor, edges: torch.Tensor, lengths: torch.Tensor, cutoff: float
+) -> torch.Tensor:
+    """Make environment latents, as `ltau.structures.environment_latents` does.
+
+    Parameters
+    ----------
+    latents : Tensor of shape (n_atoms, n_features)
+        What the model gave.
+    edges : Tensor of shape (2, n_edges), int64
+        Pairs of neighbours, each both ways.
+    lengths : Tensor of shape (n_edges,)
+        Their distances.
+    cutoff : float
+        Distance from which on an atom is no neighbour; no more than that of the edges.
+
+    Returns
+    -------
+    Tensor of shape (n_atoms, 3 * n_features)
+        Environment latents, of the dtype of the latents.
+    """
+    own = latents.detach()
+    atoms, neighbors = edges
+    weights = edge_weights(torch, lengths.to(own.dtype), cutoff)[:, None]
+
+    def summed(rows: torch.Tensor) -> torch.Tensor:
+        return torch.zeros_like(rows).index_add(0, atoms, weights * rows[neighbors])
+
+    total = torch.zeros_like(own[:, :1]).index_add(0, atoms, weights)
+    made: torch.Tensor = environment(torch, own, total, summed)
+    return made

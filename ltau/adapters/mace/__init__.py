@@ -1,0 +1,14 @@
+"""Error trajectories, latents and error bars of MACE models."""
+
+from ltau.adapters.mace._fit import fit_run
+from ltau.adapters.mace._latents import latents
+from ltau.adapters.mace._models import MACEModel, load_model
+from ltau.adapters.mace._recorder import record_errors
+
+__all__ = [
+    "MACEModel",
+    "fit_run",
+    "latents",
+    "load_model",
+    "record_errors",
+]
