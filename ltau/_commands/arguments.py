@@ -7,7 +7,17 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Formatter", "add_command", "add_output", "count_or_fraction", "environment", "positive"]
+__all__ = [
+    "Formatter",
+    "add_command",
+    "add_device",
+    "add_fit_options",
+    "add_output",
+    "add_predict_options",
+    "count_or_fraction",
+    "environment",
+    "positive",
+]
 
 
 class Formatter(ArgumentDefaultsHelpFormatter):
@@ -30,6 +40,35 @@ def add_command(commands: Any, name: str, purpose: str, **options: Any) -> Argum
 def add_output(parser: ArgumentParser, output: str) -> None:
     """Add where a command writes."""
     parser.add_argument("-o", "--output", type=Path, required=True, help=output)
+
+
+def add_device(parser: ArgumentParser) -> None:
+    """Add where a model is to run."""
+    parser.add_argument("--device", default="cpu", help="where the model is to run")
+
+
+def add_fit_options(fit: ArgumentParser) -> None:
+    """Add what an estimator of a force field's errors may be told."""
+    add_device(fit)
+    fit.add_argument("--n-neighbors", type=positive, help="by default validation chooses")
+    fit.add_argument("--burn-in", type=count_or_fraction, help="first epochs left out (a third)")
+    fit.add_argument("--scaling", choices=["none", "standardize", "whiten"])
+    fit.add_argument(
+        "--environment",
+        type=environment,
+        default="auto",
+        help="cutoff in Å of the neighbours that count, none, or auto: validation chooses",
+    )
+    fit.add_argument("--groups", help="entry of atoms.info that tells which frames are related")
+    fit.add_argument(
+        "--no-calibration", action="store_true", help="leave the validation structures out"
+    )
+
+
+def add_predict_options(predict: ArgumentParser) -> None:
+    """Add how forces with uncertainties are predicted."""
+    add_device(predict)
+    predict.add_argument("--level", type=float, default=0.9, help="of the upper bound")
 
 
 def positive(text: str) -> int:

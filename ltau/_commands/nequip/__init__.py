@@ -8,10 +8,10 @@ from typing import Any
 
 from ltau._commands.arguments import (
     add_command,
+    add_device,
+    add_fit_options,
     add_output,
-    count_or_fraction,
-    environment,
-    positive,
+    add_predict_options,
 )
 from ltau._commands.running import runner
 
@@ -35,7 +35,6 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def _command(commands: Any, name: str, purpose: str) -> ArgumentParser:
     parser = add_command(commands, name, purpose, epilog=_MODELS_ARE_CODE)
-    parser.add_argument("--device", default="cpu", help="where the model is to run")
     parser.set_defaults(run=runner(f"ltau nequip {name}", "ltau._commands.nequip.runs", "nequip"))
     return parser
 
@@ -44,19 +43,7 @@ def _add_fit(fit: ArgumentParser) -> None:
     fit.add_argument("training", type=Path, help="folder of nequip-train, with a recorder's logs")
     fit.add_argument("--checkpoint", type=Path, help="by default last.ckpt, in the folder or below")
     fit.add_argument("--target", choices=["forces", "energy"], default="forces")
-    fit.add_argument("--n-neighbors", type=positive, help="by default validation chooses")
-    fit.add_argument("--burn-in", type=count_or_fraction, help="first epochs left out (a third)")
-    fit.add_argument("--scaling", choices=["none", "standardize", "whiten"])
-    fit.add_argument(
-        "--environment",
-        type=environment,
-        default="auto",
-        help="cutoff in Å of the neighbours that count, none, or auto: validation chooses",
-    )
-    fit.add_argument("--groups", help="entry of atoms.info that tells which frames are related")
-    fit.add_argument(
-        "--no-calibration", action="store_true", help="leave the validation structures out"
-    )
+    add_fit_options(fit)
     add_output(fit, "the estimator, such as model.ltau")
 
 
@@ -64,11 +51,12 @@ def _add_predict(predict: ArgumentParser) -> None:
     predict.add_argument("estimator", type=Path, help="what fit wrote")
     predict.add_argument("model", type=Path, help="checkpoint, package or compiled model")
     predict.add_argument("structures", type=Path, help="a file that ASE reads, packed or not")
-    predict.add_argument("--level", type=float, default=0.9, help="of the upper bound")
+    add_predict_options(predict)
     add_output(predict, "the structures, such as out.extxyz")
 
 
 def _add_compile(compile_: ArgumentParser) -> None:
+    add_device(compile_)
     compile_.add_argument("model", type=Path, help="checkpoint or package")
     compile_.add_argument(
         "--estimator", type=Path, help="what fit wrote, to be compiled with the model"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ase import Atoms
+from ase.outputs import all_outputs
 from numpy.typing import ArrayLike
 
 __all__ = ["PER_ATOM", "PER_STRUCTURE", "UNIT", "CalculatorResults", "Results", "Strata"]
@@ -29,9 +30,9 @@ class CalculatorResults(dict[str, Any]):
     """What a calculator gives, and the uncertainty, which is found by its names.
 
     ASE takes every item for a property that it knows: ``atoms.get_properties`` and
-    ``SinglePointCalculator(atoms, **results)`` fail at any other. So the items are the
-    calculator's own; ``results[name]``, ``results.get(name)`` and ``name in results`` find
-    the uncertainty too.
+    ``SinglePointCalculator(atoms, **results)`` fail at any other. So the items are those of
+    the calculator that ASE knows; ``results[name]``, ``results.get(name)`` and
+    ``name in results`` find all that it gives, and the uncertainty too.
 
     Parameters
     ----------
@@ -44,18 +45,22 @@ class CalculatorResults(dict[str, Any]):
     ----------
     uncertainty : dict
         The same.
+    others : dict
+        What the calculator gives, and ASE does not know.
     """
 
     def __init__(self, own: Mapping[str, Any], uncertainty: Mapping[str, Any]) -> None:
-        super().__init__(own)
+        super().__init__({name: own[name] for name in own if name in all_outputs})
+        self.others = {name: own[name] for name in own if name not in all_outputs}
         self.uncertainty = dict(uncertainty)
 
     def __missing__(self, name: str) -> Any:
-        return self.uncertainty[name]
+        return self.uncertainty[name] if name in self.uncertainty else self.others[name]
 
     def __contains__(self, name: object) -> bool:
-        return super().__contains__(name) or name in self.uncertainty
+        return super().__contains__(name) or name in self.uncertainty or name in self.others
 
     def get(self, name: str, default: Any = None) -> Any:
         """Give a result by its name, or the default where there is none."""
-        return super().get(name, self.uncertainty.get(name, default))
+        beside = self.uncertainty.get(name, self.others.get(name, default))
+        return super().get(name, beside)

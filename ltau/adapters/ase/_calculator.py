@@ -11,13 +11,13 @@ from ase.calculators.calculator import BaseCalculator, Calculator, all_changes
 from ase.outputs import Properties
 from numpy.typing import ArrayLike
 
-from ltau.adapters._forces.results import CalculatorResults, Strata
+from ltau.adapters._forces.results import CalculatorResults, Results, Strata
 from ltau.adapters.ase._uncertainty import Uncertainty
 from ltau.estimator import LTAUEstimator
 
 __all__ = ["UncertainCalculator"]
 
-Latents = Callable[[Atoms, BaseCalculator], ArrayLike]
+Latents = Callable[[Atoms, BaseCalculator], ArrayLike | None]
 
 
 class UncertainCalculator(Calculator):
@@ -33,7 +33,8 @@ class UncertainCalculator(Calculator):
         Fitted on latents of the same model, and per-atom force errors in eV/Å.
     latents : callable
         Called with the atoms and `calculator`, which has computed their forces by then,
-        it returns their latents, of shape (n_atoms, n_features).
+        it returns their latents, of shape (n_atoms, n_features); or None, where nothing tells
+        them apart, as an isolated atom: every uncertainty is NaN then.
     level, tolerance, every, strata, unit_factor, keep_latents, in_info, enabled
         As in `Uncertainty`.
 
@@ -150,9 +151,16 @@ class UncertainCalculator(Calculator):
         results = {name: _copied(value) for name, value in self.calculator.results.items()}
         known = {name: self.results[name] for name in own if name in self.results}
         if due or asked:
-            known = self.uncertainty.predict(self.latents(atoms, self.calculator), atoms)
+            known = self._uncertainty_of(atoms)
         super().calculate(atoms, list(properties), list(system_changes))
         self.results = CalculatorResults(results, known)
+
+    def _uncertainty_of(self, atoms: Atoms) -> Results:
+        latents = self.latents(atoms, self.calculator)
+        if latents is None:
+            n_features = self.uncertainty.estimator.n_features_in_
+            return self.uncertainty.unknown(np.full((len(atoms), n_features), np.nan))
+        return self.uncertainty.predict(latents, atoms)
 
     def get_property(
         self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True

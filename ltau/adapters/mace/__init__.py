@@ -1,5 +1,6 @@
 """Error trajectories, latents and error bars of MACE models."""
 
+from ltau.adapters.mace._calculator import UncertainMACECalculator
 from ltau.adapters.mace._fit import fit_run
 from ltau.adapters.mace._latents import latents
 from ltau.adapters.mace._models import MACEModel, load_model
@@ -7,6 +8,7 @@ from ltau.adapters.mace._recorder import record_errors
 
 __all__ = [
     "MACEModel",
+    "UncertainMACECalculator",
     "fit_run",
     "latents",
     "load_model",

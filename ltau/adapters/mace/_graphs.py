@@ -88,7 +88,7 @@ def lengths_of(graphs: Graphs) -> torch.Tensor:
     """Measure the edges of a model's input, shape (n_edges,)."""
     positions = graphs["positions"].detach()
     sender, receiver = graphs["edge_index"]
-    vectors = positions[receiver] - positions[sender] + graphs["shifts"]
+    vectors = positions[receiver] - positions[sender] + graphs["shifts"].detach()
     return vectors.square().sum(dim=1).sqrt()
 
 

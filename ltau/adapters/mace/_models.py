@@ -9,6 +9,7 @@ import warnings
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -188,7 +189,7 @@ def _ready(module: torch.nn.Module) -> MACEModel:
     weight = next(module.parameters())
     return MACEModel(
         module=module,
-        numbers=tuple(module.atomic_numbers.tolist()),  # type: ignore[operator, union-attr]
+        numbers=tuple(module.atomic_numbers.tolist()),  # type: ignore[operator]
         heads=tuple(getattr(module, "heads", None) or ["Default"]),
         columns=columns,
         width=width,
@@ -198,7 +199,7 @@ def _ready(module: torch.nn.Module) -> MACEModel:
     )
 
 
-def _invariant_columns(products: torch.nn.Module) -> tuple[tuple[int, ...], int]:
+def _invariant_columns(products: Any) -> tuple[tuple[int, ...], int]:
     """Find which node features are scalars: those of all layers lie beside each other."""
     columns: list[int] = []
     start = 0

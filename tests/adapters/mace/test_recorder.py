@@ -1,0 +1,319 @@
+"""Errors that are recorded while MACE trains are those of its own predictions."""
+
+import copy
+import json
+import runpy
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import ase.io
+import numpy as np
+import pytest
+
+pytest.importorskip("mace", reason="MACE has an environment of its own: see make test")
+
+import torch
+from ase import Atoms
+from mace import tools
+from mace.data import utils
+from torch.utils.data import ConcatDataset
+
+from ltau import ErrorLog
+from ltau.adapters.mace import record_errors
+
+OF_TESTS = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("conftest.py"))))
+TAG, arguments, errors_of = OF_TESTS.TAG, OF_TESTS.arguments, OF_TESTS.errors_of
+prepare, run, structures, train = (
+    OF_TESTS.prepare,
+    OF_TESTS.run,
+    OF_TESTS.structures,
+    OF_TESTS.train,
+)
+
+
+def recorded(prepared, folder, *, mode="step", head=None, overwrite=False, **changes):
+    with record_errors(folder, mode=mode, head=head, overwrite=overwrite):
+        given = train(prepared, **changes)
+    return ErrorLog(folder / "forces")[:], given
+
+
+def written(folder):
+    return (folder / "results" / f"{TAG}_train.txt").read_text()
+
+
+def without_times(text):
+    rows = [json.loads(line) for line in text.splitlines()]
+    return [{key: value for key, value in row.items() if key != "time"} for row in rows]
+
+
+def test_a_training_has_the_same_numbers_recorded_or_not(tmp_path, frames, held_out, finished):
+    told = "--max_num_epochs=4 --swa --start_swa=2 --swa_lr=0.01"
+    run(arguments(tmp_path / "plain", frames, held_out, told))
+    plain, watched = tmp_path / "plain", finished
+    assert without_times(written(plain)) == without_times(written(watched))
+    for name in (f"{TAG}.model", f"{TAG}_stagetwo.model"):
+        models = [
+            torch.load(folder / "checkpoints" / name, weights_only=False)
+            for folder in (plain, watched)
+        ]
+        first, second = (each.state_dict() for each in models)
+        assert first.keys() == second.keys()
+        assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_a_step_has_the_same_numbers_recorded_or_not(tmp_path, prepared):
+    plain = train(prepared)
+    _, watched = recorded(prepared, tmp_path / "ltau")
+    weights = [given["model"].state_dict() for given in (plain, watched)]
+    assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
+
+
+def test_a_saved_model_needs_no_ltau(model):
+    """A hook that is left in place is saved with the model."""
+    with zipfile.ZipFile(model) as file:
+        (name,) = (each for each in file.namelist() if each.endswith("data.pkl"))
+        pickled = file.read(name)
+    assert b"mace" in pickled
+    assert b"ltau" not in pickled
+
+
+def test_after_the_training_everything_is_as_before(tmp_path, prepared):
+    before = tools.train, utils.config_from_atoms
+    _, given = recorded(prepared, tmp_path / "ltau")
+    assert (tools.train, utils.config_from_atoms) == before
+    assert not given["model"]._forward_hooks
+    (part,) = given["train_loader"].dataset.datasets
+    assert isinstance(part, list)
+    assert "ltau_atom" not in part[0]
+
+
+def test_in_mode_eval_errors_are_those_of_the_model_that_is_saved(finished, frames, model):
+    errors = ErrorLog(finished / "ltau" / "forces")[:]
+    assert errors.shape == (sum(map(len, frames)), 4)
+    assert np.isfinite(errors).all()
+    saved = json.loads((finished / "ltau" / "models.json").read_text())["models"]
+    for name, stage in ((f"{TAG}.model", 0), (f"{TAG}_stagetwo.model", 2)):
+        epoch = max(each["epoch"] for each in saved if each["first"] == stage)
+        kept = torch.load(model.with_name(name), weights_only=False)
+        np.testing.assert_allclose(errors[:, epoch], errors_of(kept, frames), rtol=1e-4, atol=1e-5)
+
+
+def test_in_mode_step_errors_are_those_of_the_weights_of_each_step(tmp_path, prepared, frames):
+    """Of one batch an epoch: those that the epoch begins with."""
+    loader = prepared["train_loader"]
+    whole = type(loader)(loader.dataset, batch_size=len(frames))
+    initial = errors_of(copy.deepcopy(prepared["model"]), frames)
+    errors, _ = recorded(prepared, tmp_path / "ltau", train_loader=whole, ema=None)
+    np.testing.assert_allclose(errors[:, 0], initial, rtol=1e-4, atol=1e-5)
+    assert (np.abs(errors[:, 1] - initial) > 1e-4).any()
+
+
+def test_samples_that_a_step_leaves_out_are_not_known(tmp_path, prepared, frames):
+    errors, _ = recorded(prepared, tmp_path / "ltau")
+    of_frame = np.repeat(np.arange(14), [len(frame) for frame in frames])
+    for column in errors.T:
+        left_out = np.unique(of_frame[np.isnan(column)])
+        assert len(left_out) == 2
+        assert np.isnan(column[np.isin(of_frame, left_out)]).all()
+
+
+def test_structures_are_kept_with_forces_and_info(finished, frames, held_out):
+    for name, originals in (("frames", frames), ("validation", held_out)):
+        kept = ase.io.read(finished / "ltau" / f"{name}.extxyz", ":")
+        assert len(kept) == len(originals)
+        for atoms, original in zip(kept, originals, strict=True):
+            np.testing.assert_array_equal(atoms.numbers, original.numbers)
+            np.testing.assert_allclose(atoms.positions, original.positions, atol=1e-6)
+            np.testing.assert_allclose(atoms.cell, original.cell, atol=1e-6)
+            np.testing.assert_array_equal(atoms.pbc, original.pbc)
+            np.testing.assert_allclose(atoms.get_forces(), original.arrays["REF_forces"], atol=1e-6)
+            assert atoms.info["run"] == original.info["run"]
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory, frames, held_out):
+    """A training with a structure twice, an isolated atom, and one that has no forces."""
+    unlabelled = frames[1].copy()
+    del unlabelled.arrays["REF_forces"]
+    unlabelled.positions += 0.3
+    lonely = Atoms("Cu", info={"REF_energy": 0.1}, cell=[20.0] * 3, pbc=True)
+    lonely.arrays["REF_forces"] = np.zeros((1, 3))
+    folder = tmp_path_factory.mktemp("mace") / "mixed"
+    own = [frames[0], unlabelled, frames[2], frames[0], lonely, *frames[3:6]]
+    told = arguments(folder, own, [unlabelled, *held_out], "--max_num_epochs=2")
+    return prepare(told), [frames[0], frames[2], lonely, *frames[3:6]]
+
+
+@pytest.mark.parametrize("mode", ["step", "eval"])
+def test_what_has_no_forces_is_left_out_and_what_is_there_twice_counts_once(tmp_path, mixed, mode):
+    prepared, own = mixed
+    errors, _ = recorded(prepared, tmp_path, mode=mode)
+    kept = ase.io.read(tmp_path / "frames.extxyz", ":")
+    assert [len(atoms) for atoms in kept] == [len(atoms) for atoms in own]
+    assert errors.shape == (sum(map(len, own)), 2)
+    assert np.isfinite(errors).all()
+    assert errors[np.repeat([len(atoms) == 1 for atoms in own], [*map(len, own)])].max() == 0
+    assert len(ase.io.read(tmp_path / "validation.extxyz", ":")) == 8
+
+
+def test_epochs_without_validation_are_not_known_in_mode_eval(tmp_path, prepared):
+    errors, _ = recorded(prepared, tmp_path / "eval", mode="eval", eval_interval=2)
+    assert np.isnan(errors).all(axis=0).tolist() == [False, True, False]
+    steps, _ = recorded(prepared, tmp_path / "step", eval_interval=2)
+    assert not np.isnan(steps).all(axis=0).any()
+    assert steps.shape[1] == 3
+
+
+def test_a_second_training_is_refused_the_folder_unless_it_may_remove_what_is_there(
+    tmp_path, prepared
+):
+    before, _ = recorded(prepared, tmp_path)
+    with pytest.raises(FileExistsError, match="3 epochs of an earlier run"):
+        recorded(prepared, tmp_path)
+    again, _ = recorded(prepared, tmp_path, overwrite=True, max_num_epochs=1)
+    np.testing.assert_array_equal(again, before[:, :1])
+    models = json.loads((tmp_path / "models.json").read_text())["models"]
+    assert [each["epoch"] for each in models] == [0]
+
+
+@pytest.mark.filterwarnings("ignore:Epoch 1 was recorded again:UserWarning")
+def test_a_training_that_goes_on_repeats_an_epoch(tmp_path, frames, held_out):
+    """MACE begins with the epoch of the checkpoint, from its averaged weights."""
+    told = arguments(tmp_path / "run", frames, held_out, "--max_num_epochs=2")
+    with record_errors(tmp_path / "ltau", mode="eval"):
+        run(told)
+    before = ErrorLog(tmp_path / "ltau" / "forces")[:]
+    models = json.loads((tmp_path / "ltau" / "models.json").read_text())["models"]
+    assert [each["epoch"] for each in models] == [0, 1]
+    given = prepare([*told, "--max_num_epochs=3", "--restart_latest"])
+    assert given["start_epoch"] == 1
+    recorded(given, tmp_path / "ltau", mode="eval")
+    after = ErrorLog(tmp_path / "ltau" / "forces")[:]
+    assert after.shape[1] == 3
+    np.testing.assert_array_equal(after[:, 0], before[:, 0])
+    assert not np.array_equal(after[:, 1], before[:, 1])
+    with pytest.raises(ValueError, match="Expected the mode of the log"):
+        recorded(given, tmp_path / "ltau", mode="step")
+    with pytest.raises(ValueError, match="has 0 epochs"):
+        recorded(given, tmp_path / "another")
+
+
+def test_epochs_that_patience_skips_are_not_known(tmp_path, prepared):
+    """MACE goes to stage two at once where the first does not improve any more."""
+    swa = tools.SWAContainer(
+        model=torch.optim.swa_utils.AveragedModel(prepared["model"]),
+        scheduler=torch.optim.swa_utils.SWALR(copy.deepcopy(prepared["optimizer"]), 0.01),
+        start=4,
+        loss_fn=prepared["loss_fn"],
+    )
+    worse = {**prepared, "optimizer": torch.optim.SGD(prepared["model"].parameters(), 10.0)}
+    errors, _ = recorded(worse, tmp_path, swa=swa, max_num_epochs=6, patience=1)
+    skipped = np.isnan(errors).all(axis=0)
+    assert errors.shape[1] == 6
+    assert skipped.any()
+    assert not skipped[0]
+    assert not skipped[5]
+
+
+@pytest.fixture(scope="module")
+def heads(tmp_path_factory, held_out):
+    """A training of a replay head, and of two others of which one has more structures."""
+    folder = tmp_path_factory.mktemp("mace") / "heads"
+    folder.mkdir()
+    sizes = {"pt_head": 4, "small": 4, "large": 6}
+    parts = {}
+    for seed, (name, size) in enumerate(sizes.items()):
+        ase.io.write(folder / f"{name}.xyz", structures(size, seed=10 + seed))
+        ase.io.write(folder / f"{name}_valid.xyz", structures(4, seed=20 + seed))
+        parts[name] = {
+            "train_file": str(folder / f"{name}.xyz"),
+            "valid_file": str(folder / f"{name}_valid.xyz"),
+            "E0s": "{29:0.0,79:0.0}",
+        }
+    told = arguments(folder, structures(1, 0), held_out, "--max_num_epochs=1")
+    return prepare([*told, f"--heads={parts!r}"]), sizes
+
+
+def test_of_several_heads_one_is_recorded(tmp_path, heads):
+    prepared, _ = heads
+    with pytest.raises(ValueError, match="several heads, 'pt_head', 'small', 'large': give head"):
+        recorded(prepared, tmp_path)
+    with pytest.raises(ValueError, match=r"Expected a head of the training, .*, got 'medium'"):
+        recorded(prepared, tmp_path, head="medium")
+    for seed, name in ((11, "small"), (12, "large")):
+        errors, _ = recorded(prepared, tmp_path / name, head=name, mode="eval")
+        own = structures(heads[1][name], seed=seed)
+        kept = ase.io.read(tmp_path / name / "frames.extxyz", ":")
+        np.testing.assert_allclose(kept[0].positions, own[0].positions, atol=1e-6)
+        assert errors.shape == (sum(map(len, own)), 1)
+        assert len(ase.io.read(tmp_path / name / "validation.extxyz", ":")) == 4
+        assert ErrorLog(tmp_path / name / "forces").notes["head"] == name
+
+
+def test_what_would_be_wrong_is_refused_before_training(tmp_path, prepared):
+    lbfgs = torch.optim.LBFGS(prepared["model"].parameters())
+    cases = [
+        ({"distributed": True}, ValueError, "in one process, got --distributed"),
+        ({"optimizer": lbfgs}, ValueError, "mode='eval' with --lbfgs"),
+        ({"output_args": {"forces": False}}, ValueError, "gives forces"),
+    ]
+    for changes, kind, message in cases:
+        with pytest.raises(kind, match=message):
+            recorded(prepared, tmp_path, **changes)
+    assert not (tmp_path / "forces").exists()
+
+
+def test_forces_that_are_not_finite_are_refused(tmp_path, prepared):
+    broken = OF_TESTS.copied(prepared)
+    broken["train_loader"].dataset.datasets[0][3].forces[0, 0] = torch.nan
+    with pytest.raises(ValueError, match="finite forces, got NaN or infinity in structure 3"):
+        recorded(broken, tmp_path)
+
+
+def test_data_of_another_loop_are_refused(tmp_path, prepared):
+    loader = prepared["train_loader"]
+    other = type(loader)(list(loader.dataset), batch_size=4)
+    with pytest.raises(TypeError, match="a ConcatDataset"):
+        recorded(prepared, tmp_path, train_loader=other)
+
+
+def test_items_that_are_made_anew_each_time_are_numbered_too(tmp_path, prepared):
+    """As those of HDF5 files, which are no list."""
+
+    class MadeAnew(torch.utils.data.Dataset):
+        def __init__(self, items):
+            self.items = items
+
+        def __len__(self):
+            return len(self.items)
+
+        def __getitem__(self, index):
+            return copy.deepcopy(self.items[index])
+
+    expected, _ = recorded(prepared, tmp_path / "list", mode="eval")
+    anew = OF_TESTS.copied(prepared)
+    (items,) = anew["train_loader"].dataset.datasets
+    loader = anew["train_loader"]
+    anew["train_loader"] = type(loader)(
+        ConcatDataset([MadeAnew(items)]),
+        batch_size=4,
+        shuffle=True,
+        drop_last=True,
+        generator=torch.Generator().manual_seed(0),
+    )
+    found, _ = recorded(anew, tmp_path / "anew", mode="eval")
+    np.testing.assert_allclose(found, expected, rtol=1e-3)
+
+
+def test_recording_nothing_is_an_error(tmp_path):
+    with (
+        pytest.raises(RuntimeError, match="Expected a training of mace_run_train"),
+        record_errors(tmp_path),
+    ):
+        pass
+    with (
+        pytest.raises(ValueError, match="mode"),
+        record_errors(tmp_path, mode="none"),
+    ):
+        pass
