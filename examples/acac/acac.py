@@ -1,12 +1,13 @@
-"""Forces of acetylacetone by NequIP or Allegro: how wrong they are, and when dynamics should stop.
+"""Forces of acetylacetone by NequIP, Allegro or MACE: how wrong they are, and when to stop.
 
-Everything once, on real data: train a small model with ``nequip-train`` while its errors are
-recorded, fit an estimator to them, test it on frames with known forces, and run molecular
-dynamics under watch. In a checkout of the repository, after ``pip install '.[nequip,plot]' pooch``:
+Everything once, on real data: train a small model while its errors are recorded, fit an estimator
+to them, test it on frames with known forces, and run molecular dynamics under watch. In a checkout
+of the repository, after ``pip install '.[nequip,plot]' pooch``:
 
     python examples/acac/acac.py                # 40 epochs: about four minutes on two cores
     python examples/acac/acac.py --epochs 85    # the figures in the documentation
     python examples/acac/acac.py --model allegro  # needs the extra allegro
+    python examples/acac/acac.py --model mace     # needs mace, in an environment without nequip
 
 The data are those of Batatia et al., "The design space of E(3)-equivariant atom-centred
 interatomic potentials", 2022, arXiv:2205.06643: geometries from dynamics with xTB, labelled
@@ -20,8 +21,6 @@ import argparse
 import hashlib
 import lzma
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,8 +29,10 @@ import ase.io
 import matplotlib.pyplot as plt
 import numpy as np
 from ase import Atoms, units
+from ase.calculators.calculator import BaseCalculator
 from ase.md.langevin import Langevin
 from ase.neighborlist import natural_cutoffs, neighbor_list
+from force_fields import MODELS, calculator, fit, train
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
@@ -41,7 +42,6 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from ltau.adapters.ase import UncertaintyMonitor
-from ltau.adapters.nequip import UncertainNequIPCalculator, fit_run
 from ltau.metrics import UndefinedMetricError, auroc, bootstrap_estimate, coverage, spearman
 from ltau.plotting import OKABE_ITO, PredictedErrorDisplay
 from ltau.selection import select
@@ -81,7 +81,7 @@ def main() -> None:
     """Train, fit, test, simulate."""
     parser = argparse.ArgumentParser(description=str(__doc__).split("\n", 1)[0])
     parser.add_argument("--epochs", type=int, default=40, help="epochs of training (default: 40)")
-    parser.add_argument("--model", choices=("nequip", "allegro"), default="nequip")
+    parser.add_argument("--model", choices=MODELS, default="nequip")
     parser.add_argument("--output", type=Path, default=Path("acac-results"), help="folder")
     options = parser.parse_args()
     output: Path = options.output
@@ -94,25 +94,21 @@ def main() -> None:
     ase.io.write(output / "validation.extxyz", held_out)
     train(output, options.model, options.epochs)
 
-    estimator = fit_run(output / "training", progress=True)
+    estimator = fit(output, options.model)
     chosen = {name: value for name, value in estimator.notes_["chosen"].items() if name != "scores"}
     print(f"The held-out frames chose {chosen}")
     estimator.save(output / "acac.ltau")
-    calculator = UncertainNequIPCalculator.from_model(
-        output / "training" / "last.ckpt", estimator, level=0.9, keep_latents=True
-    )
+    model = calculator(output, options.model, estimator)
 
-    held_out_predictions = predict(held_out, calculator, "held-out frames")
-    tests = {
-        name: predict(read(file), calculator, f"tests at {name}") for name, file in TESTS.items()
-    }
+    held_out_predictions = predict(held_out, model, "held-out frames")
+    tests = {name: predict(read(file), model, f"tests at {name}") for name, file in TESTS.items()}
     print(table(tests, held_out_predictions))
     limit = held_out_predictions.ood_score.max()
     print(shift(tests, limit))
     draw_errors(tests, output / "errors.png")
     draw_molecules(tests, output / "molecules.png")
 
-    watch(held_out[0], calculator, limit, output)
+    watch(held_out[0], model, limit, output)
     print(f"\nEverything is in {output.resolve()}")
 
 
@@ -131,17 +127,7 @@ def read(name: str) -> list[Atoms]:
     return list(iread(path, format="extxyz"))
 
 
-def train(folder: Path, model: str, n_epochs: int) -> None:
-    """Train with nequip-train as acac.yaml says; a training that was stopped goes on."""
-    command = [sys.executable, "-m", "nequip.scripts.train", "-cp", str(HERE), "-cn", "acac.yaml"]
-    command += [f"model@training_module.model={model}"]
-    command += [f"trainer.max_epochs={n_epochs}", "hydra.run.dir=training"]
-    if (folder / "training" / "last.ckpt").exists():
-        command += ["+ckpt_path=training/last.ckpt"]
-    subprocess.run(command, cwd=folder, check=True)  # noqa: S603
-
-
-def predict(frames: list[Atoms], calculator: UncertainNequIPCalculator, name: str) -> Predictions:
+def predict(frames: list[Atoms], calculator: BaseCalculator, name: str) -> Predictions:
     """Let the calculator predict forces and their errors, and compare with DFT."""
     rows = []
     for frame in tqdm(frames, desc=name, unit="frame"):
@@ -243,7 +229,7 @@ def shift(tests: dict[str, Predictions], limit: float) -> str:
     return "\n".join(lines)
 
 
-def watch(start: Atoms, calculator: UncertainNequIPCalculator, limit: float, output: Path) -> None:
+def watch(start: Atoms, calculator: BaseCalculator, limit: float, output: Path) -> None:
     """Simulate at 300 K and note what is beyond the limit; then at 1000 K, until it is too much.
 
     Of frames like those trained on, one in 51 is expected beyond the largest score of 50

@@ -72,17 +72,17 @@ def folder_of_logs(run: Path, target: str) -> Path:
 def frames_of_log(folder: Path, target: str, framework: str) -> tuple[ErrorLog, list[Atoms]]:
     """Read a log of a framework and its structures; refuse others, or in another order."""
     log, frames = ErrorLog(folder / target), load_frames(folder / FRAMES)
-    if framework not in log.notes:
-        raise ValueError(
-            f"Expected a log of a training of {framework}, got {folder / target} with the notes "
-            f"{sorted(log.notes)}."
-        )
     n_rows = sum(map(len, frames)) if target == "forces" else len(frames)
     if n_rows != log.n_samples or fingerprint(frames) != log.notes.get("frames"):
         raise ValueError(
             f"Expected in {folder / FRAMES} the structures of the log {folder / target}, with "
             f"{log.n_samples} rows and fingerprint {log.notes.get('frames')}, got other ones or "
             f"another order: {n_rows} rows, fingerprint {fingerprint(frames)}."
+        )
+    if framework not in log.notes:
+        raise ValueError(
+            f"Expected a log of a training of {framework}, got {folder / target} with the notes "
+            f"{sorted(log.notes)}."
         )
     return log, frames
 

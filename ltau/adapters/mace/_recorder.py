@@ -61,10 +61,10 @@ def record_errors(
         Bits that an error takes in the log, as in `ErrorLog`; by default as in the one that is
         there, and 32 where there is none.
 
-    Yields
-    ------
-    None
-        The training is called by the code within.
+    Returns
+    -------
+    context manager
+        Within which the training is called.
 
     Raises
     ------

@@ -177,7 +177,7 @@ def test_a_second_training_is_refused_the_folder_unless_it_may_remove_what_is_th
     assert [each["epoch"] for each in models] == [0]
 
 
-@pytest.mark.filterwarnings("ignore:Epoch 1 was recorded again:UserWarning")
+@pytest.mark.filterwarnings("ignore:Epoch 1 of the log:UserWarning")
 def test_a_training_that_goes_on_repeats_an_epoch(tmp_path, frames, held_out):
     """MACE begins with the epoch of the checkpoint, from its averaged weights."""
     told = arguments(tmp_path / "run", frames, held_out, "--max_num_epochs=2")
@@ -300,7 +300,7 @@ def test_items_that_are_made_anew_each_time_are_numbered_too(tmp_path, prepared)
         batch_size=4,
         shuffle=True,
         drop_last=True,
-        generator=torch.Generator().manual_seed(0),
+        generator=loader.generator,
     )
     found, _ = recorded(anew, tmp_path / "anew", mode="eval")
     np.testing.assert_allclose(found, expected, rtol=1e-3)
