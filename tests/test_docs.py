@@ -54,6 +54,7 @@ def _in_an_empty_folder(monkeypatch, tmp_path):
         "compare.rst",
         "forcefields.rst",
         "index.rst",
+        "mace.rst",
         "quickstart.rst",
         "stages.rst",
         "trainers.rst",

@@ -22,7 +22,8 @@ from mace.cli import run_train
 from mace.tools import build_default_arg_parser
 from torch_ema import ExponentialMovingAverage
 
-from ltau.adapters.mace import fit_run, record_errors
+from ltau.adapters.mace import fit_run
+from ltau.cli import main
 
 ARGUMENTS = (
     "--model=MACE --num_interactions=2 --num_channels=2 --max_L=1 --max_ell=1 --correlation=1 "
@@ -163,13 +164,13 @@ def held_out():
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory, frames, held_out):
-    """Folder of a whole training of two stages, two epochs each, recorded after each epoch."""
+    """Folder of a whole training of two stages, recorded after each epoch by the command."""
     folder = tmp_path_factory.mktemp("mace") / "finished"
     told = arguments(
         folder, frames, held_out, "--max_num_epochs=4 --swa --start_swa=2 --swa_lr=0.01"
     )
-    with record_errors(folder / "ltau", mode="eval"):
-        run(told)
+    with process_as_it_was():
+        main(["mace", "train", "--mode", "eval", str(folder / "ltau"), *told])
     return folder
 
 

@@ -17,15 +17,14 @@ from ltau.cli import main
 OF_TESTS = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("conftest.py"))))
 
 
-def test_a_training_is_recorded(tmp_path, frames, held_out):
+def test_a_training_is_recorded(finished, tmp_path, frames, held_out, capsys):
+    """The one of all tests: see conftest.py."""
+    log = ErrorLog(finished / "ltau" / "forces")
+    assert (log.n_epochs, log.notes["mode"]) == (4, "eval")
     told = OF_TESTS.arguments(tmp_path / "run", frames, held_out, "--max_num_epochs=1")
-    folder = tmp_path / "run" / "ltau"
-    with OF_TESTS.process_as_it_was():
-        main(["mace", "train", "--mode", "eval", str(folder), *told])
-    log = ErrorLog(folder / "forces")
-    assert (log.n_epochs, log.notes["mode"]) == (1, "eval")
     with OF_TESTS.process_as_it_was(), pytest.raises(SystemExit):
-        main(["mace", "train", str(folder), *told])  # has epochs of an earlier run
+        main(["mace", "train", str(finished / "ltau"), *told])
+    assert "4 epochs of an earlier run" in capsys.readouterr().err
 
 
 def test_fit_and_predict(tmp_path, finished, model, frames, capsys):

@@ -216,41 +216,6 @@ def test_epochs_that_patience_skips_are_not_known(tmp_path, prepared):
     assert not skipped[5]
 
 
-@pytest.fixture(scope="module")
-def heads(tmp_path_factory, held_out):
-    """A training of a replay head, and of two others of which one has more structures."""
-    folder = tmp_path_factory.mktemp("mace") / "heads"
-    folder.mkdir()
-    sizes = {"pt_head": 4, "small": 4, "large": 6}
-    parts = {}
-    for seed, (name, size) in enumerate(sizes.items()):
-        ase.io.write(folder / f"{name}.xyz", structures(size, seed=10 + seed))
-        ase.io.write(folder / f"{name}_valid.xyz", structures(4, seed=20 + seed))
-        parts[name] = {
-            "train_file": str(folder / f"{name}.xyz"),
-            "valid_file": str(folder / f"{name}_valid.xyz"),
-            "E0s": "{29:0.0,79:0.0}",
-        }
-    told = arguments(folder, structures(1, 0), held_out, "--max_num_epochs=1")
-    return prepare([*told, f"--heads={parts!r}"]), sizes
-
-
-def test_of_several_heads_one_is_recorded(tmp_path, heads):
-    prepared, _ = heads
-    with pytest.raises(ValueError, match="several heads, 'pt_head', 'small', 'large': give head"):
-        recorded(prepared, tmp_path)
-    with pytest.raises(ValueError, match=r"Expected a head of the training, .*, got 'medium'"):
-        recorded(prepared, tmp_path, head="medium")
-    for seed, name in ((11, "small"), (12, "large")):
-        errors, _ = recorded(prepared, tmp_path / name, head=name, mode="eval")
-        own = structures(heads[1][name], seed=seed)
-        kept = ase.io.read(tmp_path / name / "frames.extxyz", ":")
-        np.testing.assert_allclose(kept[0].positions, own[0].positions, atol=1e-6)
-        assert errors.shape == (sum(map(len, own)), 1)
-        assert len(ase.io.read(tmp_path / name / "validation.extxyz", ":")) == 4
-        assert ErrorLog(tmp_path / name / "forces").notes["head"] == name
-
-
 def test_what_would_be_wrong_is_refused_before_training(tmp_path, prepared):
     lbfgs = torch.optim.LBFGS(prepared["model"].parameters())
     cases = [
