@@ -14,7 +14,7 @@ from ltau import ErrorLog, LTAUEstimator
 from ltau.adapters.mace import fit_run, load_model
 from ltau.cli import main
 
-OF_TESTS = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("conftest.py"))))
+OF_TESTS = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("trainings.py"))))
 
 
 def test_a_training_is_recorded(finished, tmp_path, frames, held_out, capsys):

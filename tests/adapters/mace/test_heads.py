@@ -17,7 +17,7 @@ from mace.calculators import MACECalculator
 from ltau import ErrorLog, LTAUEstimator
 from ltau.adapters.mace import UncertainMACECalculator, fit_run, record_errors
 
-OF_TESTS = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("conftest.py"))))
+OF_TESTS = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("trainings.py"))))
 structures = OF_TESTS.structures
 
 

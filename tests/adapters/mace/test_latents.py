@@ -16,7 +16,7 @@ from mace.calculators import MACECalculator
 from ltau.adapters.mace import latents, load_model
 from ltau.structures import environment_latents
 
-OF_TESTS = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("conftest.py"))))
+OF_TESTS = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("trainings.py"))))
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ pytest.importorskip("mace", reason="MACE has an environment of its own: see make
 
 from ltau.structures import iread
 
-OF_TESTS = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("conftest.py"))))
+OF_TESTS = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("trainings.py"))))
 ROOT = Path(__file__).resolve().parents[3]
 OF_PAGES = SimpleNamespace(**runpy.run_path(str(ROOT / "tests" / "test_docs.py")))
 

@@ -22,7 +22,7 @@ from torch.utils.data import ConcatDataset
 from ltau import ErrorLog
 from ltau.adapters.mace import record_errors
 
-OF_TESTS = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("conftest.py"))))
+OF_TESTS = SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("trainings.py"))))
 TAG, arguments, errors_of = OF_TESTS.TAG, OF_TESTS.arguments, OF_TESTS.errors_of
 prepare, run, structures, train = (
     OF_TESTS.prepare,
