@@ -127,6 +127,7 @@ class Recording:
         )
         if not goes_on or not (options.folder / FRAMES).exists():
             save_frames(options.folder / FRAMES, frames)
+        (options.folder / VALIDATION).unlink(missing_ok=True)  # of an earlier training
         if self._held_out:
             save_frames(options.folder / VALIDATION, self._held_out)
         self._models = SavedModels.read(options.folder) if goes_on else SavedModels(options.folder)

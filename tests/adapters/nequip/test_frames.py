@@ -1,4 +1,4 @@
-"""Training structures, kept in a file and known again."""
+"""What nequip trains on, as structures that a file keeps."""
 
 import lzma
 import tempfile
@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from nequip.data import from_ase
 from nequip.data.dataset import ASEDataset
 
-from ltau.adapters._forces.frames import fingerprint, has_labels, load_frames, save_frames
+from ltau.adapters._forces.frames import fingerprint, load_frames, save_frames
 from ltau.adapters.nequip._frames import read_frames
 from ltau.adapters.nequip._state import nequip_state
 
@@ -57,29 +57,6 @@ def carbon(**changes):
     return Atoms(**(given | changes))
 
 
-@pytest.mark.parametrize(
-    "others",
-    [
-        [carbon(symbols="CN")],
-        [carbon(positions=[[1, 0, 0], [0, 0, 0]])],
-        [carbon(positions=[[0, 0, 0], [1.0001, 0, 0]])],
-        [carbon(cell=[5, 5, 5.1])],
-        [carbon(pbc=False)],
-        [carbon(), carbon()],
-        [],
-    ],
-)
-def test_other_structures_have_another_fingerprint(others):
-    assert fingerprint(others) != fingerprint([carbon()])
-    assert fingerprint([carbon(positions=[[-0.0, 0, 0], [1, 0, 0]])]) == fingerprint([carbon()])
-
-
-def test_frames_are_told_from_their_parts():
-    """Two frames of one atom, and one frame of two."""
-    one = carbon(pbc=False, cell=None)
-    assert fingerprint([one]) != fingerprint([one[:1], one[1:]])
-
-
 def test_info_of_a_packed_file_is_kept(tmp_path):
     frames = [carbon(info={"system": f"pair {number // 2}"}) for number in range(4)]
     ase.io.write(tmp_path / "frames.xyz", frames)
@@ -97,16 +74,3 @@ def test_frames_without_elements_are_refused():
     del data["atomic_numbers"]
     with pytest.raises(ValueError, match=r"'atomic_numbers', got .*'pos'.* in frame 0"):
         read_frames([data])
-
-
-def test_labels_are_those_of_all_frames_or_of_none():
-    def labelled(**labels):
-        atoms = carbon()
-        atoms.calc = SinglePointCalculator(atoms, **labels)
-        return atoms
-
-    assert has_labels([labelled(energy=1.0)] * 2, "energy")
-    assert not has_labels([labelled(energy=1.0)] * 2, "forces")
-    for lacking in (labelled(), labelled(energy=np.nan), labelled(energy=np.inf)):
-        with pytest.raises(ValueError, match=r"energy of all .* 1 of 2 lack them: .* frame 1\."):
-            has_labels([labelled(energy=1.0), lacking], "energy")
