@@ -19,7 +19,8 @@ __all__ = ["SavedModel", "SavedModels", "epoch_of", "smallest_with_neighbors"]
 
 SAVED = "models.json"  # in the folder of the logs
 
-_SAME_MODEL = 1e-3  # relative; another backend or dtype changes latents by some 1e-5
+# Relative differences of latents: another backend or dtype makes some 1e-5, rounding 1e-7.
+_SAME_MODEL, _ALIKE = 1e-3, 1e-6
 
 
 class SavedModel(NamedTuple):
@@ -112,7 +113,8 @@ def epoch_of(
     Returns
     -------
     SavedModel
-        The nearest by its latents.
+        The nearest by its latents; of several alike, as where only what reads them out is
+        trained, the last, which MACE keeps.
 
     Raises
     ------
@@ -126,11 +128,12 @@ def epoch_of(
         else np.inf
         for each in saved.models
     ]
-    nearest = int(np.argmin(differences)) if differences else -1
-    if nearest < 0 or not differences[nearest] <= _SAME_MODEL:
+    nearest = min(differences, default=np.inf)
+    if not nearest <= _SAME_MODEL:
         epochs = ", ".join(str(each.epoch) for each in saved.models) or "none"
         raise ValueError(
             f"Expected a model that the recorded training has saved, of epochs {epochs}, got "
             f"{path}: it is of another training, or older than the log."
         )
-    return saved.models[nearest]
+    alike = np.flatnonzero(np.array(differences) <= nearest + _ALIKE)
+    return max((saved.models[number] for number in alike), key=lambda each: each.epoch)

@@ -79,6 +79,17 @@ def test_a_model_that_is_older_than_the_log_is_refused(folder):
         fit_run(folder)
 
 
+def test_of_models_with_the_same_latents_it_is_the_last(folder):
+    """As where only what reads them out is trained."""
+    path = folder / "ltau" / "models.json"
+    kept = json.loads(path.read_text())
+    newest = max(kept["models"], key=lambda each: each["epoch"])
+    alike = [{**newest, "epoch": epoch} for epoch in (0, newest["epoch"], 1)]
+    path.write_text(json.dumps({**kept, "models": alike}))
+    fitted = fit_run(folder, estimator=LTAUEstimator(n_neighbors=3), calibrate=False)
+    assert fitted.notes_["epoch"] == newest["epoch"]
+
+
 def test_a_log_that_ends_before_the_model_is_refused(folder):
     with ErrorLog(folder / "ltau" / "forces", mode="resume") as log:
         log.record([0], [0.1])
