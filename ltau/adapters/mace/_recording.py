@@ -24,7 +24,7 @@ from ltau.adapters.mace._graphs import Graphs
 from ltau.adapters.mace._items import ATOM_KEY, Infos, NumberedItems, labelled_items
 from ltau.adapters.mace._latents import latents_of
 from ltau.adapters.mace._models import as_model
-from ltau.adapters.mace._saved import SavedModel, SavedModels, smallest_with_neighbors
+from ltau.adapters.mace._saved import SavedModels, smallest_with_neighbors
 
 __all__ = ["Options", "Recording"]
 
@@ -219,7 +219,7 @@ class Recording:
         latents = latents_of(output, graphs, self._model)
         swa = self._training.get("swa")
         first = swa.start if swa is not None and epochs >= swa.start else 0
-        self._models.add(SavedModel(epochs, first, latents.tolist()))
+        self._models.add(epochs, first, latents)
 
 
 @contextmanager

@@ -19,6 +19,8 @@ __all__ = ["SavedModel", "SavedModels", "epoch_of", "smallest_with_neighbors"]
 
 SAVED = "models.json"  # in the folder of the logs
 
+_N_ATOMS = 4  # whose latents are kept; each epoch may save a model
+
 # Relative differences of latents: another backend or dtype makes some 1e-5, rounding 1e-7.
 _SAME_MODEL, _ALIKE = 1e-3, 1e-6
 
@@ -33,7 +35,7 @@ class SavedModel(NamedTuple):
     first : int
         The first epoch of its stage, whose loss it was trained with.
     latents : list of list of float
-        Its latents of one training structure, by which it is known again.
+        Its latents of the first atoms of one training structure, by which it is known again.
     """
 
     epoch: int
@@ -72,10 +74,10 @@ class SavedModels:
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path} is damaged: {error!r}") from error
 
-    def add(self, model: SavedModel) -> None:
+    def add(self, epoch: int, first: int, latents: NDArray[np.float32]) -> None:
         """Enter a model, in place of one of the same epoch, and write the file."""
-        others = [kept for kept in self.models if kept.epoch != model.epoch]
-        self._write([*others, model])
+        others = [kept for kept in self.models if kept.epoch != epoch]
+        self._write([*others, SavedModel(epoch, first, latents[:_N_ATOMS].tolist())])
 
     def start(self, frame: int, epoch: int) -> None:
         """Begin with a structure and an epoch; what was saved from it on is trained again."""
@@ -121,7 +123,7 @@ def epoch_of(
     ValueError
         If there is none.
     """
-    own = own_latents(model, [frames[saved.frame]]).astype(float)
+    own = own_latents(model, [frames[saved.frame]])[:_N_ATOMS].astype(float)
     differences = [
         np.abs(own - latents).max() / np.abs(latents).max()
         if (latents := np.array(each.latents)).shape == own.shape

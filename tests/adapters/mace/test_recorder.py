@@ -229,6 +229,17 @@ def test_what_would_be_wrong_is_refused_before_training(tmp_path, prepared):
     assert not (tmp_path / "forces").exists()
 
 
+def test_lbfgs_is_recorded_after_its_epochs(tmp_path, prepared, frames):
+    given = OF_TESTS.copied(prepared)
+    given["optimizer"] = torch.optim.LBFGS(given["model"].parameters(), max_iter=2)
+    with OF_TESTS.process_as_it_was(), record_errors(tmp_path, mode="eval"):
+        tools.train(**given | {"ema": None, "max_num_epochs": 2})
+    errors = ErrorLog(tmp_path / "forces")[:]
+    assert errors.shape[1] == 2
+    own = errors_of(given["model"], frames)
+    np.testing.assert_allclose(errors[:, 1], own, rtol=1e-4, atol=1e-5)
+
+
 def test_forces_that_are_not_finite_are_refused(tmp_path, prepared):
     broken = OF_TESTS.copied(prepared)
     broken["train_loader"].dataset.datasets[0][3].forces[0, 0] = torch.nan
