@@ -300,3 +300,36 @@ def test_latents_must_be_a_function(uncertain):
 def test_a_calculation_needs_atoms(uncertain):
     with pytest.raises(ValueError, match="Expected atoms, got none"):
         uncertain().calculate()
+
+
+def test_where_there_are_no_latents_nothing_is_known(uncertain, estimator, atoms):
+    atoms.calc = uncertain(latents=lambda atoms, calculator: None, tolerance=0.2, keep_latents=True)
+    plain = atoms.copy()
+    plain.calc = EMT()
+    np.testing.assert_array_equal(atoms.get_forces(), plain.get_forces())
+    for name in (*OF_ATOMS, "forces_error_probability"):
+        assert atoms.arrays[name].shape == (len(atoms),)
+        assert np.isnan(atoms.arrays[name]).all()
+    assert np.isnan(atoms.info["forces_uncertainty_max"])
+    assert atoms.arrays["latents"].shape == (len(atoms), estimator.n_features_in_)
+
+
+def test_results_that_ase_does_not_know_are_found_by_their_names(uncertain, atoms):
+    """As MACE gives node_energy."""
+
+    class Talkative(EMT):
+        implemented_properties = (*EMT.implemented_properties, "node_energy")
+
+        def calculate(self, *args, **kwargs):
+            super().calculate(*args, **kwargs)
+            self.results["node_energy"] = np.ones(len(self.atoms))
+
+    atoms.calc = uncertain(Talkative())
+    assert atoms.get_properties(["energy"])["energy"] == atoms.get_potential_energy()
+    SinglePointCalculator(atoms, **atoms.calc.results)
+    results = copy.deepcopy(atoms.calc.results)
+    assert "node_energy" in results
+    assert "node_energy" not in dict(results)
+    np.testing.assert_array_equal(results["node_energy"], 1)
+    np.testing.assert_array_equal(results.get("node_energy"), 1)
+    assert results.get("dipole", "none") == "none"
