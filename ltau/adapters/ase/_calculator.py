@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,13 +11,13 @@ from ase.calculators.calculator import BaseCalculator, Calculator, all_changes
 from ase.outputs import Properties
 from numpy.typing import ArrayLike
 
+from ltau.adapters._forces.own_pass import has_own_pass
 from ltau.adapters._forces.results import CalculatorResults, Results, Strata
+from ltau.adapters.ase._latents import Latents, check_model, with_environment
 from ltau.adapters.ase._uncertainty import Uncertainty
 from ltau.estimator import LTAUEstimator
 
 __all__ = ["UncertainCalculator"]
-
-Latents = Callable[[Atoms, BaseCalculator], ArrayLike | None]
 
 
 class UncertainCalculator(Calculator):
@@ -34,7 +34,10 @@ class UncertainCalculator(Calculator):
     latents : callable
         Called with the atoms and `calculator`, which has computed their forces by then,
         it returns their latents, of shape (n_atoms, n_features); or None, where nothing tells
-        them apart, as an isolated atom: every uncertainty is NaN then.
+        them apart, as an isolated atom: every uncertainty is NaN then. One that is marked by
+        `runs_calculator` is called first, and lets the calculator compute the forces.
+        Environment latents, where the estimator was fitted on those, are made of the model's
+        own.
     level, tolerance, every, strata, unit_factor, keep_latents, in_info, enabled
         As in `Uncertainty`.
 
@@ -50,8 +53,9 @@ class UncertainCalculator(Calculator):
     TypeError
         If there are no `latents` to call.
     ValueError
-        If the inner calculator gives no forces, or from `Uncertainty`; and from a
-        calculation, if positions or latents are NaN, or as `Uncertainty.predict`.
+        If the inner calculator gives no forces; the estimator belongs to another model, by
+        the structure in its notes, if `fit_frames` has left one; or from `Uncertainty`; and
+        from a calculation, if positions or latents are NaN, or as `Uncertainty.predict`.
 
     Notes
     -----
@@ -127,6 +131,7 @@ class UncertainCalculator(Calculator):
             *calculator.implemented_properties,
             *self.uncertainty.properties,
         ]
+        self._check_model()
 
     def calculate(
         self,
@@ -146,21 +151,29 @@ class UncertainCalculator(Calculator):
             due = self.uncertainty.step()
         own = set(self.uncertainty.properties)
         asked = self.uncertainty.enabled and not own.isdisjoint(properties)
+        latents = None
+        if (due or asked) and has_own_pass(self.latents):
+            latents = self.latents(atoms, self.calculator)
         for name in [name for name in properties if name not in own] or ["forces"]:
             self.calculator.get_property(name, atoms)
         results = {name: _copied(value) for name, value in self.calculator.results.items()}
         known = {name: self.results[name] for name in own if name in self.results}
         if due or asked:
-            known = self._uncertainty_of(atoms)
+            if not has_own_pass(self.latents):
+                latents = self.latents(atoms, self.calculator)
+            known = self._uncertainty_of(atoms, latents)
         super().calculate(atoms, list(properties), list(system_changes))
         self.results = CalculatorResults(results, known)
 
-    def _uncertainty_of(self, atoms: Atoms) -> Results:
-        latents = self.latents(atoms, self.calculator)
+    def _uncertainty_of(self, atoms: Atoms, latents: ArrayLike | None) -> Results:
+        estimator = self.uncertainty.estimator
         if latents is None:
-            n_features = self.uncertainty.estimator.n_features_in_
-            return self.uncertainty.unknown(np.full((len(atoms), n_features), np.nan))
-        return self.uncertainty.predict(latents, atoms)
+            return self.uncertainty.unknown(np.full((len(atoms), estimator.n_features_in_), np.nan))
+        return self.uncertainty.predict(with_environment(latents, atoms, estimator), atoms)
+
+    def _check_model(self) -> None:
+        """Refuse an estimator that belongs to another model."""
+        check_model(self.uncertainty.estimator, self.calculator, self.latents)
 
     def get_property(
         self, name: str, atoms: Atoms | None = None, allow_calculation: bool = True

@@ -9,7 +9,7 @@ from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["errors_from_checkpoints"]
+__all__ = ["check_gives_forces", "check_labels", "errors_from_checkpoints", "force_errors"]
 
 Floats = NDArray[np.float64]
 
@@ -71,7 +71,7 @@ def errors_from_checkpoints(
     True
     """
     structures = list(frames)
-    labels = [_label(atoms, number) for number, atoms in enumerate(structures)]
+    labels = check_labels(structures)
     if not structures:
         raise ValueError("Expected at least one structure, got none.")
     columns: list[Floats] = []
@@ -88,6 +88,27 @@ def errors_from_checkpoints(
     return np.stack(columns, axis=1)
 
 
+def check_labels(frames: Iterable[Atoms]) -> list[Floats]:
+    """Read the true forces of structures.
+
+    Parameters
+    ----------
+    frames : iterable of ase.Atoms
+        The structures.
+
+    Returns
+    -------
+    list of ndarray of shape (n_atoms, 3)
+        The forces, in eV/Å.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If one is no structure, or has no labels or some that are not finite.
+    """
+    return [_label(atoms, number) for number, atoms in enumerate(frames)]
+
+
 def _label(atoms: Atoms, number: int) -> Floats:
     """Read the true forces of a structure."""
     if not isinstance(atoms, Atoms):
@@ -100,20 +121,67 @@ def _label(atoms: Atoms, number: int) -> Floats:
     return _checked(forces, len(atoms), f"as labels of frame {number}")
 
 
-def _errors(
-    calculator: BaseCalculator, frames: Sequence[Atoms], labels: Sequence[Floats], name: str
-) -> Floats:
-    """Compute the force errors of one checkpoint."""
+def check_gives_forces(calculator: BaseCalculator, name: str) -> None:
+    """Refuse a calculator without forces.
+
+    Parameters
+    ----------
+    calculator : ase calculator
+        The calculator.
+    name : str
+        What errors call it.
+
+    Raises
+    ------
+    ValueError
+        If forces are not among what it gives.
+    """
     if "forces" not in getattr(calculator, "implemented_properties", ()):
         raise ValueError(
             f"Expected calculators that give forces, got {name}, a {type(calculator).__name__}."
         )
-    errors = []
-    for number, (atoms, label) in enumerate(zip(frames, labels, strict=True)):
-        forces = calculator.get_property("forces", atoms.copy())
-        checked = _checked(forces, len(atoms), f"from {name} in frame {number}")
-        errors.append(np.linalg.norm(checked - label, axis=1))
-    return np.concatenate(errors)
+
+
+def force_errors(calculator: BaseCalculator, atoms: Atoms, label: ArrayLike, whose: str) -> Floats:
+    """Compute the errors of the forces on a structure's atoms.
+
+    Parameters
+    ----------
+    calculator : ase calculator
+        Computes forces, or has them from before.
+    atoms : ase.Atoms
+        The structure.
+    label : array-like of shape (n_atoms, 3)
+        The true forces, in eV/Å.
+    whose : str
+        Whence the forces are, for errors.
+
+    Returns
+    -------
+    ndarray of shape (n_atoms,), float64
+        Lengths of the differences, in eV/Å.
+
+    Raises
+    ------
+    ValueError
+        If there is not a finite force for each atom.
+    """
+    forces = calculator.get_property("forces", atoms.copy())
+    difference = _checked(forces, len(atoms), whose) - np.asarray(label)
+    return np.asarray(np.linalg.norm(difference, axis=1))
+
+
+def _errors(
+    calculator: BaseCalculator, frames: Sequence[Atoms], labels: Sequence[Floats], name: str
+) -> Floats:
+    """Compute the force errors of one checkpoint."""
+    check_gives_forces(calculator, name)
+    return np.concatenate(
+        [
+            force_errors(calculator, atoms, label, f"from {name} in frame {number}")
+            for number, (atoms, label) in enumerate(zip(frames, labels, strict=True))
+        ]
+    )
 
 
 def _checked(forces: ArrayLike, n_atoms: int, whose: str) -> Floats:

@@ -106,6 +106,9 @@ class UncertainMACECalculator(UncertainCalculator):
             check_reach(self._environment, self._model.cutoff)
         check_same_model(estimator, self._dimer(), self._latents_alone)
 
+    def _check_model(self) -> None:
+        """Leave it until all is known that it takes."""
+
     @classmethod
     def from_model(
         cls,
