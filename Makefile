@@ -12,15 +12,21 @@ MACE_PIP  := $(MACE_BIN)/python -m pip install --quiet --disable-pip-version-che
 # The tests of MACE; those of the reference and the public paths see each what can be imported.
 MACE_TESTS := ltau/adapters/mace tests/adapters/mace tests/adapters/forces tests/test_api_docs.py
 
+# Latents of other frameworks; SevenNet is tested by `make test` too.
+FRAMEWORKS_VENV ?= .venv-frameworks
+FRAMEWORKS_BIN  := $(FRAMEWORKS_VENV)/bin
+FRAMEWORKS      := chgnet matgl sevennet
+
 # Processes that share the tests between them; 0 runs them all in one.
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lowest wheel lint docs bench clean
+.PHONY: help demo test test-frameworks lowest wheel lint docs bench clean
 
 help:
 	@echo "make demo   train a network, fit LTAU, print a table, draw the pictures"
 	@echo "make test   run the tests"
+	@echo "make test-frameworks   run the tests of CHGNet, MatGL and SevenNet"
 	@echo "make lowest run the core's tests with the lowest versions of what it needs"
 	@echo "make wheel  build the distributions, and run the demo from the wheel in an empty folder"
 	@echo "make lint   check style, types and dependencies"
@@ -39,12 +45,20 @@ $(MACE_VENV)/.test-mace: pyproject.toml constraints-mace.txt
 	$(MACE_PIP) -e '.[test-mace]'
 	touch $@
 
+$(FRAMEWORKS_VENV)/.test-frameworks: pyproject.toml constraints.txt
+	test -x $(FRAMEWORKS_BIN)/python || $(PYTHON) -m venv $(FRAMEWORKS_VENV)
+	$(FRAMEWORKS_BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test-frameworks]'
+	touch $@
+
 demo: $(VENV)/.demo
 	$(BIN)/ltau demo
 
 test: $(VENV)/.demo $(VENV)/.test $(VENV)/.bench $(MACE_VENV)/.test-mace
 	$(MACE_BIN)/python -m pytest $(MACE_TESTS)
 	$(BIN)/python -m pytest -n $(WORKERS)
+
+test-frameworks: $(FRAMEWORKS_VENV)/.test-frameworks
+	$(FRAMEWORKS_BIN)/python -m pytest $(FRAMEWORKS:%=ltau/adapters/%.py) $(FRAMEWORKS:%=tests/adapters/test_%.py)
 
 CORE_TESTS := tests/errors tests/estimator tests/fitted tests/metrics tests/neighbors
 
@@ -81,4 +95,4 @@ bench: $(VENV)/.test $(VENV)/.bench
 	$(BIN)/python -m benchmarks.is2rs --quick
 
 clean:
-	rm -rf $(VENV) $(MACE_VENV) .venv-lowest .venv-wheel dist docs/_build docs/api/generated .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(MACE_VENV) $(FRAMEWORKS_VENV) .venv-lowest .venv-wheel dist docs/_build docs/api/generated .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache

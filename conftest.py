@@ -5,8 +5,17 @@ from importlib.util import find_spec
 
 import pytest
 
-# MACE and NequIP need different versions of e3nn: no environment holds both.
-collect_ignore = [] if find_spec("mace") else ["ltau/adapters/mace", "ltau/_commands/mace/runs.py"]
+# No environment holds all: MACE and NequIP need different versions of e3nn.
+_NEEDED = {
+    "chgnet": ["ltau/adapters/chgnet.py"],
+    "mace": ["ltau/adapters/mace", "ltau/_commands/mace/runs.py"],
+    "matgl": ["ltau/adapters/matgl.py"],
+    "sevenn": ["ltau/adapters/sevennet.py"],
+}
+
+collect_ignore = [
+    path for package, paths in _NEEDED.items() if not find_spec(package) for path in paths
+]
 
 
 @pytest.fixture(autouse=True)

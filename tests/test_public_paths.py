@@ -43,7 +43,13 @@ def documented_paths():
 PATHS = sorted(set(documented_paths()))
 
 
-OF_MACE = "ltau.adapters.mace"  # which no environment has beside NequIP
+# What no environment has beside NequIP, or not every one.
+OPTIONAL = {
+    "ltau.adapters.chgnet": "chgnet",
+    "ltau.adapters.mace": "mace",
+    "ltau.adapters.matgl": "matgl",
+    "ltau.adapters.sevennet": "sevenn",
+}
 
 
 def find(path):
@@ -64,8 +70,9 @@ def find(path):
 
 @pytest.mark.parametrize("path", PATHS)
 def test_what_is_documented_can_be_imported(path):
-    if path.startswith(OF_MACE):
-        pytest.importorskip("mace", reason="MACE has an environment of its own")
+    for module, package in OPTIONAL.items():
+        if path.startswith(module):
+            pytest.importorskip(package)
     assert find(path) is not None
 
 

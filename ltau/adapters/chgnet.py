@@ -40,8 +40,8 @@ def latents(atoms: Atoms, calculator: CHGNetCalculator) -> NDArray[np.float32]:
     TypeError
         If the calculator is another.
     ValueError
-        If the structure has no cell; or the model gives no latents of atoms, as one that averages before it reads out, or
-        none that are finite.
+        If the structure has no cell; or the model gives no latents of atoms, as one that averages
+        before it reads out, or none that are finite.
 
     Examples
     --------

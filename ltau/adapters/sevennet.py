@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 from ase import Atoms
 from numpy.typing import NDArray
-from sevenn import _keys as keys
 from sevenn.calculator import SevenNetCalculator
 
 from ltau.adapters._forces.checks import symbols
 from ltau.adapters._forces.own_pass import hooked_pass, runs_calculator
 
 __all__ = ["latents"]
+
+_FEATURES = "x"  # as SevenNet calls the features of atoms
 
 
 @runs_calculator
@@ -61,7 +62,7 @@ def latents(atoms: Atoms, calculator: SevenNetCalculator) -> NDArray[np.float32]
 
     def hook(keep: Any) -> Any:
         return calculator.model.register_forward_hook(
-            lambda module, given, output: keep(output[keys.NODE_FEATURE][: len(atoms)])
+            lambda module, given, output: keep(output[_FEATURES][: len(atoms)])
         )
 
     return hooked_pass(calculator, atoms, hook)

@@ -11,7 +11,12 @@ from chgnet.model import CHGNet, CHGNetCalculator
 
 from ltau.adapters.chgnet import latents
 
-from . import frameworks
+from .frameworks import (
+    check_latents,
+    check_they_follow_the_atoms,
+    check_uncertain_calculator,
+    crystal,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # those of pymatgen and PyTorch
 
@@ -27,20 +32,20 @@ def module(calculator):
 
 
 def test_latents_are_invariant_and_of_the_calculators_own_pass(make):
-    frameworks.check_latents(latents, make, module)
+    check_latents(latents, make, module)
 
 
 def test_latents_follow_the_atoms(make):
-    frameworks.check_they_follow_the_atoms(latents, make)
+    check_they_follow_the_atoms(latents, make)
 
 
 def test_forces_come_with_their_uncertainty_in_one_pass(make):
-    frameworks.check_uncertain_calculator(latents, make, module)
+    check_uncertain_calculator(latents, make, module)
 
 
 def test_they_are_what_the_energies_are_read_from(make):
     """The model's last layers make the atoms' energies of them."""
-    calculator, atoms = make(), frameworks.crystal()
+    calculator, atoms = make(), crystal()
     calculator.return_site_energies = True
     rows = torch.from_numpy(latents(atoms, calculator))
     own = calculator.results["energies"]
@@ -52,6 +57,6 @@ def test_they_are_what_the_energies_are_read_from(make):
 
 def test_what_has_no_latents_is_refused(make):
     with pytest.raises(TypeError, match="Expected a CHGNetCalculator, got a EMT"):
-        latents(frameworks.crystal(), EMT())
+        latents(crystal(), EMT())
     with pytest.raises(ValueError, match=r"a periodic structure, got the cell \[\[0.0"):
         latents(Atoms("H2", [[0, 0, 0], [0, 0, 1]]), make())

@@ -15,7 +15,12 @@ from matgl.utils.callbacks import PredictionLogger
 
 from ltau.adapters.matgl import errors_from_log, latents
 
-from . import frameworks
+from .frameworks import (
+    check_latents,
+    check_they_follow_the_atoms,
+    check_uncertain_calculator,
+    crystal,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # those of Lightning and PyTorch
 
@@ -45,20 +50,20 @@ def module(calculator):
 
 
 def test_latents_are_invariant_and_of_the_calculators_own_pass(make):
-    frameworks.check_latents(latents, make, module)
+    check_latents(latents, make, module)
 
 
 def test_latents_follow_the_atoms(make):
-    frameworks.check_they_follow_the_atoms(latents, make)
+    check_they_follow_the_atoms(latents, make)
 
 
 def test_forces_come_with_their_uncertainty_in_one_pass(make):
-    frameworks.check_uncertain_calculator(latents, make, module)
+    check_uncertain_calculator(latents, make, module)
 
 
 def test_what_has_no_latents_is_refused(make):
     with pytest.raises(TypeError, match="Expected a PESCalculator, got a EMT"):
-        latents(frameworks.crystal(), EMT())
+        latents(crystal(), EMT())
     with pytest.raises(ValueError, match=r"The model knows Cl, Na, got Ar\."):
         latents(Atoms("Ar2", [[0, 0, 0], [0, 0, 3]]), make())
 

@@ -14,7 +14,12 @@ from sevenn.util import load_checkpoint
 
 from ltau.adapters.sevennet import latents
 
-from . import frameworks
+from .frameworks import (
+    check_latents,
+    check_they_follow_the_atoms,
+    check_uncertain_calculator,
+    crystal,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # those of SevenNet and PyTorch
 
@@ -31,23 +36,23 @@ def module(calculator):
 
 
 def test_latents_are_invariant_and_of_the_calculators_own_pass(make):
-    frameworks.check_latents(latents, make, module)
+    check_latents(latents, make, module)
 
 
 def test_latents_follow_the_atoms(make):
-    frameworks.check_they_follow_the_atoms(latents, make)
-    rows = latents(frameworks.crystal(0), make())
-    latents(frameworks.crystal(1), make())
-    assert latents(frameworks.crystal(0), make()) == pytest.approx(rows, abs=1e-5)
+    check_they_follow_the_atoms(latents, make)
+    rows = latents(crystal(0), make())
+    latents(crystal(1), make())
+    assert latents(crystal(0), make()) == pytest.approx(rows, abs=1e-5)
 
 
 def test_forces_come_with_their_uncertainty_in_one_pass(make):
-    frameworks.check_uncertain_calculator(latents, make, module)
+    check_uncertain_calculator(latents, make, module)
 
 
 def test_they_are_what_the_energies_are_read_from(make):
     """The model's last layer makes the atoms' energies of them."""
-    calculator, atoms = make(), frameworks.crystal()
+    calculator, atoms = make(), crystal()
     rows = torch.from_numpy(latents(atoms, calculator))
     last = calculator.model._modules["reduce_hidden_to_energy"].linear
     read = last(rows).detach().numpy().ravel()
@@ -63,8 +68,8 @@ def test_an_isolated_atom_has_latents(make):
 
 def test_what_has_no_latents_is_refused(make):
     with pytest.raises(TypeError, match="Expected a SevenNetCalculator, got a EMT"):
-        latents(frameworks.crystal(), EMT())
+        latents(crystal(), EMT())
     with pytest.raises(TypeError, match="got a SumCalculator"):
-        latents(frameworks.crystal(), SumCalculator([make(), EMT()]))
+        latents(crystal(), SumCalculator([make(), EMT()]))
     with pytest.raises(ValueError, match=r"The model knows H, He, .* got At\."):
         latents(Atoms("At2", [[0, 0, 0], [0, 0, 3]]), make())

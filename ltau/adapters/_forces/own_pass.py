@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import BaseCalculator
+from ase.calculators.calculator import BaseCalculator, Calculator
 from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["check_rows", "has_own_pass", "hooked_pass", "run_pass", "runs_calculator"]
@@ -60,13 +60,14 @@ def has_own_pass(latents: Latents) -> bool:
 
 
 def run_pass(calculator: BaseCalculator, atoms: Atoms) -> None:
-    """Let a calculator compute forces, whatever it knows from before."""
-    calculator.reset()
+    """Let a calculator compute forces, even if it has done so before."""
+    if isinstance(calculator, Calculator):  # others cannot forget
+        calculator.reset()
     calculator.get_property("forces", atoms)
 
 
 def hooked_pass(
-    calculator: BaseCalculator, atoms: Atoms, hook: Callable[[Callable[[Any], None]], Any]
+    calculator: Calculator, atoms: Atoms, hook: Callable[[Callable[[Any], None]], Any]
 ) -> NDArray[np.float32]:
     """Run a calculator, and keep what passes one place of its model.
 

@@ -100,15 +100,15 @@ def fit_frames(
     >>> from ase.calculators.lj import LennardJones
     >>> from ase.calculators.singlepoint import SinglePointCalculator
     >>> from ltau.adapters.ase import fit_frames
-    >>> frames = [bulk("Ar", cubic=True) * 2 for _ in range(12)]
+    >>> frames = [bulk("Ar", cubic=True) for _ in range(12)]
     >>> for seed, atoms in enumerate(frames):
     ...     atoms.rattle(0.1, seed=seed)
     ...     true = LennardJones(epsilon=0.0104, sigma=3.4).get_forces(atoms)
     ...     atoms.calc = SinglePointCalculator(atoms, forces=true)
     >>> def distances(atoms, calculator):
-    ...     return np.sort(atoms.get_all_distances(mic=True), axis=1)[:, 1:13]
+    ...     return np.sort(atoms.get_all_distances(mic=True), axis=1)[:, 1:]
     >>> model = LennardJones(epsilon=0.0104, sigma=3.3)
-    >>> estimator = fit_frames(frames, model, distances, held_out=0.25)
+    >>> estimator = fit_frames(frames, model, distances, held_out=0.25, environment=None)
     >>> estimator.notes_["n_checkpoints"], estimator.notes_["n_held_out"]
     (1, 3)
     """
@@ -154,8 +154,7 @@ class _Stage(NamedTuple):
 
 def _each(calculators: BaseCalculator | Iterable[BaseCalculator]) -> Iterator[_Stage]:
     """Tell of each calculator whether it is the last."""
-    one = isinstance(calculators, BaseCalculator)
-    given = iter([calculators] if one else calculators)  # type: ignore[list-item,arg-type]
+    given = iter([calculators] if isinstance(calculators, BaseCalculator) else calculators)
     waiting = next(given, None)
     if waiting is None:
         raise ValueError("Expected at least one calculator, got none.")

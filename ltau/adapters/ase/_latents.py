@@ -103,4 +103,3 @@ def check_model(estimator: LTAUEstimator, calculator: BaseCalculator, latents: L
         return np.asarray(with_environment(rows, atoms, estimator), np.float32)
 
     check_same_model(estimator, Atoms(), found)
-    calculator.reset()
