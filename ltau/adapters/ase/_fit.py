@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence, Sized
 
 import numpy as np
 from ase import Atoms
@@ -60,7 +58,7 @@ def fit_frames(
         a file.
     calculators : ase calculator or iterable of them
         One for each checkpoint, in the order of training; the last is the finished model. A
-        generator may load one after the other: two are needed at a time.
+        generator may load one after the other, into the same model too.
     latents : callable
         Called with atoms and a calculator, it returns the atoms' latents, of shape
         (n_atoms, n_features): `ltau.adapters.sevennet.latents`, that of another framework, or
@@ -114,20 +112,14 @@ def fit_frames(
     """
     check_options(estimator, strata, environment, groups)
     known, new = _parted(frames, held_out, groups)
-    loaded = _each(calculators)
-    first = next(loaded)
-    if first.is_last and not new:
-        raise ValueError(
-            "Expected structures to calibrate with, where there is one calculator: the errors "
-            "of a finished model are too small on what it was trained on. Give held_out: "
-            "labelled structures that it was not trained on, or, if it was trained on none of "
-            "these, a share of them to split off."
-        )
-    check_gives_forces(first.calculator, "calculator 0")
-    if invariant:
-        check_invariant(latents, first.calculator, known)
-    samples, finished, n_checkpoints = _passed(chain([first], loaded), known, latents)
-    calibrating = _passed([_Stage(finished, True)], new, latents)[0] if new else None
+    given = [calculators] if isinstance(calculators, BaseCalculator) else calculators
+    if isinstance(given, Sized) and not new:
+        _check_several(len(given))
+    samples, finished = _passed(given, known, latents, invariant)
+    n_checkpoints = np.shape(samples.errors)[1]
+    if not new:
+        _check_several(n_checkpoints)
+    calibrating = _passed([finished], new, latents, False)[0] if new else None
     fitted = fit_structures(
         samples,
         calibrating,
@@ -145,25 +137,15 @@ def fit_frames(
     return fitted
 
 
-class _Stage(NamedTuple):
-    """A checkpoint of a training."""
-
-    calculator: BaseCalculator
-    is_last: bool
-
-
-def _each(calculators: BaseCalculator | Iterable[BaseCalculator]) -> Iterator[_Stage]:
-    """Tell of each calculator whether it is the last."""
-    given = iter([calculators] if isinstance(calculators, BaseCalculator) else calculators)
-    waiting = next(given, None)
-    if waiting is None:
-        raise ValueError("Expected at least one calculator, got none.")
-    for following in given:
-        if following is waiting:
-            raise ValueError("Expected a calculator for each checkpoint, got one twice in a row.")
-        yield _Stage(waiting, False)
-        waiting = following
-    yield _Stage(waiting, True)
+def _check_several(n_calculators: int) -> None:
+    """Refuse a single model's errors where there is nothing to calibrate with."""
+    if n_calculators == 1:
+        raise ValueError(
+            "Expected structures to calibrate with, where there is one calculator: the errors "
+            "of a finished model are too small on what it was trained on. Give held_out: "
+            "labelled structures that it was not trained on, or, if it was trained on none of "
+            "these, a share of them to split off."
+        )
 
 
 def _parted(
@@ -222,28 +204,36 @@ def _split(
 
 
 def _passed(
-    stages: Iterable[_Stage], frames: Sequence[Atoms], latents: Latents
-) -> tuple[StructureSamples, BaseCalculator, int]:
-    """Compute errors by each calculator, and latents by the last in the same passes."""
+    calculators: Iterable[BaseCalculator],
+    frames: Sequence[Atoms],
+    latents: Latents,
+    invariant: bool,
+) -> tuple[StructureSamples, BaseCalculator]:
+    """Compute errors by each calculator, and latents by the last, in one pass of each."""
     labels = check_labels(frames)
     columns: list[NDArray[np.float64]] = []
-    width = None
-    for calculator, is_last in stages:
+    rows: list[NDArray[np.float32]] = []
+    finished = None
+    for calculator in calculators:
         name = f"calculator {len(columns)}"
         check_gives_forces(calculator, name)
-        found = latents_with_pass(latents, frames[0].copy(), calculator).shape[1]
-        if width not in (None, found):
-            raise ValueError(
-                f"Expected checkpoints of one model, with latents of width {width}, got {found} "
-                f"from {name}."
-            )
-        width = found
-        rows, errors = [], []
+        if calculator is finished:
+            raise ValueError("Expected a calculator for each checkpoint, got one twice in a row.")
+        if invariant and finished is None:
+            check_invariant(latents, calculator, frames)
+        earlier, rows, errors = rows, [], []
         for number, (atoms, label) in enumerate(zip(frames, labels, strict=True)):
-            if is_last:  # the calculator keeps the forces of this pass
-                rows.append(latents_with_pass(latents, atoms.copy(), calculator))
+            rows.append(latents_with_pass(latents, atoms.copy(), calculator))
+            if earlier and earlier[0].shape[1] != rows[0].shape[1]:
+                raise ValueError(
+                    "Expected checkpoints of one model, with latents of width "
+                    f"{earlier[0].shape[1]}, got {rows[0].shape[1]} from {name}."
+                )
             whose = f"from {name} in frame {number}"
-            errors.append(force_errors(calculator, atoms, label, whose))
+            errors.append(force_errors(calculator, atoms, label, whose))  # of the same pass
         columns.append(np.concatenate(errors))
+        finished = calculator
+    if finished is None:
+        raise ValueError("Expected at least one calculator, got none.")
     samples = StructureSamples(frames, np.concatenate(rows), np.stack(columns, axis=1))
-    return samples, calculator, len(columns)
+    return samples, finished
