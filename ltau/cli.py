@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 
 from ltau import __version__
-from ltau._commands import arrays, compare, demo, mace, nequip
+from ltau._commands import arrays, compare, demo, frames, mace, nequip
 from ltau._commands.arguments import Formatter, add_command
 
 __all__ = ["main"]
@@ -15,6 +15,7 @@ _COMMANDS = {
     **arrays.COMMANDS,
     "compare": compare,
     "demo": demo,
+    "frames": frames,
     "mace": mace,
     "nequip": nequip,
 }

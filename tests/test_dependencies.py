@@ -40,9 +40,10 @@ ENVIRONMENTS = {
 EXTRAS = {
     "ltau": (),
     "ltau/_commands/compare": ("compare",),
+    "ltau/_commands/frames": ("ase",),
     "ltau/_commands/mace": ("mace",),
     "ltau/_commands/nequip": ("nequip",),
-    "ltau/_commands/structures.py": ("ase", "torch"),
+    "ltau/_commands/structures.py": ("ase",),
     "ltau/_demo/diamonds.py": ("demo",),
     "ltau/_demo/nequip.py": ("nequip", "plot"),
     "ltau/_fitted/summary.py": ("pandas",),

@@ -1,4 +1,4 @@
-"""Forces of acetylacetone by NequIP, Allegro or MACE: how wrong they are, and when to stop.
+"""Forces of acetylacetone by NequIP, Allegro, MACE or SevenNet: how wrong they are, and when to stop.
 
 Everything once, on real data: train a small model while its errors are recorded, fit an estimator
 to them, test it on frames with known forces, and run molecular dynamics under watch. In a checkout
@@ -7,6 +7,7 @@ of the repository, after ``pip install '.[nequip,plot]' pooch``:
     python examples/acac/acac.py                # 40 epochs: about four minutes on two cores
     python examples/acac/acac.py --epochs 85    # the figures in the documentation
     python examples/acac/acac.py --model allegro  # needs the extra allegro
+    python examples/acac/acac.py --model sevennet --epochs 8  # fine-tunes 7net-0: extra sevennet
     python examples/acac/acac.py --model mace     # needs mace, in an environment without nequip
 
 The data are those of Batatia et al., "The design space of E(3)-equivariant atom-centred

@@ -1,4 +1,4 @@
-"""The force fields that the example trains: NequIP, Allegro and MACE, each in its own way."""
+"""The force fields that the example trains: NequIP, Allegro, MACE and SevenNet, each its own way."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MODELS", "calculator", "fit", "train"]
 
-MODELS = "nequip", "allegro", "mace"
+MODELS = "nequip", "allegro", "mace", "sevennet"
 
 HERE = Path(__file__).resolve().parent
 
@@ -31,6 +31,11 @@ OF_MACE = (
 
 def train(folder: Path, model: str, n_epochs: int) -> None:
     """Train on ``train.extxyz`` in a folder; a training that was stopped goes on."""
+    if model == "sevennet":
+        import fine_tuning
+
+        fine_tuning.train(folder, n_epochs)
+        return
     if model == "mace":
         command = ["-m", "ltau", "mace", "train", "--mode", "eval", "training/ltau"]
         command += [*OF_MACE.split(), f"--E0s={ENERGIES}", f"--max_num_epochs={n_epochs}"]
@@ -50,6 +55,10 @@ def fit(folder: Path, model: str) -> LTAUEstimator:
         from ltau.adapters.mace import fit_run as fit_mace
 
         return fit_mace(folder / "training", progress=True)
+    if model == "sevennet":
+        import fine_tuning
+
+        return fine_tuning.fit(folder)
     from ltau.adapters.nequip import fit_run
 
     return fit_run(folder / "training", progress=True)
@@ -63,6 +72,10 @@ def calculator(folder: Path, model: str, estimator: LTAUEstimator) -> BaseCalcul
 
         saved = training / "checkpoints" / "acac_run-0.model"
         return UncertainMACECalculator.from_model(saved, estimator, level=0.9, keep_latents=True)
+    if model == "sevennet":
+        import fine_tuning
+
+        return fine_tuning.calculator(folder, estimator)
     from ltau.adapters.nequip import UncertainNequIPCalculator
 
     return UncertainNequIPCalculator.from_model(

@@ -11,7 +11,9 @@ __all__ = [
     "Formatter",
     "add_command",
     "add_device",
+    "add_estimator_options",
     "add_fit_options",
+    "add_level",
     "add_output",
     "add_predict_options",
     "count_or_fraction",
@@ -48,8 +50,16 @@ def add_device(parser: ArgumentParser) -> None:
 
 
 def add_fit_options(fit: ArgumentParser) -> None:
-    """Add what an estimator of a force field's errors may be told."""
+    """Add what a fit to the folder of a force field's training may be told."""
     add_device(fit)
+    add_estimator_options(fit)
+    fit.add_argument(
+        "--no-calibration", action="store_true", help="leave the validation structures out"
+    )
+
+
+def add_estimator_options(fit: ArgumentParser) -> None:
+    """Add what an estimator of a force field's errors may be told."""
     fit.add_argument("--n-neighbors", type=positive, help="by default validation chooses")
     fit.add_argument("--burn-in", type=count_or_fraction, help="first epochs left out (a third)")
     fit.add_argument("--scaling", choices=["none", "standardize", "whiten"])
@@ -60,14 +70,16 @@ def add_fit_options(fit: ArgumentParser) -> None:
         help="cutoff in Å of the neighbours that count, none, or auto: validation chooses",
     )
     fit.add_argument("--groups", help="entry of atoms.info that tells which frames are related")
-    fit.add_argument(
-        "--no-calibration", action="store_true", help="leave the validation structures out"
-    )
 
 
 def add_predict_options(predict: ArgumentParser) -> None:
     """Add how forces with uncertainties are predicted."""
     add_device(predict)
+    add_level(predict)
+
+
+def add_level(predict: ArgumentParser) -> None:
+    """Add the level of the error bars."""
     predict.add_argument("--level", type=float, default=0.9, help="of the upper bound")
 
 

@@ -19,15 +19,19 @@ from ltau._files.whole import write_text_whole
 from ltau.estimator import LTAUEstimator
 from ltau.structures import FORCE_FIELD, iread
 
-__all__ = ["check_not_packed", "fit_arguments", "predict_structures", "save_fitted"]
+__all__ = [
+    "check_not_packed",
+    "fit_arguments",
+    "given_estimator",
+    "predict_structures",
+    "save_fitted",
+]
 
 
 def fit_arguments(options: Namespace) -> dict[str, Any]:
     """Give `fit_run` of any framework what its command was told."""
-    names = "n_neighbors", "burn_in", "scaling"
-    given = {name: value for name in names if (value := getattr(options, name)) is not None}
     return {
-        "estimator": LTAUEstimator(**{**FORCE_FIELD, **given}) if given else None,
+        "estimator": given_estimator(options),
         "environment": options.environment,
         "groups": options.groups,
         "calibrate": False if options.no_calibration else None,
@@ -36,14 +40,27 @@ def fit_arguments(options: Namespace) -> dict[str, Any]:
     }
 
 
+def given_estimator(options: Namespace) -> LTAUEstimator | None:
+    """Give the estimator to fit; None if nothing was told of it."""
+    names = "n_neighbors", "burn_in", "scaling"
+    given = {name: value for name in names if (value := getattr(options, name)) is not None}
+    return LTAUEstimator(**{**FORCE_FIELD, **given}) if given else None
+
+
 def save_fitted(fitted: LTAUEstimator, path: Path) -> None:
-    """Save an estimator that `fit_run` made, and say what it is of."""
+    """Save an estimator that `fit_run` or `fit_frames` made, and say what it is of."""
     fitted.save(path)
+    notes = fitted.notes_
+    of = f"up to epoch {notes['epoch']}" if "epoch" in notes else _by(notes["n_checkpoints"])
     print(
         f"{path}: errors of {fitted.target_} ({fitted.unit_}), "
-        f"of {fitted.n_samples_fit_} samples up to epoch {fitted.notes_['epoch']}\n"
+        f"of {fitted.n_samples_fit_} samples {of}\n"
         f"{_chosen(fitted)}"
     )
+
+
+def _by(n_checkpoints: int) -> str:
+    return "by one model" if n_checkpoints == 1 else f"by {n_checkpoints} checkpoints"
 
 
 def check_not_packed(path: Path) -> None:
