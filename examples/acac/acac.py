@@ -1,4 +1,4 @@
-"""Forces of acetylacetone by NequIP, Allegro, MACE or SevenNet: how wrong they are, and when to stop.
+"""Forces of acetylacetone by four kinds of models: how wrong they are, and when to stop.
 
 Everything once, on real data: train a small model while its errors are recorded, fit an estimator
 to them, test it on frames with known forces, and run molecular dynamics under watch. In a checkout

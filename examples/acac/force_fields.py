@@ -1,4 +1,4 @@
-"""The force fields that the example trains: NequIP, Allegro, MACE and SevenNet, each its own way."""
+"""The force fields that the example trains: NequIP, Allegro, MACE, SevenNet, each its own way."""
 
 from __future__ import annotations
 

@@ -6,7 +6,12 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from ltau._commands.arguments import add_estimator_options, add_level, add_output
+from ltau._commands.arguments import (
+    add_command,
+    add_estimator_options,
+    add_level,
+    add_output,
+)
 from ltau._commands.running import runner
 
 __all__ = ["HELP", "add_arguments"]

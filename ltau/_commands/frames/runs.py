@@ -74,7 +74,7 @@ def _named(text: str) -> Callable[..., Any]:
         raise ValueError(f"Expected {text} to be something to import: {error}") from error
     if not callable(found):
         raise ValueError(f"Expected {text} to be callable, got {type(found).__name__}.")
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 COMMANDS = {"fit": _fit, "predict": _predict}

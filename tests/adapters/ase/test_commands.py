@@ -1,6 +1,7 @@
 """The commands ``ltau frames``, with a calculator and latents from a file of the user's."""
 
 import sys
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -75,12 +76,12 @@ def fit(*options, named=NAMED):
 def test_fit_saves_what_the_function_gives(capsys):
     options = ["--n-neighbors", "5", "--environment", "none", "--groups", "system"]
     found = fit("--checkpoints", "2.1", "2.2", "2.25", "--held-out", "new.extxyz", *options)
-    from of_the_user import calculator, latents
+    users = import_module("of_the_user")
 
     expected = fit_frames(
         ase.io.read("known.extxyz", ":"),
-        map(calculator, ("2.1", "2.2", "2.25")),
-        latents,
+        map(users.calculator, ("2.1", "2.2", "2.25")),
+        users.latents,
         held_out=ase.io.read("new.extxyz", ":"),
         estimator=LTAUEstimator(n_neighbors=5, distance_scaling=found.distance_scaling),
         environment=None,
@@ -103,20 +104,11 @@ def test_one_model_needs_structures_to_calibrate_with(capsys):
 
 def test_predict_writes_what_the_calculator_gives(capsys):
     estimator = fit("--held-out", "new.extxyz")
-    command = [
-        "frames",
-        "predict",
-        "f.ltau",
-        "new.extxyz",
-        "--checkpoint",
-        "2.25",
-        "--level",
-        "0.5",
-    ]
-    main([*command, *NAMED, "-o", "out.extxyz"])
-    from of_the_user import calculator, latents
+    options = ["--checkpoint", "2.25", "--level", "0.5", "-o", "out.extxyz"]
+    main(["frames", "predict", "f.ltau", "new.extxyz", *NAMED, *options])
+    users = import_module("of_the_user")
 
-    own = UncertainCalculator(calculator(), estimator, latents, level=0.5)
+    own = UncertainCalculator(users.calculator(), estimator, users.latents, level=0.5)
     written, given = ase.io.read("out.extxyz", ":"), ase.io.read("new.extxyz", ":")
     for atoms, known in zip(written, given, strict=True):
         known.calc = own
