@@ -58,7 +58,7 @@ test: $(VENV)/.demo $(VENV)/.test $(VENV)/.bench $(MACE_VENV)/.test-mace
 	$(BIN)/python -m pytest -n $(WORKERS)
 
 test-frameworks: $(FRAMEWORKS_VENV)/.test-frameworks
-	$(FRAMEWORKS_BIN)/python -m pytest $(FRAMEWORKS:%=ltau/adapters/%.py) $(FRAMEWORKS:%=tests/adapters/test_%.py)
+	$(FRAMEWORKS_BIN)/python -m pytest $(FRAMEWORKS:%=ltau/adapters/%.py) $(FRAMEWORKS:%=tests/adapters/test_%.py) tests/test_docs.py
 
 CORE_TESTS := tests/errors tests/estimator tests/fitted tests/metrics tests/neighbors
 

@@ -27,7 +27,8 @@ autodoc_default_options = {
         "_IntegrationLoaderMixin, float, object, tuple"
     ),
 }
-autodoc_mock_imports = ["mace"]  # which no environment has beside NequIP
+# Of these no environment has mace beside NequIP; the others take long to install.
+autodoc_mock_imports = ["chgnet", "mace", "matgl", "sevenn"]
 autodoc_typehints = "none"  # numpydoc sections name the types
 numpydoc_show_class_members = False  # autodoc lists them
 
@@ -49,6 +50,7 @@ html_theme_options = {
 }
 pages = [
     "index",
+    "calculators",
     "cluster",
     "engines",
     "compare",

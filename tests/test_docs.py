@@ -26,10 +26,10 @@ def blocks(page):
         yield "\n" * above + textwrap.dedent(match[1])
 
 
-def run(page, **given):
-    """Run all blocks of a page in one namespace, with what it is given, and return it."""
+def run(page, which=lambda block: True, **given):
+    """Run the blocks of a page, or some, in one namespace, with what it is given, and return it."""
     namespace = {"__name__": "__main__", **given}
-    for block in blocks(page):
+    for block in filter(which, blocks(page)):
         exec(compile(block, str(DOCS / page), "exec"), namespace)  # noqa: S102
     return namespace
 
@@ -49,6 +49,7 @@ def _in_an_empty_folder(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     "page",
     [
+        "calculators.rst",
         "cluster.rst",
         "engines.rst",
         "compare.rst",
@@ -175,12 +176,53 @@ def test_force_fields_are_trained_fitted_and_watched():
         rows["forces_uncertainty_mean"],
         rtol=1e-3,  # of positions as the file has them
     )
-    argon = page["crystal"]
-    errors = page["errors_from_checkpoints"](page["checkpoints"][-1:], [page["labelled"](100)])
-    uncertainty = argon.arrays["forces_uncertainty"]
-    assert uncertainty.mean() == pytest.approx(errors.mean(), rel=0.5)
     assert Path("forces.ltau").is_file()
     assert len(ase.io.read("to-label.extxyz", ":")) == 3
+
+
+FRAMEWORKS = "sevenn", "chgnet", "matgl"
+
+
+def test_any_calculator_is_fitted_from_its_checkpoints():
+    pytest.importorskip("ase")
+    from ltau.adapters.ase import errors_from_checkpoints
+
+    page = run("calculators.rst", lambda block: not any(name in block for name in FRAMEWORKS))
+    errors = errors_from_checkpoints(page["checkpoints"][-1:], [page["labelled"](100)])
+    uncertainty = page["crystal"].arrays["forces_uncertainty"]
+    assert uncertainty.mean() == pytest.approx(errors.mean(), rel=0.5)
+    assert page["estimator"].notes_["n_checkpoints"] == 5
+
+
+@pytest.mark.filterwarnings("ignore")  # the frameworks' own
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_a_framework_takes_at_most_fifteen_lines(framework):
+    pytest.importorskip(framework)
+    import ase.io
+    from ase.build import bulk
+    from ase.calculators.singlepoint import SinglePointCalculator
+
+    rng = np.random.default_rng(0)
+    frames = [bulk("NaCl", "rocksalt", 5.6, cubic=True) for _ in range(15)]
+    for atoms in frames:
+        atoms.rattle(0.1, rng=rng)
+        atoms.calc = SinglePointCalculator(atoms, forces=rng.normal(size=(8, 3)))
+    for name, part in {"train": frames[:10], "validation": frames[10:14]}.items():
+        ase.io.write(f"{name}.extxyz", part)
+    ase.io.write("structures.extxyz", frames[14].copy())
+    if framework == "matgl":
+        import torch
+        from matgl.apps.pes import Potential
+        from matgl.models import TensorNet
+
+        model = TensorNet(element_types=("Na", "Cl"), units=16, nblocks=1, is_intensive=False)
+        Path("potential").mkdir()
+        Potential(model).save("potential")
+        torch.save({"train_force_errors": torch.tensor(rng.normal(size=(9, 80, 3)))}, "log.pt")
+    page = run("calculators.rst", lambda block: f" {framework}" in block)
+    (block,) = (block for block in blocks("calculators.rst") if f" {framework}" in block)
+    assert 0 < len([line for line in block.splitlines() if line.strip()]) <= 15
+    assert (page["atoms"].arrays["forces_uncertainty"] > 0).all()
 
 
 def test_the_configuration_that_the_page_shows_is_that_of_the_example():

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Sized
+from dataclasses import replace
 
 import numpy as np
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ltau.adapters._forces.checks import is_number
 from ltau.adapters._forces.frames import fingerprint
@@ -17,6 +18,7 @@ from ltau.adapters.ase._checkpoints import check_gives_forces, check_labels, for
 from ltau.adapters.ase._invariance import check_invariant
 from ltau.adapters.ase._latents import Latents, latents_with_pass
 from ltau.estimator import LTAUEstimator
+from ltau.log import ErrorLog
 from ltau.structures import (
     StructureSamples,
     check_options,
@@ -32,6 +34,7 @@ def fit_frames(
     calculators: BaseCalculator | Iterable[BaseCalculator],
     latents: Latents,
     *,
+    errors: ErrorLog | ArrayLike | None = None,
     held_out: Iterable[Atoms] | float | None = None,
     estimator: LTAUEstimator | None = None,
     strata: str | None = "auto",
@@ -64,10 +67,15 @@ def fit_frames(
         (n_atoms, n_features): `ltau.adapters.sevennet.latents`, that of another framework, or
         your own. One that is not marked by `runs_calculator` is called when the calculator has
         computed the atoms.
+    errors : ErrorLog or array-like of shape (n_atoms, n_epochs), optional
+        Error trajectories of the structures' atoms, in eV/Å, where a training has recorded
+        them, as `ltau.adapters.matgl.errors_from_log` reads; `calculators` is the finished
+        model alone then.
     held_out : iterable of ase.Atoms or float, optional
         Labelled structures that the model was not trained on: they choose and calibrate, as
         in `ltau.structures.fit_structures`. Or the share of `frames` that is split off for
-        it, whole groups at random: right only if the model was trained on none of them.
+        it, whole groups at random: right only if the model was trained on none of them, and
+        not with `errors`.
     estimator, strata, environment, groups
         As in `ltau.structures.fit_structures`.
     invariant : bool, default=True
@@ -79,7 +87,7 @@ def fit_frames(
     LTAUEstimator
         The fitted estimator. Its `notes_` hold those of `ltau.structures.fit_structures` and
 
-        - ``n_checkpoints``: how many calculators there were;
+        - ``n_checkpoints``: how many errors of each atom there were;
         - ``probe``: the smallest structure with its latents, by which `UncertainCalculator`
           knows whether it was given the same model.
 
@@ -111,12 +119,16 @@ def fit_frames(
     (1, 3)
     """
     check_options(estimator, strata, environment, groups)
+    if errors is not None and is_number(held_out):
+        raise ValueError("Expected structures to be held out where errors are given, got a share.")
     known, new = _parted(frames, held_out, groups)
     given = [calculators] if isinstance(calculators, BaseCalculator) else calculators
-    if isinstance(given, Sized) and not new:
+    if errors is None and isinstance(given, Sized) and not new:
         _check_several(len(given))
     samples, finished = _passed(given, known, latents, invariant)
-    n_checkpoints = np.shape(samples.errors)[1]
+    if errors is not None:
+        samples = _recorded(samples, errors)
+    n_checkpoints = _n_columns(samples.errors)
     if not new:
         _check_several(n_checkpoints)
     calibrating = _passed([finished], new, latents, False)[0] if new else None
@@ -135,6 +147,23 @@ def fit_frames(
         "probe": make_probe(samples.frames, samples.latents, environment_cutoff(fitted)),
     }
     return fitted
+
+
+def _recorded(samples: StructureSamples, errors: ErrorLog | ArrayLike) -> StructureSamples:
+    """Put errors that were recorded in the place of those of the finished model."""
+    if _n_columns(samples.errors) != 1:
+        raise ValueError(
+            "Expected the finished model alone where errors are given, got "
+            f"{_n_columns(samples.errors)} calculators."
+        )
+    known = errors if isinstance(errors, ErrorLog) else np.asarray(errors)
+    if not isinstance(known, ErrorLog) and known.ndim != 2:
+        raise ValueError(f"Expected errors of shape (n_atoms, n_epochs), got {known.shape}.")
+    return replace(samples, errors=known)
+
+
+def _n_columns(errors: ErrorLog | NDArray[np.floating]) -> int:
+    return errors.n_epochs if isinstance(errors, ErrorLog) else np.shape(errors)[1]
 
 
 def _check_several(n_calculators: int) -> None:

@@ -10,14 +10,14 @@ from ase.calculators.calculator import Calculator, all_changes
 from ase.calculators.lj import LennardJones
 from ase.calculators.singlepoint import SinglePointCalculator
 
-from ltau import LTAUEstimator
+from ltau import ErrorLog, LTAUEstimator
 from ltau.adapters.ase import (
     UncertainCalculator,
     errors_from_checkpoints,
     fit_frames,
     runs_calculator,
 )
-from ltau.metrics import coverage, spearman
+from ltau.metrics import spearman
 from ltau.structures import StructureSamples, environment_latents, fit_structures
 
 
@@ -100,6 +100,38 @@ def test_a_share_is_split_off_by_groups(frames, stages, latents_of):
     )
     np.testing.assert_array_equal(
         predictions(fitted, frames, latents_of), predictions(again, frames, latents_of)
+    )
+
+
+def test_errors_that_were_recorded_take_the_place_of_checkpoints(frames, stages, latents_of):
+    """Those of the calculators, as an array and as a log."""
+    errors = errors_from_checkpoints(stages, frames)
+    expected = predictions(fit_frames(frames, stages, latents_of), frames, latents_of)
+    found = fit_frames(frames, stages[-1], latents_of, errors=errors)
+    assert found.notes_["n_checkpoints"] == 4
+    np.testing.assert_array_equal(predictions(found, frames, latents_of), expected)
+    for given, options, message in (
+        (stages, {"errors": errors}, "the finished model alone .* got 4 calculators"),
+        (stages[-1], {"errors": errors[:, 0]}, r"shape \(n_atoms, n_epochs\), got \(240,\)"),
+        (stages[-1], {"errors": errors[1:]}, "errors of 240 samples, got 239"),
+        (stages[-1], {"errors": errors, "held_out": 0.2}, "where errors are given, got a share"),
+        (stages[-1], {"errors": errors[:, :1]}, "where there is one calculator"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            fit_frames(frames, given, latents_of, **options)
+
+
+def test_a_log_of_errors_is_read(frames, stages, latents_of, tmp_path):
+    errors = errors_from_checkpoints(stages, frames)
+    log = ErrorLog(tmp_path / "log", len(errors))
+    for epoch, column in enumerate(errors.T):
+        log.record(np.arange(len(errors)), column)
+        log.end_epoch(epoch)
+    found = fit_frames(frames, stages[-1], latents_of, errors=ErrorLog(tmp_path / "log"))
+    expected = fit_frames(frames, stages[-1], latents_of, errors=errors.astype(np.float32))
+    assert found.notes_["n_checkpoints"] == 4
+    np.testing.assert_allclose(
+        *(predictions(each, frames, latents_of) for each in (found, expected)), rtol=1e-5
     )
 
 
@@ -253,5 +285,5 @@ def test_coverage_of_held_out_systems(frames, stages, latents_of):
         predicted = atoms.copy()
         predicted.calc = calculator
         error = np.linalg.norm(predicted.get_forces() - atoms.calc.results["forces"], axis=1)
-        inside.append(coverage(error, predicted.arrays["forces_uncertainty_upper"]))
+        inside.append(np.mean(error <= predicted.arrays["forces_uncertainty_upper"]))
     assert np.mean(inside) == pytest.approx(0.8, abs=0.12)
