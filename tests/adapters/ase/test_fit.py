@@ -123,11 +123,11 @@ def test_errors_that_were_recorded_take_the_place_of_checkpoints(frames, stages,
 
 def test_a_log_of_errors_is_read(frames, stages, latents_of, tmp_path):
     errors = errors_from_checkpoints(stages, frames)
-    log = ErrorLog(tmp_path / "log", len(errors))
-    for epoch, column in enumerate(errors.T):
-        log.record(np.arange(len(errors)), column)
-        log.end_epoch(epoch)
-    found = fit_frames(frames, stages[-1], latents_of, errors=ErrorLog(tmp_path / "log"))
+    with ErrorLog(tmp_path / "log", len(errors)) as log:
+        for epoch, column in enumerate(errors.T):
+            log.record(np.arange(len(errors)), column)
+            log.end_epoch(epoch)
+        found = fit_frames(frames, stages[-1], latents_of, errors=log)
     expected = fit_frames(frames, stages[-1], latents_of, errors=errors.astype(np.float32))
     assert found.notes_["n_checkpoints"] == 4
     np.testing.assert_allclose(
