@@ -50,8 +50,8 @@ def fit_frames(
     labelled as its own were.
 
     **Of a finished model alone, on structures that it was trained on, errors are too small**,
-    by 15 to 20 % on acetylacetone, and so are error bars. Held-out structures set that right;
-    without them a single model is refused.
+    and so are error bars. Held-out structures set that right; without them a single model is
+    refused.
 
     Parameters
     ----------
