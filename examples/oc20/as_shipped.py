@@ -163,6 +163,7 @@ def report(name: str, of: Answers) -> str:
         f"{error[adsorbate].mean():.2f}, expected {expected[adsorbate].mean():.2f}\n"
         f"  rank correlation of both {spearman(error, expected):.2f}, within a system "
         f"{np.mean(ranks):.2f} ± {spread:.2f} (standard error over systems)\n"
+        f"  rank correlation of errors and ood_score {spearman(error, of.ood_score):.2f}\n"
         f"  within the 90 % error bar {inside.mean():.0%}, of adsorbates "
         f"{inside[adsorbate].mean():.0%}\n"
         f"  ood_score: median {np.median(of.ood_score):.1f}; out of domain {of.is_far.mean():.0%}"
