@@ -6,13 +6,19 @@ import argparse
 from pathlib import Path
 
 from benchmarks.ood import explore, figures, report
-from benchmarks.ood.run import FULL, QUICK, run
+from benchmarks.ood.run import FULL, QUICK, SHORT, run
 
 
 def main() -> None:
     """Measure what is not measured yet, print the tables, and say where all is written."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.ood", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="small models on two sets")
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--quick", action="store_true", help="small models on two sets")
+    size.add_argument(
+        "--short",
+        action="store_true",
+        help="two force fields, trained for a shorter time, and an ensemble of two",
+    )
     parser.add_argument(
         "--explore", action="store_true", help="try settings of LTAU instead of other methods"
     )
@@ -27,7 +33,8 @@ def main() -> None:
         "code needs another folder",
     )
     arguments = parser.parse_args()
-    profile, output = QUICK if arguments.quick else FULL, arguments.output
+    profile = QUICK if arguments.quick else SHORT if arguments.short else FULL
+    output = arguments.output
     if arguments.explore:
         print(explore.write(explore.explore(profile, output, arguments.jobs), output))
     else:

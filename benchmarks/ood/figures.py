@@ -21,7 +21,9 @@ from ltau.plotting import ErrorCalibrationDisplay, PredictedErrorDisplay
 
 __all__ = ["draw"]
 
-_SHOWN = ("LTAU, paper", "LTAU", "LTAU, calibrated", "Distance")
+_RIVALS = ("Quantile boosting", "Error bins")
+_SHOWN = ("LTAU, paper", "LTAU", "LTAU, calibrated", "Distance", *_RIVALS)
+_PREDICTED = ("LTAU, calibrated", *_RIVALS)  # whose errors are drawn, beside an ensemble's
 
 
 def draw(case: Case, output: Path) -> list[Path]:
@@ -116,9 +118,12 @@ def _structure_means(prediction: ErrorPrediction, samples: Samples) -> NDArray[n
 
 
 def _predicted_errors(domain: Domain, predictions: _Predictions) -> Figure:
-    """Draw the errors that LTAU and an ensemble predict, as far as they fit a page."""
-    left_out = ("LTAU, calibrated", "Distance")
-    shown = {name: by_test for name, by_test in predictions.items() if name not in left_out}
+    """Draw the errors that some methods predict, as many as fit a page."""
+    shown = {
+        name: by_test
+        for name, by_test in predictions.items()
+        if name in _PREDICTED or name.startswith("Ensemble")
+    }
     n_rows, n_columns = len(domain.tests), len(shown)
     figure, axes = plt.subplots(
         n_rows, n_columns, figsize=(3.3 * n_columns, 3.1 * n_rows), layout="constrained"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from benchmarks.ood.forcefields import ForceField
 from benchmarks.ood.scoring import detection, score
 from benchmarks.ood.tabular import Table
 
-__all__ = ["FULL", "QUICK", "Case", "Cell", "Profile", "load", "run", "train"]
+__all__ = ["FULL", "QUICK", "SHORT", "Case", "Cell", "Profile", "load", "run", "train"]
 
 
 @dataclass(frozen=True)
@@ -110,6 +110,17 @@ FULL = Profile(
         n_members=4,
     ),
     n_seeds=2,
+    n_resamples=200,
+)
+_SHORT_EPOCHS = {"acac": 40, "slabs": 20}
+SHORT = Profile(
+    fields=tuple(
+        replace(field, n_epochs=_SHORT_EPOCHS[field.name], n_members=2)
+        for field in FULL.fields
+        if field.name in _SHORT_EPOCHS
+    ),
+    tables=(),
+    n_seeds=1,
     n_resamples=200,
 )
 QUICK = Profile(

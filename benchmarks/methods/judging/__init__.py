@@ -6,11 +6,13 @@ from benchmarks.methods.domains import Domain
 from benchmarks.methods.judging.class_mean import ClassMean
 from benchmarks.methods.judging.constant import Constant
 from benchmarks.methods.judging.distance import Distance
+from benchmarks.methods.judging.error_bins import ErrorBinClassifier
 from benchmarks.methods.judging.judge import Judge
 from benchmarks.methods.judging.ltau import LTAU, PAPER
 from benchmarks.methods.judging.ltau_structures import LTAUStructures
 from benchmarks.methods.judging.mahalanobis import Mahalanobis
 from benchmarks.methods.judging.mixture import Mixture
+from benchmarks.methods.judging.quantile_boosting import QuantileBoosting
 from benchmarks.methods.judging.regressor import Regressor
 from benchmarks.methods.judging.rigidity import Rigidity
 from benchmarks.methods.judging.spread import Spread
@@ -42,6 +44,10 @@ def methods(domain: Domain) -> dict[str, Judge]:
         "Mixture": Mixture(),
         "Rigidity": Rigidity(),
         "Regressor": Regressor(),
+        "Quantile boosting": QuantileBoosting(),
+        "Quantile boosting, held-out": QuantileBoosting(held_out=True),
+        "Error bins": ErrorBinClassifier(),
+        "Error bins, held-out": ErrorBinClassifier(held_out=True),
         **by_class,
         "Constant": Constant(),
     }

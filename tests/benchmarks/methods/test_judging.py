@@ -1,9 +1,11 @@
 """The methods that judge a trained model, against closed forms and brute force."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-for module in ("torch", "ase", "pooch", "matplotlib"):
+for module in ("torch", "ase", "pooch", "matplotlib", "lightgbm"):
     pytest.importorskip(module)
 
 from sklearn.covariance import LedoitWolf  # noqa: E402
@@ -13,15 +15,19 @@ from benchmarks.methods.judging import methods  # noqa: E402
 from benchmarks.methods.judging.class_mean import ClassMean  # noqa: E402
 from benchmarks.methods.judging.constant import Constant  # noqa: E402
 from benchmarks.methods.judging.distance import Distance  # noqa: E402
+from benchmarks.methods.judging.error_bins import ErrorBinClassifier  # noqa: E402
 from benchmarks.methods.judging.ltau import LTAU, PAPER  # noqa: E402
 from benchmarks.methods.judging.ltau_structures import LTAUStructures  # noqa: E402
 from benchmarks.methods.judging.mahalanobis import Mahalanobis  # noqa: E402
 from benchmarks.methods.judging.mixture import Mixture  # noqa: E402
+from benchmarks.methods.judging.quantile_boosting import QuantileBoosting  # noqa: E402
 from benchmarks.methods.judging.regressor import Regressor  # noqa: E402
 from benchmarks.methods.judging.rigidity import Rigidity  # noqa: E402
 from benchmarks.methods.judging.spread import Spread  # noqa: E402
 from benchmarks.methods.predictions import LEVELS  # noqa: E402
 from ltau import LTAUEstimator  # noqa: E402
+
+RIVALS = pytest.mark.parametrize("rival", [QuantileBoosting, ErrorBinClassifier])
 
 
 class TestScores:
@@ -111,6 +117,48 @@ class TestModels:
         assert (expected > 0).all()
         true = test.spreads["Ensemble of 2"] * np.sqrt(2 / np.pi)
         assert np.corrcoef(np.log(expected), np.log(true))[0, 1] > 0.7
+
+    @RIVALS
+    @pytest.mark.parametrize("held_out", [False, True])
+    def test_a_learnt_distribution_says_what_latents_and_classes_say(self, domain, rival, held_out):
+        test = domain.tests[IN_DOMAIN]
+        method = rival(held_out=held_out).fit(domain)
+        prediction = method.predict(test)
+        expected = prediction.errors.mean()
+        np.testing.assert_array_equal(prediction.ood_score, expected)
+        true = test.spreads["Ensemble of 2"] * np.sqrt(2 / np.pi)
+        assert np.corrcoef(np.log(expected), np.log(true))[0, 1] > 0.7
+        assert expected.mean() == pytest.approx(true.mean(), rel=0.25)
+        assert 0.8 < (test.errors <= prediction.bounds[:, 1]).mean() < 0.98
+
+    @RIVALS
+    def test_errors_are_learnt_from_the_trajectories_unless_held_out_ones_are(self, domain, rival):
+        larger = {mode: 10 * errors for mode, errors in domain.trajectories.items()}
+        one, other = (
+            rival().fit(given).calibrator.calibration.scale
+            for given in (domain, replace(domain, trajectories=larger))
+        )
+        assert one == pytest.approx(10 * other, rel=0.05)
+        assert rival(held_out=True).fit(replace(domain, trajectories={})).calibrator
+
+    @RIVALS
+    def test_what_calibrates_held_out_errors_was_left_out(self, domain, rival):
+        method = rival(held_out=True).fit(domain)
+        before = method._left_out(domain.validation)
+        first = domain.validation.structures == 0
+        errors = domain.validation.errors.copy()
+        errors[first] = errors[first][::-1]
+        after = method._left_out(domain.validation._replace(errors=errors))
+        changed = np.abs(after.mean() - before.mean()) > 0
+        assert not changed[first].any()
+        assert changed[~first].any()
+
+    @RIVALS
+    def test_latents_of_neighbours_are_tried_for_atoms_of_structures(self, of_structures, rival):
+        method = rival().fit(of_structures)
+        assert method.features.cutoff in (None, 3.5)
+        test = of_structures.tests[IN_DOMAIN]
+        assert len(method.predict(test).errors) == len(test.errors)
 
     def test_ltau_of_the_paper_knows_no_classes_and_no_distance(self, domain):
         test = domain.tests["shift"]
