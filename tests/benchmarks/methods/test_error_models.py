@@ -68,7 +68,7 @@ def test_a_network_that_sees_nothing_predicts_the_shares_of_the_bins():
     model = BinNetwork()
     X = np.ones((400, 1))
     model.choose(X, errors, one_split(400))
-    model.settings, model.n_stages = model.candidates[0], np.array([200])
+    model.settings, model.n_stages = model.candidates[0], np.array([600])
     predicted = model.fit(X, errors).predict(X[:1])
     counts = np.histogram(errors, model.bins.edges)[0]
     np.testing.assert_allclose(predicted.probabilities[0], counts / counts.sum(), atol=0.01)

@@ -13,7 +13,7 @@ for module in ("torch", "nequip", "ase", "pooch", "matplotlib"):
 from benchmarks.methods.domains import IN_DOMAIN  # noqa: E402
 from benchmarks.ood import __main__ as command  # noqa: E402
 from benchmarks.ood import explore, report  # noqa: E402
-from benchmarks.ood.run import QUICK, Cell, load, run  # noqa: E402
+from benchmarks.ood.run import FULL, QUICK, SHORT, Cell, load, run  # noqa: E402
 from benchmarks.ood.settings import TABLES  # noqa: E402
 
 pytestmark = [
@@ -100,6 +100,15 @@ def test_the_models_of_an_ensemble_are_different_and_learn_the_same(output):
         domain.train.errors.mean(), rel=1e-3
     )
     assert domain.tests["temperature"].errors.mean() > domain.tests[IN_DOMAIN].errors.mean()
+
+
+def test_the_short_run_is_of_sets_of_the_full_one_trained_for_a_shorter_time():
+    full = {field.name: field for field in FULL.fields}
+    assert [field.name for field in SHORT.fields] == ["acac", "slabs"]
+    for field in SHORT.fields:
+        whole = full[field.name]
+        assert field.n_epochs < whole.n_epochs
+        assert field == replace(whole, n_epochs=field.n_epochs, n_members=2)
 
 
 def test_settings_are_tried_once(output, monkeypatch):
