@@ -17,7 +17,7 @@ def main() -> None:
     size.add_argument(
         "--short",
         action="store_true",
-        help="two force fields, trained for a shorter time, and an ensemble of two",
+        help="two force fields, each trained once and for a shorter time: half an hour",
     )
     parser.add_argument(
         "--explore", action="store_true", help="try settings of LTAU instead of other methods"

@@ -36,7 +36,7 @@ class ForceField:
     n_epochs: int
     n_train: int
     n_test: int
-    n_members: int  # of the ensemble
+    n_members: int  # of the ensemble; with 1 there is none
 
     def frames(self, cells: Path) -> dict[str, list[Atoms]]:
         """Give the structures of each part; those that are made are kept in `cells`."""
@@ -124,7 +124,7 @@ def domain(field: ForceField, seed: int, cells: Path) -> Domain:
     """
     models = [train(field, member, cells) for member in range(field.n_members)]
     frames = field.frames(cells)
-    sizes = {"Ensemble of 2": 2, f"Ensemble of {field.n_members}": field.n_members}
+    sizes = {f"Ensemble of {size}": size for size in (2, len(models)) if 1 < size <= len(models)}
     members = {
         name: [models[(seed + shift) % len(models)] for shift in range(size)]
         for name, size in sizes.items()

@@ -115,13 +115,13 @@ FULL = Profile(
 _SHORT_EPOCHS = {"acac": 40, "slabs": 20}
 SHORT = Profile(
     fields=tuple(
-        replace(field, n_epochs=_SHORT_EPOCHS[field.name], n_members=2)
+        replace(field, n_epochs=_SHORT_EPOCHS[field.name], n_members=1)
         for field in FULL.fields
         if field.name in _SHORT_EPOCHS
     ),
     tables=(),
     n_seeds=1,
-    n_resamples=200,
+    n_resamples=100,
 )
 QUICK = Profile(
     fields=(
