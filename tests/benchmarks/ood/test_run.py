@@ -11,9 +11,10 @@ for module in ("torch", "nequip", "ase", "pooch", "matplotlib"):
     pytest.importorskip(module)
 
 from benchmarks.methods.domains import IN_DOMAIN  # noqa: E402
+from benchmarks.methods.judging import methods  # noqa: E402
 from benchmarks.ood import __main__ as command  # noqa: E402
 from benchmarks.ood import explore, report  # noqa: E402
-from benchmarks.ood.run import FULL, QUICK, SHORT, Cell, load, run  # noqa: E402
+from benchmarks.ood.run import FULL, QUICK, SHORT, Case, Cell, load, run  # noqa: E402
 from benchmarks.ood.settings import TABLES  # noqa: E402
 
 pytestmark = [
@@ -100,6 +101,13 @@ def test_the_models_of_an_ensemble_are_different_and_learn_the_same(output):
         domain.train.errors.mean(), rel=1e-3
     )
     assert domain.tests["temperature"].errors.mean() > domain.tests[IN_DOMAIN].errors.mean()
+
+
+def test_one_model_is_no_ensemble(output):
+    alone = replace(TINY.fields[0], n_members=1)
+    domain = load(Case(alone, 0), output / "cells")
+    assert domain.validation.spreads == {}
+    assert not any(name.startswith("Ensemble") for name in methods(domain))
 
 
 def test_the_short_run_is_of_sets_of_the_full_one_trained_for_a_shorter_time():
