@@ -43,7 +43,7 @@ class Calibrator(NamedTuple):
 
         def loss(log_scale: float) -> float:
             scales = np.full(len(errors), math.exp(log_scale))
-            return crps(predicted.scaled(scales), errors)
+            return crps(errors, predicted.scaled(scales))
 
         scale = math.exp(minimize_scalar(loss, bracket=(0.0, 0.3)).x)
         scaled = predicted.scaled(np.full(len(errors), scale))
