@@ -17,7 +17,8 @@ def main() -> None:
     size.add_argument(
         "--short",
         action="store_true",
-        help="two force fields, each trained once and for a shorter time: half an hour",
+        help="models of the errors beside LTAU, on two force fields that are trained for a shorter "
+        "time: half an hour",
     )
     parser.add_argument(
         "--explore", action="store_true", help="try settings of LTAU instead of other methods"
@@ -40,10 +41,10 @@ def main() -> None:
     else:
         cells = run(profile, output, arguments.jobs)
         print(report.write(cells, profile, output))
-        measured = {(cell.domain, 0) for cell in cells}
         for case in profile.cases():
-            if (case.name, case.seed) in measured:
-                figures.draw(case, output)
+            found = [c.method for c in cells if (c.domain, c.seed) == (case.name, case.seed)]
+            if found and case.seed == 0:
+                figures.draw(case, output, found)
     print(f"Results are in {output.resolve()}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Collection
 from itertools import cycle
 from pathlib import Path
 
@@ -26,7 +27,7 @@ _SHOWN = ("LTAU, paper", "LTAU", "LTAU, calibrated", "Distance", *_RIVALS)
 _PREDICTED = ("LTAU, calibrated", *_RIVALS)  # whose errors are drawn, beside an ensemble's
 
 
-def draw(case: Case, output: Path) -> list[Path]:
+def draw(case: Case, output: Path, measured: Collection[str]) -> list[Path]:
     """Draw three figures of a domain, whose models are trained.
 
     Parameters
@@ -35,6 +36,8 @@ def draw(case: Case, output: Path) -> list[Path]:
         The domain.
     output : Path
         Folder of the results; the figures begin with the domain's name.
+    measured : collection of str
+        The methods that were measured; some of them are drawn.
 
     Returns
     -------
@@ -45,7 +48,9 @@ def draw(case: Case, output: Path) -> list[Path]:
     domain = load(case, output / "cells")
     predictions = {
         name: {test: fitted.predict(samples) for test, samples in domain.tests.items()}
-        for name, fitted in ((name, method.fit(domain)) for name, method in _shown(domain).items())
+        for name, fitted in (
+            (name, method.fit(domain)) for name, method in _shown(domain, measured)
+        )
     }
     stem = re.sub(r"\W+", "-", case.name)
     figures = {
@@ -56,15 +61,11 @@ def draw(case: Case, output: Path) -> list[Path]:
     return [save(figure, output / f"{stem}-{name}.png") for name, figure in figures.items()]
 
 
-def _shown(domain: Domain) -> dict[str, Judge]:
+def _shown(domain: Domain, measured: Collection[str]) -> list[tuple[str, Judge]]:
     """Take some of the methods, of the ensembles the largest."""
-    chosen = {
-        name: method
-        for name, method in methods(domain).items()
-        if name in _SHOWN or name.startswith("Ensemble of")
-    }
-    ensembles = [name for name in chosen if name.startswith("Ensemble")]
-    return {name: method for name, method in chosen.items() if name not in ensembles[:-1]}
+    ensembles = [name for name in measured if name.startswith("Ensemble of")]
+    names = {*_SHOWN, *ensembles[-1:]}.intersection(measured)
+    return [(name, method) for name, method in methods(domain).items() if name in names]
 
 
 _Predictions = dict[str, dict[str, ErrorPrediction]]
@@ -85,7 +86,9 @@ def _calibration(domain: Domain, predictions: _Predictions) -> Figure:
 
 def _score_histograms(domain: Domain, predictions: _Predictions) -> Figure:
     """Draw the scores of structures, of each method that has its own."""
-    shown = {name: by_test for name, by_test in predictions.items() if "calibrated" not in name}
+    shown = dict(predictions)
+    if "LTAU" in shown:
+        shown.pop("LTAU, calibrated", None)  # whose scores are much the same
     n_rows = math.ceil(len(shown) / 2)
     figure, axes = plt.subplots(
         n_rows, 2, figsize=(8, 2.9 * n_rows), layout="constrained", squeeze=False

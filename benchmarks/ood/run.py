@@ -34,6 +34,7 @@ class Profile:
     tables: tuple[Table, ...]
     n_seeds: int  # each seed is a replicate: another model, and other rows
     n_resamples: int  # of the bootstrap
+    methods: tuple[str, ...] = ()  # their names; all if empty
 
     def cases(self) -> list[Case]:
         """Give every domain of every seed."""
@@ -122,6 +123,17 @@ SHORT = Profile(
     tables=(),
     n_seeds=1,
     n_resamples=100,
+    methods=(
+        "LTAU, calibrated",
+        "LTAU, calibrated, own latents",
+        "Distance",
+        "Regressor",
+        "Quantile boosting",
+        "Quantile boosting, held-out",
+        "Error bins",
+        "Error bins, held-out",
+        "Constant",
+    ),
 )
 QUICK = Profile(
     fields=(
@@ -198,7 +210,7 @@ def run(profile: Profile, output: Path, n_jobs: int = 1) -> list[Cell]:
         In the order of domains, seeds and methods.
     """
     cases = train(profile.cases(), output, n_jobs)
-    tasks = [(case, output / "cells", profile.n_resamples) for case in cases]
+    tasks = [(case, profile, output / "cells") for case in cases]
     return [cell for part in run_all(_measure_case, tasks, n_jobs, "domain") for cell in part]
 
 
@@ -220,12 +232,12 @@ def _train(trains: Callable[..., object], data: ForceField | Table, seed: int, c
     trains(data, seed, cells)  # the result is in the cells: it need not travel
 
 
-def _measure_case(case: Case, cells: Path, n_resamples: int) -> list[Cell]:
-    """Measure every method on one domain, unless that is done."""
+def _measure_case(case: Case, profile: Profile, cells: Path) -> list[Cell]:
+    """Measure the methods on one domain, unless that is done."""
     domain = load(case, cells)
     config = asdict(case.data) | {
         "seed": case.seed,
-        "resamples": n_resamples,
+        "resamples": profile.n_resamples,
         "ltau": ltau.__version__,
     }
     return [
@@ -236,10 +248,11 @@ def _measure_case(case: Case, cells: Path, n_resamples: int) -> list[Cell]:
             cached(
                 cells,
                 config | {"method": name, "settings": dict(vars(method))},
-                partial(_measure, method, name, domain, n_resamples),
+                partial(_measure, method, name, domain, profile.n_resamples),
             ),
         )
         for name, method in methods(domain).items()
+        if name in profile.methods or not profile.methods
     ]
 
 

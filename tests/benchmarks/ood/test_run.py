@@ -107,12 +107,15 @@ def test_one_model_is_no_ensemble(output):
     alone = replace(TINY.fields[0], n_members=1)
     domain = load(Case(alone, 0), output / "cells")
     assert domain.validation.spreads == {}
-    assert not any(name.startswith("Ensemble") for name in methods(domain))
+    found = methods(domain).keys()
+    assert not any(name.startswith("Ensemble") for name in found)
+    assert set(SHORT.methods) <= found
 
 
 def test_the_short_run_is_of_sets_of_the_full_one_trained_for_a_shorter_time():
     full = {field.name: field for field in FULL.fields}
     assert [field.name for field in SHORT.fields] == ["acac", "slabs"]
+    assert len(set(SHORT.methods)) == len(SHORT.methods) == 9
     for field in SHORT.fields:
         whole = full[field.name]
         assert field.n_epochs < whole.n_epochs
