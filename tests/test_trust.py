@@ -16,6 +16,8 @@ KNOWN = {
     "ltau/_commands/frames/runs.py: import_module",  # what the user names
     "ltau/_commands/running.py: import_module",  # a module of ltau
     "ltau/adapters/mace/_models.py: torch.load",
+    "ltau/comparison/_finding.py: import_module",  # what the user names
+    "ltau/comparison/_models.py: import_module",  # of those that ltau knows
     "ltau/adapters/nequip/_compile.py: load_saved_model",
     "ltau/adapters/nequip/_models.py: load_compiled_model",
     "ltau/adapters/nequip/_models.py: load_saved_model",
