@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 KNOWN = {
+    "ltau/__init__.py: import_module",  # modules of ltau
     "ltau/_commands/demo.py: import_module",  # a module of ltau
     "ltau/_commands/frames/runs.py: import_module",  # what the user names
     "ltau/_commands/running.py: import_module",  # a module of ltau

@@ -18,7 +18,8 @@ try:
     from ipi.utils.softexit import softexit
     from ipi.utils.units import unit_to_internal, unit_to_user
 except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(f"i-PI is needed: pip install 'ltau[ipi]' ({error})") from error
+    message = f"i-PI is needed: pip install 'ltau[ipi]' ({error})"
+    raise ModuleNotFoundError(message, name=error.name) from error
 
 __all__ = ["UncertainDriver"]
 
