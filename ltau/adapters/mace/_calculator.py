@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ltau.adapters._forces.checks import check_atoms
 from ltau.adapters._forces.probe import check_same_model
 from ltau.adapters.ase import UncertainCalculator
-from ltau.adapters.mace._graphs import Graphs, without_neighbors
+from ltau.adapters.mace._graphs import Graphs
 from ltau.adapters.mace._latents import check_reach, latents_of
 from ltau.adapters.mace._models import MACEModel, as_model
 from ltau.estimator import LTAUEstimator
@@ -187,9 +187,8 @@ class UncertainMACECalculator(UncertainCalculator):
         if self._seen is None:
             raise RuntimeError("Expected the model to run, got a calculation in which it did not.")
         graphs, output = self._seen
-        if without_neighbors(graphs)[:n_atoms].all():
-            return None
-        return latents_of(output, graphs, self._model, self._environment, n_atoms)
+        rows = latents_of(output, graphs, self._model, self._environment, n_atoms)
+        return None if np.isnan(rows[0, 0]) else rows  # all are NaN, or none
 
     def _latents_alone(self, atoms: Atoms) -> NDArray[np.float32]:
         """Run the model once, to see whether it is the one that the estimator is for."""

@@ -77,9 +77,12 @@ def without_neighbors(graphs: Graphs) -> NDArray[np.bool_]:
         Whether nothing tells the atoms of a structure apart. An atom alone in a structure
         that has neighbours is not marked: it may be known that such atoms are alone.
     """
+    edges = graphs["edge_index"]
     structures = graphs["batch"]
+    if len(graphs["ptr"]) == 2:  # one structure, as in dynamics
+        return np.full(len(structures), not edges.shape[1])
     known = torch.zeros_like(structures, dtype=torch.bool)  # there are no more than atoms
-    known[structures[graphs["edge_index"][0]]] = True
+    known[structures[edges[0]]] = True
     unknown: NDArray[np.bool_] = ~known[structures].cpu().numpy()
     return unknown
 

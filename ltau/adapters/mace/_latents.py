@@ -156,7 +156,7 @@ def latents_of(
         raise ValueError(
             f"Expected node features of shape (n_atoms, {model.width}) from the model, got {got}."
         )
-    scalars = features.detach()[:, list(model.columns)]
+    scalars = features.detach().index_select(1, model.columns)
     if environment is not None:
         scalars = environment_on_edges(
             scalars, graphs["edge_index"], lengths_of(graphs), environment

@@ -45,8 +45,8 @@ class MACEModel:
         The atomic numbers that it knows, in its order.
     heads : tuple of str
         Names of its heads.
-    columns : tuple of int
-        Columns of its node features that do not turn with the structure.
+    columns : Tensor of shape (n_features,), int64
+        Columns of its node features that do not turn with the structure, where the model is.
     width : int
         Number of all columns.
     cutoff : float
@@ -66,7 +66,7 @@ class MACEModel:
     module: torch.nn.Module = field(repr=False)
     numbers: tuple[int, ...] = field(repr=False)
     heads: tuple[str, ...]
-    columns: tuple[int, ...] = field(repr=False)
+    columns: torch.Tensor = field(repr=False)
     width: int
     cutoff: float
     device: torch.device
@@ -191,7 +191,7 @@ def _ready(module: torch.nn.Module) -> MACEModel:
         module=module,
         numbers=tuple(module.atomic_numbers.tolist()),  # type: ignore[operator]
         heads=tuple(getattr(module, "heads", None) or ["Default"]),
-        columns=columns,
+        columns=torch.tensor(columns, device=weight.device),
         width=width,
         cutoff=float(module.r_max),  # type: ignore[arg-type]
         device=weight.device,
@@ -199,7 +199,7 @@ def _ready(module: torch.nn.Module) -> MACEModel:
     )
 
 
-def _invariant_columns(products: Any) -> tuple[tuple[int, ...], int]:
+def _invariant_columns(products: Any) -> tuple[list[int], int]:
     """Find which node features are scalars: those of all layers lie beside each other."""
     columns: list[int] = []
     start = 0
@@ -209,4 +209,4 @@ def _invariant_columns(products: Any) -> tuple[tuple[int, ...], int]:
             if degree + parity == "0e":
                 columns += range(start, start + width)
             start += width
-    return tuple(columns), start
+    return columns, start

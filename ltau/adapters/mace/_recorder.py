@@ -46,8 +46,7 @@ def record_errors(
         ``"step"`` takes the errors of the training steps' own forward passes, which
         costs next to nothing: errors of weights that change within the epoch, and are
         not averaged. ``"eval"`` passes over all structures whenever the training has
-        validated, with the weights that a checkpoint holds, the averaged ones with ``--ema``;
-        that takes about a third of the epoch more.
+        validated, with the weights that a checkpoint holds, the averaged ones with ``--ema``.
     head : str, optional
         The head whose structures are recorded; by default the only one, apart from
         ``pt_head``, which replays what the model was trained on before.
