@@ -83,12 +83,16 @@ def _grow(
 
 
 def _after_each_round(trees: lightgbm.Booster, X: Floats) -> Floats:
-    """Predict errors with the first trees alone, shape (n_rounds, n_samples)."""
+    """Predict errors with the first trees alone, shape (n_rounds, n_samples).
+
+    Where nothing is left to split, growing ends early, and later rounds are as the last.
+    """
     each = [
         trees.predict(X, start_iteration=number, num_iteration=1)
         for number in range(trees.current_iteration())
     ]
-    return np.exp(np.cumsum(each, axis=0))
+    sums = np.cumsum(each, axis=0)
+    return np.exp(sums[np.minimum(np.arange(_N_ROUNDS), len(sums) - 1)])
 
 
 def _in_rows(X: Floats, errors: Floats) -> tuple[Floats, Floats]:

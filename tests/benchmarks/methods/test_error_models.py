@@ -100,3 +100,14 @@ def test_the_least_loss_of_what_is_left_out_chooses():
     assert model.choose(X, X, splits) == pytest.approx(0.6 + 0.5)
     assert model.settings == {"name": "better"}
     np.testing.assert_array_equal(model.n_stages, [1, 3])
+
+
+def test_trees_that_have_nothing_left_to_split_end_early():
+    X, errors, _ = draw(300, seed=0)
+    X[:, :] = 0.0  # nothing to split by
+    model = QuantileTrees()
+    losses = model.losses(model.candidates[0], X, errors, X[:50], errors[:50])
+    assert losses.shape[0] == 6
+    np.testing.assert_array_equal(losses, losses[:, :1].repeat(losses.shape[1], axis=1))
+    predicted = learn(QuantileTrees, X, errors).predict(X[:1])
+    np.testing.assert_allclose(predicted.quantile(0.5), np.median(errors), rtol=0.05)
