@@ -22,11 +22,13 @@ pytestmark = pytest.mark.filterwarnings(
 
 @pytest.fixture(scope="module")
 def acac():
-    """The script as a module."""
+    """The script as a module, beside those that it imports."""
     spec = importlib.util.spec_from_file_location("acac", SCRIPT)
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(SCRIPT.parent)
+        spec.loader.exec_module(module)
+        yield module
 
 
 @pytest.fixture(scope="module")
