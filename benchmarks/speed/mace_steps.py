@@ -11,7 +11,6 @@ quartiles over structures.
 from __future__ import annotations
 
 import argparse
-from functools import partial
 from pathlib import Path
 
 import ase.io
@@ -62,7 +61,7 @@ def seconds_of_step(frame: Atoms, calculator: BaseCalculator) -> float:
     """Time the forces of a structure, as in a step of dynamics."""
     atoms = frame.copy()
     atoms.calc = calculator
-    return processor_seconds(partial(atoms.get_forces))[1]
+    return processor_seconds(atoms.get_forces)[1]
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ and summary take turns; times are those of the clock, on one thread.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -16,7 +15,7 @@ import faiss
 import numpy as np
 
 from benchmarks.harness.latents import clustered
-from benchmarks.harness.timing import Quartiles, quartiles
+from benchmarks.harness.timing import Quartiles, quartiles, wall_seconds
 from benchmarks.speed.bare import bare_search, only_index
 from ltau import LTAUEstimator
 
@@ -36,22 +35,26 @@ def microseconds(calls: list[Callable[[], object]], *, cold: bool) -> list[list[
                 np.add(SWEPT, 1, out=SWEPT)
             else:
                 call()
-            start = time.perf_counter()
-            call()
-            mine.append(1e6 * (time.perf_counter() - start))
+            mine.append(1e6 * wall_seconds(call)[1])
     return times
 
 
-def measured(settings: dict[str, Any], *, cold: bool) -> tuple[Quartiles, Quartiles, float]:
-    """Time the bare search, the summary, and the one over the other."""
+def prepared(settings: dict[str, Any]) -> list[Callable[[], object]]:
+    """Fit an estimator, and give its bare search and its summary of the same samples."""
     latents, queries = np.split(clustered(N_SAMPLES + N_ATOMS, N_FEATURES), [N_SAMPLES])
     errors = np.random.default_rng(1).gamma(2.0, size=(N_SAMPLES, N_EPOCHS))
     estimator = LTAUEstimator(random_state=0, n_jobs=1, **settings).fit(latents, errors)
     scaler, index = only_index(estimator)
     search = partial(bare_search, index, scaler.transform(queries), estimator.n_neighbors)
     summary = partial(estimator.predict_summary, queries)
-    times = microseconds([search, summary], cold=cold)
-    bare, whole = map(quartiles, times)
+    return [search, summary]
+
+
+def measured(
+    calls: list[Callable[[], object]], *, cold: bool
+) -> tuple[Quartiles, Quartiles, float]:
+    """Time the bare search, the summary, and the one over the other."""
+    bare, whole = map(quartiles, microseconds(calls, cold=cold))
     return bare, whole, whole.middle / bare.middle
 
 
@@ -60,8 +63,9 @@ def main() -> None:
     faiss.omp_set_num_threads(1)
     print(f"{N_ATOMS} samples among {N_SAMPLES:,} x {N_FEATURES}: median microseconds, quartiles")
     for name, settings in CASES.items():
+        calls = prepared(settings)
         for cold in (False, True):
-            bare, whole, ratio = measured(settings, cold=cold)
+            bare, whole, ratio = measured(calls, cold=cold)
             print(
                 f"{name:15} {'cold' if cold else 'hot':4}  "
                 f"search {bare.middle:.0f} [{bare.low:.0f}, {bare.high:.0f}]  "

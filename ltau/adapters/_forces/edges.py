@@ -6,7 +6,7 @@ import torch
 
 from ltau._maths.environment import edge_weights, environment
 
-__all__ = ["environment_on_edges"]
+__all__ = ["check_reach", "environment_on_edges"]
 
 
 def environment_on_edges(
@@ -40,3 +40,25 @@ def environment_on_edges(
     total = torch.zeros_like(own[:, :1]).index_add(0, atoms, weights)
     made: torch.Tensor = environment(torch, own, total, summed)
     return made
+
+
+def check_reach(environment: float, reach: float) -> None:
+    """Refuse an environment that is larger than a model's neighbourhoods.
+
+    Parameters
+    ----------
+    environment : float
+        Its cutoff.
+    reach : float
+        Distance within which all atoms are joined by edges of the model.
+
+    Raises
+    ------
+    ValueError
+        If so.
+    """
+    if environment > reach:
+        raise ValueError(
+            f"Expected an environment within the model's cutoff, {reach:g}, got one of "
+            f"{environment:g}."
+        )

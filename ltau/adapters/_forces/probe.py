@@ -10,9 +10,10 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from ltau.estimator import LTAUEstimator
-from ltau.structures import environment_latents
+from ltau.log import ErrorLog
+from ltau.structures import StructureSamples, environment_cutoff, environment_latents
 
-__all__ = ["check_same_model", "make_probe"]
+__all__ = ["check_same_model", "make_probe", "note_training"]
 
 Latents = NDArray[np.float32]
 
@@ -53,6 +54,31 @@ def make_probe(
         "cell": frame.cell.tolist(),
         "pbc": frame.pbc.tolist(),
         "latents": latents.tolist(),
+    }
+
+
+def note_training(
+    fitted: LTAUEstimator, log: ErrorLog, epoch: int, samples: StructureSamples
+) -> None:
+    """Note in an estimator what its log says, and which model it is for.
+
+    Parameters
+    ----------
+    fitted : LTAUEstimator
+        The estimator, as `ltau.structures.fit_structures` gives it.
+    log : ErrorLog
+        The log of the training.
+    epoch : int
+        That of the model.
+    samples : StructureSamples
+        The training structures, with the model's own latents.
+    """
+    fitted.target_, fitted.unit_ = log.target, log.unit
+    fitted.notes_ = {
+        **log.notes,
+        **fitted.notes_,
+        "epoch": epoch,
+        "probe": make_probe(samples.frames, samples.latents, environment_cutoff(fitted)),
     }
 
 

@@ -15,10 +15,11 @@ from mace.calculators import MACECalculator
 from numpy.typing import NDArray
 
 from ltau.adapters._forces.checks import check_atoms
+from ltau.adapters._forces.edges import check_reach
 from ltau.adapters._forces.probe import check_same_model
 from ltau.adapters.ase import UncertainCalculator
 from ltau.adapters.mace._graphs import Graphs
-from ltau.adapters.mace._latents import check_reach, latents_of
+from ltau.adapters.mace._latents import latents_of
 from ltau.adapters.mace._models import MACEModel, as_model
 from ltau.estimator import LTAUEstimator
 from ltau.structures import environment_cutoff

@@ -6,13 +6,14 @@ import os
 
 import torch
 
+from ltau.adapters._forces.edges import check_reach
 from ltau.adapters._forces.leaving_out import with_neighbors
-from ltau.adapters._forces.probe import make_probe
+from ltau.adapters._forces.probe import note_training
 from ltau.adapters.mace._held_out import held_out_samples
-from ltau.adapters.mace._latents import check_reach, own_latents
+from ltau.adapters.mace._latents import own_latents
 from ltau.adapters.mace._run import Training, read_training
 from ltau.estimator import LTAUEstimator
-from ltau.structures import StructureSamples, check_options, environment_cutoff, fit_structures
+from ltau.structures import StructureSamples, check_options, fit_structures
 
 __all__ = ["fit_run"]
 
@@ -132,14 +133,7 @@ def fit_run(
         groups=groups,
         longest_cutoff=training.model.cutoff,
     )
-    cutoff = environment_cutoff(fitted)
-    fitted.target_, fitted.unit_ = training.log.target, training.log.unit
-    fitted.notes_ = {
-        **training.log.notes,
-        **fitted.notes_,
-        "epoch": training.epoch,
-        "probe": make_probe(samples.frames, samples.latents, cutoff),
-    }
+    note_training(fitted, training.log, training.epoch, samples)
     return fitted
 
 

@@ -13,11 +13,11 @@ from ase import Atoms
 from numpy.typing import NDArray
 
 from ltau._inputs.numbers import check_positive
-from ltau.adapters._forces.edges import environment_on_edges
+from ltau.adapters._forces.edges import check_reach, environment_on_edges
 from ltau.adapters.mace._graphs import Graphs, batches_of_graphs, lengths_of, without_neighbors
 from ltau.adapters.mace._models import MACEModel, as_model
 
-__all__ = ["BATCH", "check_reach", "latents", "latents_of", "own_latents"]
+__all__ = ["BATCH", "latents", "latents_of", "own_latents"]
 
 BATCH = 32  # structures at a time
 
@@ -172,15 +172,6 @@ def latents_of(
             f"{np.count_nonzero(bad)} of {len(rows)} atoms."
         )
     return rows
-
-
-def check_reach(environment: float, cutoff: float) -> None:
-    """Refuse an environment that is larger than a model's neighbourhoods."""
-    if environment > cutoff:
-        raise ValueError(
-            f"Expected an environment within the model's cutoff, {cutoff:g}, got one of "
-            f"{environment:g}."
-        )
 
 
 def _each(frames: Any) -> Iterable[Any]:

@@ -17,11 +17,12 @@ from nequip.utils import torch_default_dtype
 from numpy.typing import NDArray
 
 from ltau.adapters._forces.checks import check_atoms
+from ltau.adapters._forces.edges import check_reach
 from ltau.adapters._forces.probe import check_same_model
 from ltau.adapters._forces.results import CalculatorResults, Results, Strata
 from ltau.adapters.ase import Uncertainty
 from ltau.adapters.nequip._compiled_uncertainty import CompiledUncertainty
-from ltau.adapters.nequip._environment import check_reach
+from ltau.adapters.nequip._environment import reach_of
 from ltau.adapters.nequip._fields import Fields, without_neighbors
 from ltau.adapters.nequip._latents import latents_of
 from ltau.adapters.nequip._models import (
@@ -163,7 +164,7 @@ class UncertainNequIPCalculator(NequIPCalculator):
         ]
         self._known = known_elements(self.transforms)
         if self._environment is not None:
-            check_reach(self._environment, self.transforms)
+            check_reach(self._environment, reach_of(self.transforms))
         if estimator is not None:
             self._check_model(estimator)
 

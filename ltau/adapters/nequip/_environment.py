@@ -12,7 +12,7 @@ from nequip.data.transforms import NeighborListTransform
 from ltau.adapters._forces.edges import environment_on_edges
 from ltau.adapters.nequip._fields import Fields
 
-__all__ = ["check_reach", "environment_of", "reach_of"]
+__all__ = ["environment_of", "reach_of"]
 
 
 def environment_of(latents: torch.Tensor, fields: Fields, cutoff: float) -> torch.Tensor:
@@ -34,28 +34,6 @@ def environment_of(latents: torch.Tensor, fields: Fields, cutoff: float) -> torc
     """
     edges = fields[AtomicDataDict.EDGE_INDEX_KEY]
     return environment_on_edges(latents, edges, _lengths(fields, *edges), cutoff)
-
-
-def check_reach(cutoff: float, transforms: Iterable[torch.nn.Module]) -> None:
-    """Refuse an environment that is larger than a model's neighbourhoods.
-
-    Parameters
-    ----------
-    cutoff : float
-        That of the environment.
-    transforms : iterable of torch.nn.Module
-        What gives structures their neighbours.
-
-    Raises
-    ------
-    ValueError
-        If the edges, or those between some types of atoms, are shorter.
-    """
-    reach = reach_of(transforms)
-    if cutoff > reach:
-        raise ValueError(
-            f"Expected an environment within the model's cutoff, {reach:g}, got one of {cutoff:g}."
-        )
 
 
 def reach_of(transforms: Iterable[torch.nn.Module]) -> float:

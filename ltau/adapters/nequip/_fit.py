@@ -7,15 +7,16 @@ from typing import Any
 
 import torch
 
+from ltau.adapters._forces.edges import check_reach
 from ltau.adapters._forces.leaving_out import with_neighbors
-from ltau.adapters._forces.probe import make_probe
-from ltau.adapters.nequip._environment import check_reach, reach_of
+from ltau.adapters._forces.probe import note_training
+from ltau.adapters.nequip._environment import reach_of
 from ltau.adapters.nequip._held_out import held_out_samples
 from ltau.adapters.nequip._latents import own_latents
 from ltau.adapters.nequip._models import NequIPModel
 from ltau.adapters.nequip._run import Training, read_training
 from ltau.estimator import LTAUEstimator
-from ltau.structures import StructureSamples, check_options, environment_cutoff, fit_structures
+from ltau.structures import StructureSamples, check_options, fit_structures
 
 __all__ = ["fit_run"]
 
@@ -140,14 +141,7 @@ def fit_run(
         groups=groups,
         longest_cutoff=_reach(training.model, environment),
     )
-    cutoff = environment_cutoff(fitted)
-    fitted.target_, fitted.unit_ = training.log.target, training.log.unit
-    fitted.notes_ = {
-        **training.log.notes,
-        **fitted.notes_,
-        "epoch": training.epoch,
-        "probe": make_probe(samples.frames, samples.latents, cutoff),
-    }
+    note_training(fitted, training.log, training.epoch, samples)
     return fitted
 
 
@@ -192,6 +186,7 @@ def _samples(
 
 def _reach(model: NequIPModel, environment: Any) -> float:
     """Find the longest cutoff that an environment may have; refuse a longer one."""
+    reach = reach_of(model.transforms)
     if environment not in ("auto", None):
-        check_reach(environment, model.transforms)
-    return reach_of(model.transforms)
+        check_reach(environment, reach)
+    return reach

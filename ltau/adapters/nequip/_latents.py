@@ -16,7 +16,8 @@ from torch.utils.data import Dataset
 
 from ltau._inputs.numbers import check_positive
 from ltau.adapters._forces.checks import check_atoms
-from ltau.adapters.nequip._environment import check_reach, environment_of
+from ltau.adapters._forces.edges import check_reach
+from ltau.adapters.nequip._environment import environment_of, reach_of
 from ltau.adapters.nequip._features import features_of
 from ltau.adapters.nequip._fields import (
     Fields,
@@ -96,7 +97,7 @@ def latents(
         raise ValueError(f"Expected a batch_size >= 1, got {batch_size!r}.")
     loaded = as_model(model, device)
     if environment is not None:
-        check_reach(check_positive(environment, "environment"), loaded.transforms)
+        check_reach(check_positive(environment, "environment"), reach_of(loaded.transforms))
     frames = frames if isinstance(frames, Dataset) else list(_each(frames))
     if not len(frames):  # type: ignore[arg-type]
         raise ValueError("Expected at least one structure, got none.")

@@ -10,8 +10,9 @@ from nequip.integrations.ase import NequIPCalculator
 from nequip.utils import torch_default_dtype
 from torch.utils.data import Subset
 
+from ltau.adapters._forces.edges import check_reach
 from ltau.adapters.nequip import latents, load_model
-from ltau.adapters.nequip._environment import check_reach
+from ltau.adapters.nequip._environment import reach_of
 from ltau.structures import environment_latents
 
 WIDTH = 8
@@ -152,9 +153,9 @@ def test_an_environment_beyond_the_models_edges_is_refused(model, frames):
 def test_edges_between_some_types_may_be_shorter(frames):
     shorter = {"Cu": 3.5, "Au": {"Cu": 3.0, "Au": 4.0}}
     transforms = [NeighborListTransform(4.0, per_edge_type_cutoff=shorter, type_names=TYPES)]
-    check_reach(3.0, transforms)
+    check_reach(3.0, reach_of(transforms))
     with pytest.raises(ValueError, match=r"model's cutoff, 3, got one of 3\.2"):
-        check_reach(3.2, transforms)
+        check_reach(3.2, reach_of(transforms))
 
 
 def test_progress(model, frames, capsys):
