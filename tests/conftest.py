@@ -1,6 +1,7 @@
 """What several tests share: real data, where it is, and a fitted estimator."""
 
 import os
+import tracemalloc
 from pathlib import Path
 
 # Processes that share the tests share the cores, which is said before a library starts threads.
@@ -67,6 +68,28 @@ def acac(data_dir):
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}")
     return {path.stem: np.load(path) for path in folder.glob("*.npz")}
+
+
+@pytest.fixture(scope="session")
+def peak_of():
+    """Call something, and give what it returns and its peak of memory in bytes.
+
+    It is called three times, and the least peak counts: threads of others, as that by which a
+    worker of pytest-xdist hears what is next, may take memory meanwhile.
+    """
+
+    def measured(call, *args, **options):
+        peaks = []
+        for _ in range(3):
+            tracemalloc.start()
+            try:
+                result = call(*args, **options)
+                peaks.append(tracemalloc.get_traced_memory()[1])
+            finally:
+                tracemalloc.stop()
+        return result, min(peaks)
+
+    return measured
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import copy
 import pickle
-import tracemalloc
 import warnings
 from tempfile import TemporaryDirectory
 
@@ -312,16 +311,13 @@ def test_a_log_of_other_samples_or_without_epochs_is_refused(trajectories, tmp_p
         paper().fit(latents, ErrorLog(tmp_path / "other", n_samples=299))
 
 
-def test_memory_stays_within_batches(monkeypatch):
+def test_memory_stays_within_batches(monkeypatch, peak_of):
     monkeypatch.setattr("ltau._fitted.search._BATCH_VALUES", 1 << 17)
     rng = np.random.default_rng(0)
     n, k, n_bins = 5_000, 50, 100
     latents = rng.normal(size=(n, 2)).astype(np.float32)
     estimator = paper(k, n_bins=n_bins).fit(latents, rng.exponential(size=(n, 3)))
-    tracemalloc.start()
-    estimator.predict_pdf(latents)
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
+    _, peak = peak_of(estimator.predict_pdf, latents)
     result = n * n_bins * np.dtype(np.float64).itemsize
     assert peak < 2.5 * result  # the result in pieces and put together; (n, k, n_bins) is 50 times
 
