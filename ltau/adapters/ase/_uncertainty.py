@@ -16,6 +16,8 @@ from ltau.structures import environment_cutoff
 
 __all__ = ["Uncertainty"]
 
+Floats = NDArray[np.float64]
+
 
 class Uncertainty(Reporter):
     """Predict the error of each atom's force from the atoms' latents.
@@ -178,20 +180,28 @@ class Uncertainty(Reporter):
             bad = ~np.isfinite(queries).all(axis=1)
             raise ValueError(f"Expected finite latents, got NaN or infinity for {_listed(bad)}.")
         strata = self._strata(atoms)
+        errors, upper, ood_score, larger = self._predicted(queries, strata)
+        largest, mean = float(errors.max()), float(errors.sum() / len(errors))
+        results = self._named(errors, upper, ood_score, largest, mean)
+        if larger is not None:
+            results["forces_error_probability"] = larger
+        if self.keep_latents:
+            results["latents"] = queries
+        return results
+
+    def _predicted(
+        self, queries: NDArray[np.floating], strata: NDArray[np.generic] | None
+    ) -> tuple[Floats, Floats, Floats, Floats | None]:
+        """Predict errors, bars and scores, and how probable errors beyond the tolerance are."""
+        if self.tolerance is None:  # a summary takes fewer calls
+            return *self.estimator.predict_summary(queries, self.level, strata), None
         distribution, ood_score = self.estimator.predict_distribution(
             queries, strata, return_ood_score=True
         )
         upper = error_bars(distribution, self.estimator.calibration_, self.level)
-        errors = distribution.mean()
-        largest, mean = float(errors.max()), float(errors.sum() / len(errors))
-        results = self._named(errors, upper, ood_score, largest, mean)
-        if self.tolerance is not None:
-            factor = 1.0 if self.unit_factor is None else self.unit_factor
-            within = distribution.cdf(self.tolerance / factor)
-            results["forces_error_probability"] = 1.0 - within
-        if self.keep_latents:
-            results["latents"] = queries
-        return results
+        factor = 1.0 if self.unit_factor is None else self.unit_factor
+        larger = 1.0 - distribution.cdf(self.tolerance / factor)
+        return distribution.mean(), upper, ood_score, larger
 
     def _strata(self, atoms: Atoms) -> NDArray[np.generic] | None:
         known = self.estimator.strata_
