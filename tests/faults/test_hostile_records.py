@@ -149,21 +149,21 @@ def bombs():
 
 @pytest.mark.parametrize("reader", ["numbers", "mapping"])
 def test_pickles_that_grow_end(reader, tmp_path):
-    for name, data in bombs().items():
-        path = tmp_path / name
+    grown = bombs()
+    if reader == "mapping":
+        del grown["many objects"]  # what a mapping takes is linear in its file
+    paths = [tmp_path / name for name in grown]
+    for path, data in zip(paths, grown.values(), strict=True):
         path.write_bytes(data)
-        if (reader, name) == ("mapping", "many objects"):
-            continue  # what a mapping takes is linear in its file
-        (said,) = read(reader, path)
-        assert "refused" in said, name
-        assert said["bytes"] < MEMORY, name
+    for path, said in zip(paths, read(reader, *paths), strict=True):
+        assert "refused" in said, path.name
+        assert said["bytes"] < MEMORY, path.name
 
 
 def xz_of(n_bytes, byte=b"1"):
-    """Pack many of the same byte."""
-    packing = lzma.LZMACompressor(preset=1)
-    parts = [packing.compress(byte * (1 << 20)) for _ in range(n_bytes >> 20)]
-    return b"".join([*parts, packing.flush()])
+    """Pack many of the same byte, as streams that are all the same: one is packed."""
+    stream = 16 << 20
+    return lzma.compress(byte * stream, preset=1) * (n_bytes // stream)
 
 
 @pytest.mark.parametrize("byte", [b"1", b"\n"], ids=["one line", "empty lines"])
