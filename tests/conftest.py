@@ -1,5 +1,6 @@
 """What several tests share: real data, where it is, and a fitted estimator."""
 
+import gc
 import os
 import tracemalloc
 from pathlib import Path
@@ -34,6 +35,12 @@ TOGETHER = (
     "tests/examples/",
     "tests/test_docs.py",
 )
+
+
+def pytest_collection_finish():
+    """Keep what was imported and collected out of the collector's way: it stays to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)  # without pytest-xdist, tests run in one process

@@ -12,7 +12,7 @@ from ase.calculators.emt import EMT  # noqa: E402
 from ltau._demo import nequip  # noqa: E402
 from ltau.cli import main  # noqa: E402
 
-N_STEPS = 40
+N_STEPS = 20
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore:.*torch.jit:DeprecationWarning"  # nequip's own use of it
@@ -26,10 +26,10 @@ def demo(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         printed = []
         patch.setattr("builtins.print", lambda *text: printed.extend(map(str, text)))
-        patch.setattr(nequip, "sample", lambda t, n_clusters, rng: sample(t, n_clusters // 4, rng))
+        patch.setattr(nequip, "sample", lambda t, n_clusters, rng: sample(t, n_clusters // 6, rng))
         patch.setattr(nequip, "_FRAMES_EACH", 3)
         patch.setattr(nequip, "_N_STEPS", N_STEPS)
-        main(["demo", "nequip", "--output", str(output), "--epochs", "5"])
+        main(["demo", "nequip", "--output", str(output), "--epochs", "4"])
     return "\n".join(printed), output
 
 

@@ -17,7 +17,9 @@ def tiny():
     from benchmarks.is2rs.sources.emt import EMTSet
 
     # These few hold every element that is met.
-    return replace(QUICK, emt=EMTSet(n_train=7, n_each=1, seed=1), n_resamples=20)
+    training = replace(QUICK.training, n_epochs=3)
+    systems = EMTSet(n_train=7, n_each=1, seed=1)
+    return replace(QUICK, training=training, emt=systems, n_resamples=20)
 
 
 @pytest.fixture(scope="session")
