@@ -2,10 +2,11 @@
 
     python -m benchmarks.speed.mace_steps acac-results
 
-takes what ``python examples/acac/acac.py --model mace`` has left in a folder: the model, the
-estimator, and the structures that were held out. It calculates the forces of each structure with
-the uncertainty and without in turn, both by the processor's time, and prints medians with
-quartiles over structures.
+takes what ``python examples/acac/acac.py --model mace`` has left in a folder: the training, the
+estimator, and the structures that were held out. It fits another estimator with 200 prototypes,
+calculates the forces of each structure without the uncertainty and with that of either estimator
+in turn, by the processor's time, and prints medians with quartiles over structures; and how well
+either ranks the errors of all held-out atoms.
 """
 
 from __future__ import annotations
@@ -13,16 +14,18 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import ase.io
 import numpy as np
 import torch
 from ase import Atoms
 from ase.calculators.calculator import BaseCalculator
 from mace.calculators import MACECalculator
+from numpy.typing import NDArray
 
 from benchmarks.harness.timing import processor_seconds, quartiles
 from ltau import LTAUEstimator
-from ltau.adapters.mace import UncertainMACECalculator
+from ltau.adapters.mace import UncertainMACECalculator, fit_run
+from ltau.metrics import spearman
+from ltau.structures import iread
 
 N_ROUNDS = 20
 
@@ -34,15 +37,18 @@ def main() -> None:
     folder: Path = parser.parse_args().folder
     torch.set_num_threads(1)
     model = folder / "training" / "checkpoints" / "acac_run-0.model"
-    estimator = LTAUEstimator.load(folder / "acac.ltau")
-    calculators = {
-        "without": MACECalculator(model_paths=str(model), device="cpu", default_dtype="float32"),
-        "with": UncertainMACECalculator.from_model(model, estimator),
+    prototypes = LTAUEstimator(3, n_prototypes=200)
+    estimators = {
+        "all samples": LTAUEstimator.load(folder / "acac.ltau"),
+        "200 prototypes": fit_run(folder / "training", estimator=prototypes),
     }
-    frames = [
-        Atoms(frame.numbers, frame.positions, cell=frame.cell, pbc=frame.pbc)
-        for frame in ase.io.read(folder / "validation.extxyz", ":")
-    ]
+    plain = MACECalculator(model_paths=str(model), device="cpu", default_dtype="float32")
+    uncertain = {
+        name: UncertainMACECalculator.from_model(model, estimator)
+        for name, estimator in estimators.items()
+    }
+    frames = list(iread(folder / "validation.extxyz"))
+    calculators = {"without": plain, **uncertain}
     seconds = {name: np.empty((N_ROUNDS, len(frames))) for name in calculators}
     for number in range(-1, N_ROUNDS):  # the first round warms up
         for name, calculator in calculators.items():
@@ -50,16 +56,40 @@ def main() -> None:
             if number >= 0:
                 seconds[name][number] = spent
     middle = {name: np.median(rounds, axis=0) for name, rounds in seconds.items()}
-    for name, of_frames in middle.items():
-        low, median, high = quartiles(1000 * of_frames)
-        print(f"{name:8} {median:.2f} ms [{low:.2f}, {high:.2f}]")
-    low, median, high = quartiles(middle["with"] / middle["without"])
-    print(f"ratio    {median:.3f} [{low:.3f}, {high:.3f}]")
+    print(f"{'without':15} {text(1000 * middle['without'])} ms")
+    for name, calculator in uncertain.items():
+        ratio = text(middle[name] / middle["without"])
+        print(
+            f"{name:15} {text(1000 * middle[name])} ms  ratio {ratio}  "
+            f"rank correlation {rank_correlation(frames, calculator):.3f}"
+        )
+
+
+def text(values: NDArray[np.float64]) -> str:
+    """Write the median and the quartiles."""
+    low, median, high = quartiles(values)
+    return f"{median:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def rank_correlation(frames: list[Atoms], calculator: BaseCalculator) -> float:
+    """Correlate true and expected errors of all atoms."""
+    errors, expected = [], []
+    for frame in frames:
+        atoms = bare(frame)
+        atoms.calc = calculator
+        errors.append(np.linalg.norm(atoms.get_forces() - frame.get_forces(), axis=1))
+        expected.append(calculator.results["forces_uncertainty"])
+    return spearman(np.concatenate(errors), np.concatenate(expected))
+
+
+def bare(frame: Atoms) -> Atoms:
+    """Take a structure without what is known of it."""
+    return Atoms(frame.numbers, frame.positions, cell=frame.cell, pbc=frame.pbc)
 
 
 def seconds_of_step(frame: Atoms, calculator: BaseCalculator) -> float:
     """Time the forces of a structure, as in a step of dynamics."""
-    atoms = frame.copy()
+    atoms = bare(frame)
     atoms.calc = calculator
     return processor_seconds(atoms.get_forces)[1]
 
