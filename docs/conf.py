@@ -1,6 +1,11 @@
 """Configuration of the documentation: ``make docs`` builds it, without a network."""
 
+import sys
+from pathlib import Path
+
 import ltau
+
+sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 
 project = "ltau"
 author = "The ltau developers"
@@ -8,12 +13,15 @@ copyright = "2026, the ltau developers"  # noqa: A001
 version = release = ltau.__version__
 
 extensions = [
+    "mathml",
     "matplotlib.sphinxext.plot_directive",
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
+    "sphinx_copybutton",
+    "typography",
 ]
+html_math_renderer = "mathml"
 exclude_patterns = ["_build"]
 templates_path = ["_templates"]
 default_role = "py:obj"
@@ -41,34 +49,38 @@ plot_rcparams = {"figure.figsize": (5.0, 4.0)}
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"ltau {version}"
+html_favicon = "_static/logo.svg"
+html_static_path = ["_static"]
+html_css_files = ["ltau.css"]
 html_show_sourcelink = False
 html_copy_source = False
 html_theme_options = {
+    "logo": {"text": "ltau", "image_light": "_static/logo.svg", "image_dark": "_static/logo.svg"},
+    "header_links_before_dropdown": 4,
+    "navbar_align": "left",
+    "navbar_end": ["theme-switcher"],
     "navigation_with_keys": False,
     "secondary_sidebar_items": ["page-toc"],
     "show_prev_next": True,
+    "show_toc_level": 2,
+    "footer_start": ["copyright"],
+    "footer_end": [],
 }
-pages = [
-    "index",
-    "calculators",
-    "cluster",
-    "engines",
-    "compare",
-    "forcefields",
-    "is2rs",
-    "is2rs_tables",
-    "mace",
-    "method",
-    "ood",
-    "ood_tables",
-    "quickstart",
-    "regression",
-    "shell",
-    "speed",
-    "stages",
-    "trainers",
+html_sidebars = {
+    page: [] for page in ("index", "start", "guides", "results", "ood_tables", "is2rs_tables")
+}
+
+# The prompt of a shell, and what a command prints, are not copied.
+copybutton_prompt_text = "$ "
+copybutton_line_continuation_character = "\\"
+copybutton_exclude = ".linenos, .gp, .go"
+
+# Every reference to a name of ltau must lead somewhere. Names of other libraries are left as
+# they are: their inventories come from the network, and this build needs none.
+nitpicky = True
+nitpick_ignore_regex = [
+    ("py:.*", r"(?!ltau\b).*"),
 ]
-html_sidebars = {page: [] for page in pages}
 
 
 def skip_member(app, what, name, obj, skip, options):

@@ -51,12 +51,18 @@ def _in_an_empty_folder(monkeypatch, tmp_path):
     [
         "calculators.rst",
         "cluster.rst",
+        "coming_from.rst",
         "engines.rst",
         "compare.rst",
+        "error_bars.rst",
+        "faq.rst",
         "forcefields.rst",
         "index.rst",
         "mace.rst",
+        "method.rst",
+        "method_details.rst",
         "quickstart.rst",
+        "settings.rst",
         "stages.rst",
         "trainers.rst",
     ],
@@ -135,6 +141,23 @@ def test_models_that_learn_in_stages_cover_what_the_page_says():
         assert np.mean((low <= page["shifted"]) & (page["shifted"] <= high)) > 0.85
     assert page["both_intervals"].shape == (2000, 2, 2)
     assert page["y_interval"].shape == page["best"].shape == (2000, 2)
+
+
+def test_the_guides_say_what_their_blocks_do():
+    page = run("settings.rst")
+    assert page["scores"]["last"] == pytest.approx(page["scores"]["inputs"], rel=0.05)
+    text = (DOCS / "settings.rst").read_text("utf-8")
+    for n, (low, high) in page["ranges"].items():
+        assert f"   {n} held out: {low:.2f} {high:.2f}\n" in text
+    page = run("error_bars.rst")
+    assert page["coverage"](page["errors"], upper=page["bars"]) == pytest.approx(0.9, abs=0.02)
+    quiet, loud = page["expected"]
+    assert 4 * quiet < loud
+    page = run("coming_from.rst")
+    width = page["high"] - page["low"]
+    assert 2 * width[page["quiet"]].mean() < width[~page["quiet"]].mean()
+    for name in ("faq.rst", "method.rst", "method_details.rst"):
+        run(name)
 
 
 def test_a_method_of_the_user_is_compared():
