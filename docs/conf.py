@@ -67,7 +67,7 @@ html_theme_options = {
     "footer_end": [],
 }
 html_sidebars = {
-    page: [] for page in ("index", "start", "guides", "results", "ood_tables", "is2rs_tables")
+    page: [] for page in ("index", "start", "guides", "results", "reference")
 }
 
 # The prompt of a shell, and what a command prints, are not copied.
@@ -78,7 +78,7 @@ copybutton_exclude = ".linenos, .gp, .go"
 # Every reference to a name of ltau must lead somewhere. Names of other libraries are left as
 # they are: their inventories come from the network, and this build needs none.
 nitpicky = True
-nitpick_ignore_regex = [
+nitpick_ignore_regex = [] and [
     ("py:.*", r"(?!ltau\b).*"),
 ]
 

@@ -2,6 +2,7 @@
 
 import importlib
 import re
+import runpy
 import sys
 import textwrap
 from pathlib import Path
@@ -12,26 +13,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 
-# A block is a directive, its options, and every line after it that is indented or empty.
-BLOCK = re.compile(
-    r"^\.\. (?:code-block:: python|plot::)\n(?: +:[a-z-]+:.*\n)*\n((?: {3}.*\n|\n)+)", re.MULTILINE
-)
-
-
-def blocks(page):
-    """Yield the code of each block, on the same lines as on the page."""
-    text = (DOCS / page).read_text(encoding="utf-8")
-    for match in BLOCK.finditer(text):
-        above = text.count("\n", 0, match.start(1))
-        yield "\n" * above + textwrap.dedent(match[1])
-
-
-def run(page, which=lambda block: True, **given):
-    """Run the blocks of a page, or some, in one namespace, with what it is given, and return it."""
-    namespace = {"__name__": "__main__", **given}
-    for block in filter(which, blocks(page)):
-        exec(compile(block, str(DOCS / page), "exec"), namespace)  # noqa: S102
-    return namespace
+_PAGES = runpy.run_path(str(DOCS / "_extensions" / "pages.py"))
+blocks, run = _PAGES["blocks"], _PAGES["run"]
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +32,7 @@ def _in_an_empty_folder(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     "page",
     [
+        "arrays.rst",
         "calculators.rst",
         "cluster.rst",
         "coming_from.rst",
@@ -69,7 +53,7 @@ def _in_an_empty_folder(monkeypatch, tmp_path):
 )
 def test_every_block_of_python_is_found(page):
     text = (DOCS / page).read_text(encoding="utf-8")
-    found = re.findall(r"^ *\.\. (?:code-block:: (?!console|text|xml|yaml)|plot::)", text, re.M)
+    found = re.findall(r"^ *\.\. code-block:: (?!console|text|xml|yaml)", text, re.M)
     assert len(list(blocks(page))) == len(found)
 
 
@@ -158,6 +142,13 @@ def test_the_guides_say_what_their_blocks_do():
     assert 2 * width[page["quiet"]].mean() < width[~page["quiet"]].mean()
     for name in ("faq.rst", "method.rst", "method_details.rst"):
         run(name)
+
+
+def test_arrays_are_enough():
+    page = run("arrays.rst")
+    assert np.corrcoef(np.log(page["expected"]), page["new"][:, 0])[0, 1] > 0.8
+    assert page["search"].best_params_["n_neighbors"] in (10, 30, 100)
+    assert page["large"].recall_ >= 0.95
 
 
 def test_a_method_of_the_user_is_compared():

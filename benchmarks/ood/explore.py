@@ -230,6 +230,6 @@ def _table(
             inside = _over_sets(trials, setting, sets, partial(_score, test, "coverage"))
             row += [f"{change:+.1f}", f"{rho:.3f}", f"{scale:.2f}", f"{inside:.3f}"]
         rows.append(row)
-    columns = ("CRPS, %", "Spearman", "Scale", "In 90 %")
+    columns = ("CRPS, %", "Spearman", "Scale", "Coverage, 90 %")
     header = [f"{what}, {test}" for test in _TESTS for what in columns]
     return markdown_table(["Setting", *header], rows)

@@ -21,8 +21,8 @@ __all__ = ["write"]
 _Values = dict[tuple[str, int], float]  # of each set and fold
 
 _SCORES = {
-    "coverage_50": "In 50 %",
-    "coverage_90": "In 90 %",
+    "coverage_50": "Coverage, 50 %",
+    "coverage_90": "Coverage, 90 %",
     "width_90": "Width, 90 %",
     "crps": "CRPS",
     "miscalibration": "Miscal. area",

@@ -1,7 +1,7 @@
 """The main job on real data: error bars for a network that prices diamonds.
 
 53,794 diamonds with their prices ship with plotnine. A small network learns the price
-of stones under 1.5 carat. LTAU then says how far off it is for other such stones, and
+of diamonds under 1.5 carat. LTAU then says how far off it is for other such diamonds, and
 for the larger ones that it has never seen.
 """
 
@@ -48,14 +48,14 @@ LTAU, DISTANCE, CONSTANT = "LTAU", "distance alone", "constant"
 
 
 class Diamonds(NamedTuple):
-    """Features and prices of some stones."""
+    """Features and prices of some diamonds."""
 
     features: torch.Tensor  # (n, 6)
     price: Floats  # (n,), in US dollars
 
 
 class Method(NamedTuple):
-    """What one method says of each set of stones."""
+    """What one method says of each set of diamonds."""
 
     scores: dict[str, Floats]  # rise with the error
     distributions: Mapping[str, ErrorDistribution] = MappingProxyType({})  # where it gives any
@@ -94,7 +94,7 @@ def run(output: Path, *, n_epochs: int = 40, seed: int = 0) -> None:
 
 
 def load_diamonds(seed: int) -> tuple[Diamonds, dict[str, Diamonds]]:
-    """Split the stones: to train on, to test in domain, and larger ones."""
+    """Split the diamonds: to train on, to test in domain, and larger ones."""
     stones = diamonds.drop_duplicates()
     columns = [np.log(stones["carat"]), stones["depth"], stones["table"]]
     columns += [stones[grade].cat.codes for grade in ("cut", "color", "clarity")]
@@ -147,7 +147,7 @@ def train_network(
 
 
 def pooled(errors: NDArray[np.float32], edges: Floats) -> ErrorDistribution:
-    """Put all training errors into one distribution: the same error bar for every stone."""
+    """Put all training errors into one distribution: the same error bar for every diamond."""
     histogram = ErrorHistogram(ErrorBins(edges), n_samples=1)
     histogram.update(errors.reshape(1, -1))
     return ErrorDistribution(histogram.counts / histogram.n_seen[:, None], edges)
@@ -159,7 +159,7 @@ def predict(
     prices: dict[str, Floats],
     constant: ErrorDistribution,
 ) -> dict[str, Method]:
-    """Let LTAU and the trivial baselines say how wrong the network is on each stone."""
+    """Let LTAU and the trivial baselines say how wrong the network is on each diamond."""
     predicted = {
         name: estimator.predict_distribution(z, y_pred=prices[name]) for name, z in latents.items()
     }
@@ -211,7 +211,7 @@ def _covered(errors: Floats, bars: Floats) -> float:
 
 
 def _with_interval(metric: Callable[..., float], *rows: NDArray[np.generic]) -> str:
-    groups = np.arange(len(rows[0]))  # every stone is a sample of its own
+    groups = np.arange(len(rows[0]))  # every diamond is a sample of its own
     estimate = bootstrap_estimate(metric, *rows, groups=groups, n_resamples=200)
     return f"{estimate:.2f} ± {(estimate.high - estimate.low) / 2:.2f}"
 

@@ -26,7 +26,7 @@ def environment_latents(
 
     The force on an atom depends on its neighbours' energies, and so on their latents:
 
-    .. math:: \big[z_i,\; \bar z_i,\; \bar{\bar z}_i\big], \qquad
+    .. math:: \bigl[z_i,\; \bar z_i,\; \bar{\bar z}_i\bigr], \qquad
         \bar z_i = \frac{\epsilon z_i + \sum_j f(r_{ij}) z_j}{\epsilon + \sum_j f(r_{ij})},
         \qquad f(r) = \tfrac12 \Big(1 + \cos \frac{\pi r}{r_\text{c}}\Big)
 

@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 def structure_mean(distribution: ErrorDistribution, structures: ArrayLike) -> Floats:
     r"""Compute the expected mean error of the atoms of each structure.
 
-    .. math:: E\Big[\frac1n \sum_{i=1}^n e_i\Big] = \frac1n \sum_{i=1}^n E[e_i]
+    .. math:: E\Bigl[\frac1n \sum_{i=1}^n e_i\Bigr] = \frac1n \sum_{i=1}^n E[e_i]
 
     It is exact, given the distributions of the atoms, however their errors depend on
     each other.
