@@ -15,7 +15,7 @@ Floats = NDArray[np.float64]
 
 
 class ErrorDistribution:
-    """One distribution of error a row, uniform within each bin.
+    """One distribution of the error per row, uniform within each bin.
 
     Parameters
     ----------
@@ -235,7 +235,7 @@ class ErrorDistribution:
         Parameters
         ----------
         size : int
-            Number of draws a row.
+            Number of draws per row.
         random_state : int, numpy.random.Generator or None, default=None
             Seed or source of the random numbers.
 

@@ -39,11 +39,11 @@ def select(
     n : int
         Number of candidates to choose.
     uncertainty : array-like of shape (n_candidates,), optional
-        Uncertainty of each candidate, non-negative, such as its expected error; of
-        frames it is known.
+        Uncertainty of each candidate, non-negative, such as its expected error. Frames
+        carry their own.
     oversampling : int, default=10
         How many times more candidates than needed are clustered: 1 chooses the most
-        uncertain ones, more choose with more regard to diversity.
+        uncertain ones, larger numbers give more weight to diversity.
     random_state : int or None, default=None
         Seed of k-means.
 
@@ -51,8 +51,8 @@ def select(
     -------
     ndarray of shape (n,), intp
         Rows of the candidates, all different, the most uncertain ones first. Candidates
-        of no uncertainty, and duplicates in latent space, are among them only where there
-        are not enough others.
+        without uncertainty, and duplicates in latent space, are chosen only where there are
+        not enough others.
 
     Raises
     ------

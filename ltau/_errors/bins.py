@@ -197,7 +197,7 @@ class ErrorBins:
         Parameters
         ----------
         blocks : iterable of ndarray of any shape
-            The errors in parts, each as in `from_errors`. How they are parted, and in
+            The errors in parts, each as in `from_errors`. How they are divided, and in
             which order, makes no difference.
         n_bins, spacing
             As in `from_errors`.
@@ -228,7 +228,7 @@ class ErrorBins:
 
     @classmethod
     def from_range(cls, errors: ErrorRange, n_bins: int = 100, spacing: str = "log") -> Self:
-        """Make bins of what was found of the errors.
+        """Make bins for the range of the errors.
 
         Parameters
         ----------

@@ -14,7 +14,7 @@ __all__ = ["ErrorHistogram"]
 
 
 class ErrorHistogram:
-    """Counts of each sample's errors, an epoch at a time.
+    """Counts of each sample's errors, one epoch at a time.
 
     Its memory does not grow with the number of epochs: counts are held in the
     smallest unsigned integer type that holds them.

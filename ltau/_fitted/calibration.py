@@ -30,7 +30,7 @@ class Calibration:
     scale : float
         Factor of all predicted errors.
     exponent : float
-        Power of the `ood_score` by which each predicted error is stretched besides.
+        Power of the `ood_score` by which each predicted error is also stretched.
     scores : mapping of label to ndarray of shape (n,), float64
         Conformal scores of the calibration samples, ascending, of each group; the label
         is None where there are no groups. Empty where no levels were learnt.
@@ -62,7 +62,7 @@ class Calibration:
         return f"Calibration(scale={self.scale:.3g}, exponent={self.exponent:.3g}{by}{groups})"
 
     def levels(self, q: float, groups: NDArray[np.generic] | None = None) -> Floats:
-        r"""Find the quantile levels that keep a probability in truth.
+        r"""Find the quantile levels at which a probability really holds.
 
         Parameters
         ----------

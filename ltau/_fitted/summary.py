@@ -1,4 +1,4 @@
-"""What is predicted of each sample, in three numbers."""
+"""What is predicted for each sample, in three numbers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOST_ROWS = 6  # that are printed
 
 
 class ErrorSummary(NamedTuple):
-    """What is predicted of each sample, in three numbers.
+    """What is predicted for each sample, in three numbers.
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ def latents(atoms: Atoms, calculator: CHGNetCalculator) -> NDArray[np.float32]:
     """Compute the latents of a structure's atoms, in the pass that gives energy and forces.
 
     They are the features from which CHGNet reads out the energy of each atom, after the last
-    convolution, and do not change when the structure is moved, rotated or numbered otherwise.
+    convolution, and do not change when the structure is moved, rotated or renumbered.
     (``return_atom_feas=True`` of CHGNet gives those before it.) For
     `ltau.adapters.ase.UncertainCalculator` and `ltau.adapters.ase.fit_frames`.
 

@@ -43,7 +43,7 @@ class UncertainDriver(Dummy_driver):
         i-PI's own.
     table : str, optional
         Log the steps in this table, a CSV file; with several beads ``run.csv`` becomes
-        ``run.0.csv``, ``run.1.csv`` and so on. A table that is there is gone on with.
+        ``run.0.csv``, ``run.1.csv`` and so on. An existing table is continued.
     beads : int, default=1
         Number of structures that each step asks this driver for, in the same order.
     pbc : bool, optional
@@ -65,24 +65,24 @@ class UncertainDriver(Dummy_driver):
     OSError
         If a file cannot be read or written.
     ValueError
-        If the calculator tells no uncertainty, a number is out of range, there are limits
-        without a table, the template does not say whether it is periodic; and from a step,
-        if i-PI's atoms are not as many as the template's or start in another order.
+        If the calculator gives no uncertainty, a number is out of range, there are limits
+        without a table, or the template does not say whether it is periodic. From a step,
+        if i-PI has another number of atoms than the template, or starts in another order.
 
     Notes
     -----
     For each bead i-PI's ``extras`` have ``forces_uncertainty``, ``forces_uncertainty_upper``
     and ``ood_score`` of the atoms, ``forces_error_probability`` if the calculator has a
-    tolerance, and ``forces_uncertainty_max`` and ``forces_uncertainty_mean`` of all, in eV/Å
-    as far as they are errors. They are NaN in a step without uncertainty. Without stress of
-    the calculator, the virial is NaN, and so is what is computed from it.
+    tolerance, and ``forces_uncertainty_max`` and ``forces_uncertainty_mean`` of all, with
+    errors in eV/Å. They are NaN in a step without uncertainty. If the calculator gives no
+    stress, the virial is NaN, and so is everything computed from it.
 
-    Where a limit is passed, the driver asks i-PI for a soft exit: nothing is moved any more,
-    and the file RESTART has the step before. A driver by socket is a process of its own,
-    and ends: with ``exit_on_disconnect='True'`` of ``<ffsocket>`` i-PI ends with it.
+    Where a limit is exceeded, the driver asks i-PI for a soft exit: nothing moves any more,
+    and the file RESTART has the step before. A driver by socket is a process of its own, and
+    ends: with ``exit_on_disconnect='True'`` of ``<ffsocket>`` i-PI ends with it.
 
-    The driver counts what it is asked for. Steps that ask for more than each bead once, as
-    with multiple time steps or properties by finite differences, are counted wrongly.
+    The driver counts calls. Steps that call it more than once per bead, with multiple time
+    steps or properties by finite differences, are counted wrongly.
 
     Examples
     --------
@@ -157,12 +157,12 @@ class UncertainDriver(Dummy_driver):
         ]
 
     def make_calculator(self) -> Any:
-        """Make the calculator; a class that derives from this one has to.
+        """Make the calculator. A class that derives from this one must define it.
 
         Returns
         -------
         ase calculator
-            What computes the forces, and tells how wrong they may be, such as
+            Computes the forces and their uncertainty, such as
             `ltau.adapters.ase.UncertainCalculator`.
         """
         raise NotImplementedError(f"Expected {type(self).__name__} to define make_calculator.")
@@ -173,7 +173,7 @@ class UncertainDriver(Dummy_driver):
         Parameters
         ----------
         cell : ndarray of shape (3, 3)
-            Vectors of the cell, one a column, in bohr.
+            Vectors of the cell, one per column, in bohr.
         pos : ndarray of shape (n_atoms, 3)
             Positions, in bohr.
 

@@ -37,7 +37,7 @@ fix {FIX}_halt all halt 1 v_{FIX}_stop > 0 error continue message yes
 class UncertainFix:
     """Let LAMMPS take its forces from an ASE calculator, with their uncertainty.
 
-    Once it is made, LAMMPS' ``run`` and ``minimize`` ask the calculator in every step. The
+    Once it is made, LAMMPS' ``run`` and ``minimize`` call the calculator in every step. The
     forces are added to those of a pair style, if there is one; none is needed.
 
     Parameters
@@ -45,7 +45,7 @@ class UncertainFix:
     lmp : lammps.lammps
         LAMMPS on one MPI rank, with ``units metal``, in which a box has been created.
     calculator : ase calculator
-        What computes the forces, and tells how wrong they may be, such as
+        Computes the forces and their uncertainty, such as
         `ltau.adapters.ase.UncertainCalculator`.
     elements : sequence of str
         Chemical symbols of LAMMPS' atom types, from type 1 on.
@@ -56,8 +56,8 @@ class UncertainFix:
         If `lmp` is no LAMMPS.
     ValueError
         If LAMMPS runs on several ranks, with other units or has no box; there is not one
-        element for each type; the calculator tells no uncertainty; or there is a fix
-        ``ltau`` already.
+        element for each type; the calculator gives no uncertainty; or there is already a
+        fix ``ltau``.
     Exception
         From a run: LAMMPS' own error, which quotes what the calculator has raised.
 
@@ -73,12 +73,12 @@ class UncertainFix:
 
     Forces, energy and virial are those of the calculator for the atoms in the order of
     their ids, in the box as it is in that step. The search for neighbours is the
-    calculator's: LAMMPS' warning of missing ghost atoms, without a pair style, is of no
-    concern. Where it gives no stress, LAMMPS' pressure is NaN, and ``fix npt`` ends
-    with an error.
+    calculator's: you can ignore LAMMPS' warning of missing ghost atoms when there is no
+    pair style. Where it gives no stress, LAMMPS' pressure is NaN, and ``fix npt`` ends with
+    an error.
 
-    Each rank of LAMMPS holds a part of the atoms, and a model needs all of them: that is why
-    there has to be one.
+    Each rank of LAMMPS holds a part of the atoms, and a model needs all of them: so there
+    must be only one.
 
     Examples
     --------
@@ -162,10 +162,10 @@ class UncertainFix:
 
         Notes
         -----
-        ``fix ltau_halt`` ends the ``run`` at the step, after its dumps; a later ``run`` goes
-        on. LAMMPS halts at the end of a step: where the structure that a run begins with is
-        too uncertain, it makes one step. In a minimisation the first structure of each step
-        counts.
+        ``fix ltau_halt`` ends the ``run`` at the step, after its dumps; a later ``run``
+        continues. LAMMPS halts at the end of a step: where the structure that a run begins
+        with is too uncertain, it makes one step. In a minimisation the first structure of
+        each step counts.
         """
         self._last_made = made = int(self._lmp.extract_global("ntimestep"))
         self._watch = RunWatch(

@@ -30,9 +30,9 @@ __all__ = ["ErrorRecorderCallback"]
 class ErrorRecorderCallback(Callback):
     """Record every training sample's error at each epoch of a Lightning trainer.
 
-    The errors are those of the training step's own forward pass; the module stays as it
-    is, and so do the batches that it gets. Every epoch is written under its number, so
-    that a run resumed from a checkpoint goes on in the same log.
+    The errors are those of the training step's own forward pass. The module and its batches
+    stay as they are. Every epoch is written under its number, so that a run resumed from a
+    checkpoint continues in the same log.
 
     Where the trainer validates, the errors of the validation samples are recorded as
     well, for ``LTAUEstimator.calibrate``: those of the last pass, in `held_out`.
@@ -40,27 +40,27 @@ class ErrorRecorderCallback(Callback):
     Parameters
     ----------
     log : str, path-like or ErrorLog
-        Where the errors go: the folder of a log, which is started where there is none. A
-        log is closed, and opened again to be written.
+        Where the errors go: the folder of a log, which is started if there is none. An
+        `ErrorLog` is closed, and opened again for writing.
     module : str, optional
         Name of the submodule that gives the predictions, as in
         ``module.named_modules()``; by default the `LightningModule` itself, whose
-        `training_step` calls ``self(x)``. It must run once a training step.
+        `training_step` calls ``self(x)``. It must run once per training step.
     residuals : callable, optional
         Called with what the module gives and the batch, it returns a pair of tensors of the
         same shape, prediction and target; or prediction minus target, of shape (n,) or
         (n, ...). By default the batches are ``(x, y)``, and the output is compared with
         `y`. Batches of validation are given to it too.
     reduction : {"norm", "mean", "max"} or callable, default="norm"
-        What the error of a sample with several outputs is, as in `ErrorRecorder`.
+        How the errors of several outputs become one, as in `ErrorRecorder`.
     scale : float or array-like of shape (n_outputs,), default=1.0
         Standard deviation of a target that was standardised, as in `ErrorRecorder`.
     overwrite : bool, default=False
         Whether a training that starts removes the epochs that an earlier one has left in
-        the log. A training resumed from a checkpoint goes on after them.
+        the log. A training resumed from a checkpoint continues after them.
     on_error : {"warn", "raise"}, default="warn"
-        Whether the training goes on, with a warning, when an epoch holds residuals that are
-        not finite or cannot be written, as in `ErrorRecorder`.
+        Whether the training continues, with a warning, when an epoch holds residuals that
+        are not finite or cannot be written, as in `ErrorRecorder`.
 
     Raises
     ------
@@ -69,11 +69,11 @@ class ErrorRecorderCallback(Callback):
     TypeError, ValueError
         From ``Trainer.fit``: if there is not exactly one training `DataLoader`, of a
         dataset with a length; there is no such submodule; the log lacks epochs before the
-        one at which a training goes on; or residuals cannot be had, have another length
-        than the batch or, with ``on_error="raise"``, are not finite.
+        one at which a training continues; or residuals cannot be computed, have another
+        length than the batch or, with ``on_error="raise"``, are not finite.
     RuntimeError
-        From ``Trainer.fit``: if the submodule does not run once a training step, or another
-        process writes the log.
+        From ``Trainer.fit``: if the submodule does not run once per training step, or
+        another process writes the log.
     OSError
         From ``Trainer.fit``: if the log cannot be opened to be written or, with
         ``on_error="raise"``, an epoch cannot be written.
@@ -84,19 +84,19 @@ class ErrorRecorderCallback(Callback):
     -----
     UserWarning
         Once, if validation lacks what would end a training with one of these errors.
-        The training goes on, and `held_out` says what was missing.
+        The training continues, and `held_out` says what was missing.
 
     Notes
     -----
-    The ids are those that the `DataLoader` draws, the rows of its dataset: of a
-    `Subset`, the positions in it. Samples that an epoch leaves out, as the last ones
-    with ``drop_last``, are NaN. In a distributed run the processes put their errors
-    together at the end of each epoch, and rank 0 writes them.
+    The ids are those that the `DataLoader` draws: the rows of its dataset, or for a
+    `Subset` the positions in it. Samples that an epoch leaves out, such as the last ones
+    with ``drop_last``, are NaN. In a distributed run the errors of all processes are
+    collected at the end of each epoch, and rank 0 writes them.
 
-    Errors of validation samples are of the weights that the pass ran with, averaged ones
-    where a callback such as `WeightAveraging` puts them there. For others, as those of
-    the best checkpoint, call ``Trainer.validate(..., ckpt_path="best")`` after training.
-    Passes before training, of the sanity check, do not count.
+    Errors of validation samples are those of the weights that the pass ran with, or of
+    averaged weights if a callback such as `WeightAveraging` averages them. For others, such
+    as those of the best checkpoint, call ``Trainer.validate(..., ckpt_path="best")`` after
+    training. The passes of the sanity check, before training, do not count.
 
     Examples
     --------
@@ -313,13 +313,13 @@ class ErrorRecorderCallback(Callback):
             self._held_out.end(trainer.strategy.reduce_boolean_decision)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Close the log, and listen no more."""
+        """Close the log, and stop listening."""
         self._release(trainer)
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """Close the log, and listen no more; the epoch under way is lost."""
+        """Close the log, and stop listening; the epoch under way is lost."""
         self._release(trainer)
 
     def _output_of_step(self, trainer: Trainer, pl_module: LightningModule) -> Any:

@@ -22,8 +22,9 @@ def latents(atoms: Atoms, calculator: SevenNetCalculator) -> NDArray[np.float32]
     """Compute the latents of a structure's atoms, in the pass that gives energy and forces.
 
     They are the features from which SevenNet reads out the energy of each atom, the last that
-    are wider than one, and do not change when the structure is moved, rotated or numbered
-    otherwise. For `ltau.adapters.ase.UncertainCalculator` and `ltau.adapters.ase.fit_frames`.
+    are wider than one, and do not change when the structure is moved, rotated or
+    renumbered. For `ltau.adapters.ase.UncertainCalculator` and
+    `ltau.adapters.ase.fit_frames`.
 
     Parameters
     ----------

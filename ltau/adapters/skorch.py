@@ -27,22 +27,24 @@ class ErrorRecorderCallback(Callback):
     Parameters
     ----------
     log : str, path-like or ErrorLog, optional
-        Where the errors go: the folder of a log, which is started where there is none. A
-        log is closed, and opened again to be written. By default they are kept in memory.
+        Where the errors go: the folder of a log, which is started if there is none. An
+        `ErrorLog` is closed, and opened again for writing. By default they are kept in
+        memory.
     residuals : callable, optional
         Called with what the module gives and the batch, it returns a pair of tensors of the
         same shape, prediction and target; or prediction minus target, of shape (n,) or
         (n, ...). By default the batches are ``(x, y)``, and the output is compared with `y`.
     reduction : {"norm", "mean", "max"} or callable, default="norm"
-        What the error of a sample with several outputs is, as in `ErrorRecorder`.
+        How the errors of several outputs become one, as in `ErrorRecorder`.
     scale : float or array-like of shape (n_outputs,), default=1.0
         Standard deviation of a target that was standardised, as in `ErrorRecorder`.
     overwrite : bool, default=False
         Whether a ``fit`` removes the epochs that an earlier one has left in the log.
-        ``partial_fit``, ``warm_start`` and a net whose history was loaded go on after them.
+        ``partial_fit``, ``warm_start`` and a net whose history was loaded continue after
+        them.
     on_error : {"warn", "raise"}, default="warn"
-        Whether the training goes on, with a warning, when an epoch holds residuals that are
-        not finite or cannot be written, as in `ErrorRecorder`.
+        Whether the training continues, with a warning, when an epoch holds residuals that
+        are not finite or cannot be written, as in `ErrorRecorder`.
 
     Attributes
     ----------
@@ -55,9 +57,9 @@ class ErrorRecorderCallback(Callback):
     FileExistsError
         From ``fit``: if the log has epochs of an earlier training.
     ValueError
-        From ``fit``: if residuals cannot be had, have another length than the batch or, with
-        ``on_error="raise"``, are not finite; or the log is of another number of rows. From
-        a training that goes on: if epochs before it were not recorded.
+        From ``fit``: if residuals cannot be computed, have another length than the batch or,
+        with ``on_error="raise"``, are not finite; or the log is of another number of rows.
+        From a training that continues: if earlier epochs were not recorded.
 
     Notes
     -----

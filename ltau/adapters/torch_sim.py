@@ -28,9 +28,9 @@ NAMES = tuple(name for name in PER_ATOM if name != "latents") + PER_STRUCTURE
 
 
 class UncertainModel(torch.nn.Module):
-    """A model of torch-sim whose output tells how wrong its forces may be.
+    """A model of torch-sim whose output says how wrong its forces may be.
 
-    It stands wherever the model itself does: ``ts.integrate(state, model, ...)``.
+    Use it wherever the model itself is used: ``ts.integrate(state, model, ...)``.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class UncertainModel(torch.nn.Module):
     level : float, default=0.9
         Probability with which the error stays below ``forces_uncertainty_upper``.
     tolerance : float, optional
-        A force error, in eV/Å; if given, the output tells how probable a larger one is.
+        A force error, in eV/Å; if given, the output has the probability of a larger one.
     unit_factor : float, optional
         What the estimator's errors are multiplied with to be in eV/Å; by default 1.
 
@@ -196,7 +196,7 @@ class UncertaintyMonitor:
         `UncertainModel`.
     path : str or path-like
         The table, a CSV file; with several systems ``run.csv`` becomes ``run.0.csv``,
-        ``run.1.csv`` and so on. A table that is there is gone on with.
+        ``run.1.csv`` and so on. An existing table is continued.
     max_error, max_probability, max_ood_score, patience, action, frames, start
         As in `ltau.adapters.ase.UncertaintyMonitor`, for each system. The table has no time
         and no temperature.

@@ -42,16 +42,16 @@ def compare(
 ) -> Comparison:
     """Compare methods that put error bars on a regression, on a table of yours.
 
-    All methods put error bars on the same model. Fold by fold they learn from the same rows,
-    and are tested on the same others. A method that fails is lost alone, and the comparison
-    says why.
+    All methods put error bars on the same model. In each fold they learn from the same rows,
+    and are tested on the same other rows. If a method fails the others continue, and the
+    comparison says why.
 
     Parameters
     ----------
     methods : str or type, or list of them
-        Names of methods that come with ltau, ``"all"`` of them, classes of yours, which derive
-        from `ltau.comparison.Learner`, and where to import these from, as ``"module:Class"``.
-        *Constant* is always among them: the model alone, in whose units costs are told.
+        Names of methods that come with ltau, ``"all"`` for all of them, classes of your own,
+        which derive from `ltau.comparison.Learner`, or where to import these from, as
+        ``"module:Class"``. *Constant* is always included: costs are relative to it.
     X : array-like, frame or dict of columns, of shape (n_samples, n_columns)
         Features: numbers, and text for categories, of which a column has at most 100.
         Categories are one-hot encoded, the same for every method.
@@ -69,14 +69,14 @@ def compare(
     random_state : int, default=0
         Seed of the folds; the seed of a fold is this plus its number.
     categorical : collection of str or int
-        Names of columns, or of an array their numbers, whose numbers are categories.
+        Columns whose numbers are categories: their names, or for an array their numbers.
     target : str, default="y"
         Name of the target, for tables and figures.
     cache : str or Path, optional
-        Folder that keeps what each method said on each fold, so that a comparison goes on where
-        it was stopped. It knows the data, the settings, and the code of ltau and of the
-        modules of methods; of what else those import, it does not know. By default nothing
-        is kept.
+        Folder that keeps the results of each method on each fold, so that a comparison
+        continues where it was stopped. Results are kept by the data, the settings, and the code
+        of ltau and of the modules of methods, but not by what else those import. By default
+        nothing is kept.
     verbose : bool, default=False
         Say on the standard error what is measured.
 
@@ -88,8 +88,9 @@ def compare(
     Raises
     ------
     ValueError
-        If there are fewer than 100 rows, values are missing, the target is not of numbers, a
-        method or model is not known, a class is not a method, or there are fewer groups than folds.
+        If there are fewer than 100 rows, values are missing, the target is not numeric, a
+        method or model is unknown, a class is not a method, or there are fewer groups than
+        folds.
     ImportError
         If the model is not installed.
 

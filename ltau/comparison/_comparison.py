@@ -23,7 +23,7 @@ __all__ = ["Comparison"]
 
 
 class Comparison(Results):
-    """What `ltau.compare` found. Printed, it is a table with what the table says.
+    """What `ltau.compare` found. Printed, it is a table and a few sentences about it.
 
     Parameters
     ----------
@@ -83,7 +83,7 @@ class Comparison(Results):
         return findings(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give everything that was measured, as JSON knows it.
+        """Give everything that was measured, ready for JSON.
 
         Returns
         -------
@@ -98,7 +98,7 @@ class Comparison(Results):
         Returns
         -------
         pandas.DataFrame
-            A row for each method and score, with the columns ``method``, ``score``, ``value``,
+            One row per method and score, with the columns ``method``, ``score``, ``value``,
             ``low`` and ``high``.
 
         Raises
@@ -113,7 +113,7 @@ class Comparison(Results):
         return pd.DataFrame(rows, columns=["method", "score", "value", "low", "high"])
 
     def plot(self) -> Figure:
-        """Draw coverage, CRPS, rank correlation and cost, a row for each method.
+        """Draw coverage, CRPS, rank correlation and cost, one row per method.
 
         Returns
         -------
@@ -133,7 +133,7 @@ class Comparison(Results):
         Parameters
         ----------
         folder : str or Path
-            Where to; made if it is not there.
+            Where to write; made if it is not there.
 
         Returns
         -------

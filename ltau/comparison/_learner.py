@@ -22,7 +22,7 @@ class Learner(ABC):
 
     A method to compare is a subclass with two functions: `fit` learns from training rows, and
     `predict` returns a `SymmetricPrediction`, `GaussianPrediction` or `QuantilePrediction`.
-    What a method spends on held-out rows or further models shows in its accuracy and cost.
+    What a method spends on held-out rows or further models affects its accuracy and cost.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class Learner(ABC):
     Attributes
     ----------
     name : str
-        Class attribute: how the method is called in tables. By default the name of the class.
+        Class attribute: the name of the method in tables. By default the name of the class.
 
     See Also
     --------
@@ -99,7 +99,7 @@ class Learner(ABC):
         Returns
         -------
         SymmetricPrediction, GaussianPrediction or QuantilePrediction
-            A row for each sample.
+            One row per sample.
         """
 
     def make_model(self, number: int = 0, **params: Any) -> Any:
@@ -110,7 +110,7 @@ class Learner(ABC):
         number : int, default=0
             Number of the copy: each has a seed of its own, for members of an ensemble.
         **params
-            Parameters of the model that are to differ.
+            Parameters of the model to change.
 
         Returns
         -------

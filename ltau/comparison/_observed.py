@@ -83,7 +83,7 @@ def observe(prediction: Prediction, y: Floats) -> Observed:
     Returns
     -------
     Observed
-        A row for each sample.
+        One row per sample.
 
     Raises
     ------

@@ -35,7 +35,7 @@ class Prediction(Protocol):
 
 
 class SymmetricPrediction:
-    """A prediction whose intervals reach as far down as up.
+    """A prediction with symmetric intervals.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ _LEAST_SPREAD = 1e-9  # of a feature, in units of its size: below is rounding
 
 
 class Network(RegressorMixin, BaseEstimator):
-    """Two hidden layers of 64 SiLU, trained by AdamW, that log errors epoch by epoch.
+    """Two hidden layers of 64 SiLU, trained by AdamW; errors are logged epoch by epoch.
 
     Parameters
     ----------

@@ -92,7 +92,7 @@ class Distances(Parameters):
         *,
         false_positive_rate: float = 0.05,
     ) -> NDArray[np.bool_]:
-        """Tell which samples lie outside the training domain.
+        """Say which samples lie outside the training domain.
 
         Those whose `ood_score` is above the threshold that a share of
         `false_positive_rate` of the training samples pass, each with itself left out of
@@ -103,8 +103,8 @@ class Distances(Parameters):
         X, strata
             As in `predict`.
         false_positive_rate : float, default=0.05
-            Share of samples like the training ones that may be called outside, between
-            0 and 1.
+            Share of samples like the training samples that may be called outside, between 0
+            and 1.
 
         Returns
         -------

@@ -87,9 +87,9 @@ class LTAUEstimator(Saving):
         Share of the true neighbours that an approximate index must find.
     n_prototypes : int, "auto" or None, default=None
         Number of prototypes that the training set is condensed to, by k-means within each
-        stratum; None keeps every sample. Neighbours, and what is said of training samples,
-        are then prototypes, each with the errors of all its members: memory and time fall
-        with their number. ``"auto"`` finds the fewest, by doubling, that lose no more than
+        stratum; None keeps every sample. Prototypes then take the place of training
+        samples, each with the errors of all its members: memory and time fall with their
+        number. ``"auto"`` finds the fewest, by doubling, that lose no more than
         `prototype_tolerance`; it keeps every sample where half as many prototypes as
         samples lose more. That takes a fit for each number.
     prototype_tolerance : float, default=0.01
@@ -103,12 +103,12 @@ class LTAUEstimator(Saving):
         Threads of the search; None leaves it to OpenMP, -1 means all cores.
     random_state : int or None, default=0
         Seed of the approximate index and of its tuning, and of the prototypes. With a seed
-        the same call gives the same numbers; None draws anew each time.
+        the same call gives the same numbers; None draws differently each time.
 
     Attributes
     ----------
     fitted_ : Fitted
-        What the fit has left, for other backends: index, densities, own distances.
+        What a fit leaves, for other backends: index, densities, own distances.
     bin_edges_ : ndarray of shape (n_bins + 1,)
         Edges of the bins, from 0 to the largest error, in its unit.
     index_ : str or tuple of str
@@ -131,11 +131,11 @@ class LTAUEstimator(Saving):
     prototype_losses_ : dict of int to float
         The loss of each number of prototypes that ``n_prototypes="auto"`` tried.
     target_, unit_ : str or None
-        What the errors are of, and their unit, where an `ErrorLog` said so.
+        What the errors are errors of, and their unit, if an `ErrorLog` says so.
     calibration_ : Calibration or None
         What `calibrate` learnt, if it was called.
     notes_ : dict
-        The notes of the log, to which more may be added: what JSON can hold.
+        The notes of the log. You may add to them whatever JSON can hold.
     n_features_in_ : int
         Number of latent features.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -186,7 +186,7 @@ class LTAUEstimator(Saving):
     >>> estimator.score(latents, errors) < 0                           # minus the CRPS
     True
 
-    On held-out samples errors turn out twice as large: the estimator learns that.
+    If errors on held-out samples are twice as large, the estimator learns that.
 
     >>> held_out = rng.normal(size=(400, 3))
     >>> observed = 2 * np.abs(rng.normal(size=400)) * np.exp(held_out[:, 0])
@@ -216,20 +216,20 @@ class LTAUEstimator(Saving):
             Error of each training sample at each epoch: non-negative, in the unit of
             the target; used in float32. NaN = the sample was not seen that epoch.
             Several models trained on the same samples are simply more epochs. A log is
-            read in blocks of samples, and never loaded whole. Of a histogram the counts are
+            read in blocks of samples, and never loaded whole. The counts of a histogram are
             taken as they are: `burn_in`, `bins` and `n_bins` do not apply.
         strata : array-like of shape (n_samples,), optional
             Class of each sample, for atoms the element. Scaling, neighbours and
             distances then stay within a class, and every prediction needs `strata`.
         groups : array-like of shape (n_samples,), optional
             Group of each sample, an integer or a string, where samples are not independent:
-            atoms of one relaxation or trajectory, repeated measurements. What is usual
-            inside the domain, by which `ood_score` measures, is then how far samples lie
-            from those of other groups.
+            atoms of one relaxation or trajectory, repeated measurements. `ood_score` then
+            takes the distance between samples of different groups as usual inside the
+            domain.
         targets : array-like of shape (n_samples,) or (n_samples, n_outputs), optional
             What the model should have predicted, in the unit of the errors. Every
-            prediction of errors needs `y_pred` then, and beyond the domain
-            `disagreement_scaling` counts.
+            prediction of errors then needs `y_pred`, and `disagreement_scaling` counts
+            beyond the domain.
 
         Returns
         -------
@@ -241,8 +241,8 @@ class LTAUEstimator(Saving):
         ValueError
             If shapes or values are not as described, a sample was never seen, or a
             stratum has fewer samples than neighbours, or a single group; if a few latents
-            are so large that all others are one beside them; or if there are more prototypes
-            than samples, or fewer than neighbours in each stratum.
+            are so large that all others coincide in comparison; or if there are more
+            prototypes than samples, or fewer than neighbours in each stratum.
         """
         self._validate_params()
         if y is None:
@@ -274,9 +274,9 @@ class LTAUEstimator(Saving):
 
         The weights serve as `sample_weight` of a scikit-learn model, or as those of a
         `torch.utils.data.WeightedRandomSampler`. Which way helps depends on why samples
-        are hard: too few of their kind, or noise in their targets. Neither helps of
-        itself: on seven public regression sets, ``"hard"`` made the average error larger
-        (``python -m benchmarks.regression``).
+        are hard: too few of their kind, or noise in their targets. Neither helps by itself:
+        on seven public regression sets, ``"hard"`` made the average error larger (``python
+        -m benchmarks.regression``).
 
         Parameters
         ----------
@@ -297,7 +297,7 @@ class LTAUEstimator(Saving):
         ------
         ValueError
             If all weights would be 0, `favor` is neither, or the estimator holds
-            prototypes, which do not know their members apart.
+            prototypes, which do not keep their members.
         """
         check_is_fitted(self)
         return training_weights(self.fitted_, tolerance, favor)

@@ -30,16 +30,16 @@ class ErrorLog:
     """Record every training sample's error, epoch by epoch, in a folder.
 
     Finished epochs survive: they are on the disk when `end_epoch` returns, and a run that
-    is killed loses at most the epoch under way, and goes on in the same log. Every epoch
-    has checksums, which are verified whenever it is read. The log reads like an array of shape
-    (n_samples, n_epochs) in which NaN = the sample was not seen that epoch, and loads
+    is killed loses at most the epoch under way, and continues in the same log. Every epoch
+    has checksums, which are verified whenever it is read. The log reads like an array of
+    shape (n_samples, n_epochs) in which NaN = the sample was not seen that epoch, and loads
     no more than is asked for. It may be read while another process writes it.
 
     Parameters
     ----------
     path : str or path-like
         The folder of the log. Where there is none, or an empty one, a log is started. A
-        relative path is of the working directory in which the log is opened.
+        relative path is relative to the working directory in which the log is opened.
     n_samples : int, optional
         Number of training samples, whose ids are 0 to `n_samples` - 1; needed to start
         a log.
@@ -48,17 +48,18 @@ class ErrorLog:
     target : str, optional
         What the errors are of, such as ``"forces"``.
     notes : dict, optional
-        Whatever else is worth keeping that JSON can hold: the model, the seed. Notes
-        are written when the log is started, and not read when it is opened again.
+        Whatever else is worth keeping, as far as JSON can hold it: the model, the seed.
+        Notes are written when the log is started, and not read when it is opened again.
     bits : {32, 16}, optional
         Bits that an error takes on the disk; a log that is started without them has 32.
         With 16 the log is half as large, and every error in it is rounded by up to 0.2 %:
         see the notes.
     mode : {"new", "resume"}, optional
-        What becomes of the epochs that an earlier run has left, so that a log never holds
+        What to do with the epochs that an earlier run has left, so that a log never holds
         two runs. ``"new"`` removes them, and the log is that of `n_samples`, `unit`,
-        `target`, `notes` and `bits`. ``"resume"`` goes on after them, as a run does that is resumed
-        from a checkpoint. By default they are read, and `record` refuses to add to them.
+        `target`, `notes` and `bits`. ``"resume"`` continues after them, for a run that is
+        resumed from a checkpoint. By default they are read, and `record` refuses to add to
+        them.
 
     Attributes
     ----------
@@ -83,32 +84,33 @@ class ErrorLog:
 
     See Also
     --------
-    merge_logs : One log of those that several processes wrote.
+    merge_logs : Makes one log from those that several processes wrote.
 
     Notes
     -----
     ``log[rows]`` and ``log[rows, epochs]`` read what they would of an array. Each index
     is an integer, a slice, or a 1-D array of integers or booleans; one may be an array.
 
-    A sample that is recorded several times in an epoch, as those that fill up a batch or
-    are drawn with replacement, has its last error: in every recorder and callback, between
-    processes that of the highest rank, and when logs are merged that of the last log.
+    A sample that is recorded several times in an epoch, because it fills up a batch or is
+    drawn with replacement, keeps its last error. Between processes that is the error of the
+    highest rank, and when logs are merged that of the last log. This holds for every
+    recorder and callback.
 
     The folder holds ``log.json`` and ``epoch-000000.npy``, ``epoch-000001.npy``, ...:
-    arrays of shape (n_samples,), float32, that ``numpy.load`` reads too, though without a
-    look at the checksums that follow. These are made for the run and the epoch, so that
-    files that have changed places, or come from another log, are refused. A log that an
-    ltau before checksums has started goes on without them: see `has_checksums`.
+    arrays of shape (n_samples,), float32. ``numpy.load`` reads them too, but does not
+    verify the checksums that follow. These are made for the run and the epoch, so files
+    that were swapped, or come from another log, are refused. A log started by an ltau
+    without checksums continues without them: see `has_checksums`.
 
     With ``bits=16`` the files hold uint16: of each float32 the 16 bits after the sign, which
     errors do not have, rounded to nearest. These keep 8 bits of the mantissa: an error of
-    1.2e-38 or more changes by at most 2**-9 of it, 0.2 %. NaN, zero and all that is finite stay
-    so. ``(numpy.load(file).astype("u4") << 15).view("f4")`` reads such a file.
+    1.2e-38 or more changes by at most 2**-9 of it, 0.2 %. NaN, zero and finite numbers stay so.
+    ``(numpy.load(file).astype("u4") << 15).view("f4")`` reads such a file.
 
-    A log has one writer, who holds a lock. On a file system without locks there is a
-    warning, and the training goes on: see to it yourself that only one process writes.
-    If two do, no epoch of one is overwritten by the other's as its next: one is refused
-    with `FileExistsError`, and the one that began first no longer writes.
+    A log has one writer, which holds a lock. On a file system without locks there is a
+    warning, and the training continues: make sure yourself that only one process writes. If
+    two do, no epoch of one is overwritten by the other's as its next: one is refused with
+    `FileExistsError`, and the one that began first no longer writes.
 
     Examples
     --------
@@ -228,14 +230,14 @@ class ErrorLog:
         RuntimeError
             If the log already has a writer, in this process or in another.
         LTAUFileError
-            If epochs are missing from the log, or something in it is no file.
+            If epochs are missing from the log, or something in it is not a file.
         OSError
             If the folder cannot be written to.
 
         Warns
         -----
         UserWarning
-            At the first call, if the file system knows no locks.
+            At the first call, if the file system has no locks.
         """
         rows, values = check_batch(ids, errors, self.n_samples)
         if self._writer is None or self._writer.closed:  # by a fork
@@ -254,7 +256,8 @@ class ErrorLog:
         epoch : int, optional
             Number of the epoch, from 0. One that is in the log is replaced, and those
             after it are removed: a run that is resumed from a checkpoint repeats epochs,
-            and what came after them is of no run that goes on. By default it is the next.
+            and later epochs do not belong to the run that continues. By default it is the
+            next.
         on_error : {"raise", "warn"}, default="raise"
             What to do when the epoch cannot be written. ``"warn"`` keeps it in memory, to
             be written before the next epoch or by `close`, and warns: until then a run
@@ -274,7 +277,7 @@ class ErrorLog:
         Warns
         -----
         UserWarning
-            If epochs after this one are removed. With ``on_error="warn"``, in place of
+            If epochs after this one are removed. With ``on_error="warn"``, instead of
             `OSError`.
         """
         check_on_error(on_error)
@@ -297,12 +300,12 @@ class ErrorLog:
         self._under_way = None
 
     def close(self) -> None:
-        """Let another write the log. An epoch that has not ended is dropped.
+        """Let another process write the log. An epoch that has not ended is dropped.
 
         Warns
         -----
         UserWarning
-            If epochs that waited in memory cannot be written now either: they are lost.
+            If epochs that waited in memory cannot be written even now: they are lost.
         """
         writer, self._writer, self._under_way = self._writer, None, None
         if writer is not None:

@@ -1,4 +1,4 @@
-"""One log of those that several processes wrote."""
+"""Makes one log from those that several processes wrote."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ StrPath = str | os.PathLike[str]
 def merge_logs(paths: Iterable[StrPath], into: StrPath) -> ErrorLog:
     """Merge the logs of a distributed run, in which every process wrote its own.
 
-    Samples that no log has are NaN. Those that several have, as they fill up the last batch
-    in several processes, count once: see `ErrorLog`.
+    Samples that no log has are NaN. Samples that several logs have, because they fill up
+    the last batch of several processes, count once: see `ErrorLog`.
 
     Parameters
     ----------
     paths : iterable of str or path-like
-        The logs, of the same samples. Of epochs, those are merged that all logs have.
+        The logs, of the same samples. Only epochs that all logs have are merged.
     into : str or path-like
-        The folder of the merged log, in which there is none yet. It has the unit, the
-        target and the notes of the first log, and the bits of the log that has most: nothing
-        is rounded again.
+        The folder of the merged log, where there is none yet. It gets the unit, the target
+        and the notes of the first log, and as many bits as the log that has most, so that
+        nothing is rounded again.
 
     Returns
     -------

@@ -12,7 +12,7 @@ __all__ = ["PredictiveDistribution"]
 
 
 class PredictiveDistribution(Protocol):
-    """Predicted distributions of the error, one a sample.
+    """Predicted distributions of the error, one per sample.
 
     `ltau.ErrorDistribution` is one; so is any object with these methods, such as
     the Gaussians of an ensemble. A metric calls only those it needs.

@@ -52,8 +52,8 @@ def make_index(
     recall : float, default=0.99
         Share of the true neighbours to find, measured on held-out vectors.
     random_state : int or None, default=0
-        Seed of the partition and of the held-out sample; None draws them anew each time.
-        With a seed the index is the same each time.
+        Seed of the partition and of the held-out sample; None draws them differently each
+        time. With a seed the index is the same each time.
     overwrite : bool, default=False
         Whether the index may put `vectors` into another order, in place, instead of a
         copy of them.

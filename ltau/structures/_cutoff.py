@@ -20,7 +20,8 @@ def environment_cutoff(estimator: LTAUEstimator) -> float | None:
     Returns
     -------
     float or None
-        The cutoff, in Å; None where its notes name none: it then knows a model's own latents.
+        The cutoff, in Å; None where its notes name none: it was then fitted on a model's own
+        latents.
 
     Examples
     --------

@@ -22,7 +22,7 @@ __all__ = ["environment_latents"]
 def environment_latents(
     latents: ArrayLike, frames: Iterable[Atoms], cutoff: float = 3.5
 ) -> NDArray[np.float32]:
-    r"""Put beside each atom's latents what its neighbours are like.
+    r"""Add to each atom's latents those of its neighbours.
 
     The force on an atom depends on its neighbours' energies, and so on their latents:
 
@@ -30,9 +30,10 @@ def environment_latents(
         \bar z_i = \frac{\epsilon z_i + \sum_j f(r_{ij}) z_j}{\epsilon + \sum_j f(r_{ij})},
         \qquad f(r) = \tfrac12 \Big(1 + \cos \frac{\pi r}{r_\text{c}}\Big)
 
-    where :math:`\bar{\bar z}` is made of :math:`\bar z` as that is of :math:`z`, the sums
-    go over all atoms nearer than the cutoff :math:`r_\text{c}`, periodic images among them,
-    and :math:`\epsilon = 0.01`. An atom without neighbours has its own latents three times.
+    where :math:`\bar{\bar z}` is made from :math:`\bar z` as that is from :math:`z`, the
+    sums go over all atoms nearer than the cutoff :math:`r_\text{c}`, periodic images among
+    them, and :math:`\epsilon = 0.01`. An atom without neighbours has its own latents three
+    times.
 
     Parameters
     ----------
@@ -41,7 +42,7 @@ def environment_latents(
     frames : iterable of ase.Atoms
         The structures, in the same order.
     cutoff : float, default=3.5
-        Distance from which on an atom is no neighbour, in Å.
+        Distance from which on an atom is not a neighbour, in Å.
 
     Returns
     -------

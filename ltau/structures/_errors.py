@@ -23,7 +23,7 @@ def structure_mean(distribution: ErrorDistribution, structures: ArrayLike) -> Fl
     Parameters
     ----------
     distribution : ErrorDistribution
-        One distribution an atom.
+        One distribution per atom.
     structures : array-like of shape (n_atoms,)
         Which structure each atom belongs to, an integer or a string; in any order.
 
@@ -54,8 +54,8 @@ def structure_max(
 ) -> ErrorDistribution:
     r"""Find the distribution of the largest error among the atoms of each structure.
 
-    For atoms whose errors are independent, it is the product of theirs; if they depend
-    on each other as far as they can, all large or all small at once, it is their least:
+    For atoms whose errors are independent, it is the product of theirs; if they depend on
+    each other fully, all large or all small at once, it is their minimum:
 
     .. math:: P(\max_i e_i \le x) = \prod_i F_i(x) \quad\text{or}\quad \min_i F_i(x)
 
@@ -67,7 +67,7 @@ def structure_max(
     Parameters
     ----------
     distribution : ErrorDistribution
-        One distribution an atom.
+        One distribution per atom.
     structures : array-like of shape (n_atoms,)
         As in `structure_mean`.
     dependence : {"independent", "full"}, default="independent"
@@ -76,7 +76,7 @@ def structure_max(
     Returns
     -------
     ErrorDistribution
-        One distribution a structure, in the order of ``numpy.unique(structures)``. The
+        One distribution per structure, in the order of ``numpy.unique(structures)``. The
         probability of each bin is exact, and spread evenly in it; bins are those of the
         atoms, stretched as those of the structure's most stretched atom.
 
@@ -125,7 +125,7 @@ def structure_sum(
     Parameters
     ----------
     distribution : ErrorDistribution
-        One distribution an atom.
+        One distribution per atom.
     structures : array-like of shape (n_atoms,)
         As in `structure_mean`.
     dependence : {"independent", "full"}, default="independent"

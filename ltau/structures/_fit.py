@@ -23,12 +23,12 @@ def fit_structures(
     groups: str | None = None,
     longest_cutoff: float = math.inf,
 ) -> LTAUEstimator:
-    """Fit an estimator to what a model of atoms was trained on.
+    """Fit an estimator to the structures that a force field was trained on.
 
     Structures that it was not trained on choose what is not given, by the mean CRPS of their
-    errors: what is best takes the place of the defaults if it is better by more than the
-    standard error of the difference, over their groups. Then they calibrate. Without them
-    defaults are taken, and nothing is calibrated.
+    errors: the best choice replaces the defaults if it is better by more than the standard
+    error of the difference, over their groups. Then they calibrate. Without them the
+    defaults are used, and nothing is calibrated.
 
     Parameters
     ----------
@@ -62,7 +62,8 @@ def fit_structures(
     LTAUEstimator
         The fitted estimator. Its `notes_` hold
 
-        - ``environment``, the cutoff, or None: what it is asked about must be made likewise;
+        - ``environment``, the cutoff, or None: latents for predictions must be made in the
+          same way;
         - ``chosen``: the ``environment``, ``strata`` and ``n_neighbors`` in use, and as
           ``scores`` those of all candidates, each with its ``crps``; empty where nothing
           was tried;

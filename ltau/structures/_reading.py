@@ -23,7 +23,7 @@ def iread(
     do_not_split_by_at_sign: bool = False,
     **options: Any,
 ) -> Iterator[Atoms]:
-    """Read structures one by one, as `ase.io.iread` does, from packed files too.
+    """Read structures one by one, as `ase.io.iread` does, from compressed files too.
 
     ASE goes back in a file for each structure, and would unpack one that is packed from its
     beginning each time. Here files whose names end in ``.xz``, ``.gz`` or ``.bz2`` are

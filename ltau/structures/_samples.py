@@ -29,7 +29,7 @@ class StructureSamples:
     latents : ndarray of shape (n_atoms, n_features), float32
         A model's own latents of all their atoms, in this order.
     errors : ErrorLog or ndarray of shape (n_samples,) or (n_samples, n_epochs)
-        Errors of the samples: trajectories where they were trained on, else what is observed.
+        Errors of the samples: trajectories for training samples, else what is observed.
     whole : bool, default=False
         Whether the samples are the structures, whose latents are the mean of their atoms',
         and not the atoms.
@@ -107,7 +107,7 @@ class StructureSamples:
         Parameters
         ----------
         key : str, optional
-            The entry of ``atoms.info`` that tells it, an integer or a string; by default the
+            The entry of ``atoms.info`` that names it, an integer or a string; by default the
             structure.
 
         Returns

@@ -21,10 +21,10 @@ _MARK = "runs_calculator"
 def runs_calculator(latents: Function) -> Function:
     """Mark a function of latents that runs the calculator by itself.
 
-    What a model computes on its way is gone once its calculator has given the forces. A
-    function that keeps it, such as by a hook for as long as the pass lasts, runs the calculator
-    itself; `UncertainCalculator` then calls it first, and takes energy and forces from the same
-    pass.
+    What a model computes on the way is lost once its calculator has given the forces. A
+    function that keeps it, for example by a hook during the pass, runs the calculator
+    itself; `UncertainCalculator` then calls it first, and takes energy and forces from the
+    same pass.
 
     Parameters
     ----------

@@ -30,7 +30,7 @@ class RunWatch:
     Parameters
     ----------
     path : str or path-like
-        The table, a CSV file. A table that is there is gone on with.
+        The table, a CSV file. An existing table is continued.
     columns : sequence of str
         What the engine tells of a step, before the uncertainty in the table.
     has_probability : bool

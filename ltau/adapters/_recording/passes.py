@@ -40,9 +40,9 @@ def evaluate(
 ) -> None:
     """Record the errors that a model makes now: an exact pass at the end of an epoch.
 
-    Errors recorded in the training steps are free, but of a model that changes from
-    batch to batch, with its dropout on. This pass costs one more forward a batch. The
-    model runs in evaluation mode, without gradients, on the device where it is;
+    Errors recorded in the training steps are free, but belong to a model that changes from
+    batch to batch, with its dropout on. This pass costs one more forward pass per batch.
+    The model runs in evaluation mode, without gradients, on the device where it is;
     afterwards every module is in the mode it was in.
 
     Parameters
@@ -52,7 +52,7 @@ def evaluate(
     batches : iterable of ``(ids, batch)``
         What a `DataLoader` of an `IndexedDataset` gives, in any order.
     recorder : ErrorRecorder
-        Where the errors go. It is not told that the epoch ends.
+        Where the errors go. The epoch is not ended.
     forward : callable, optional
         Called with the model and a batch on its device, it returns what the model gives, as
         ``lambda model, batch: model(**batch).logits``. By default the model is called with
@@ -122,8 +122,8 @@ def latents(
         the batch, if that is a tensor, or with its first item.
     pool : callable, optional
         Called with what the layer gives and what the model is called with (with `forward`,
-        the batch), it returns a tensor with one row per sample. By default the layer gives that;
-        of tokens or nodes, take their mean or one of them.
+        the batch), it returns a tensor with one row per sample. By default the layer gives that.
+        For tokens or nodes, take their mean or one of them.
     progress : bool, default=False
         Whether to show a progress bar.
 
@@ -135,9 +135,9 @@ def latents(
     Raises
     ------
     ValueError
-        If there is no such layer, it does not run or gives no tensor with a row a
-        sample, or there are no batches. If a `DataLoader` without ids is not in the order of its
-        samples, or one leaves samples out, as with ``drop_last``.
+        If there is no such layer, it does not run or gives no tensor with one row per
+        sample, or there are no batches. If a `DataLoader` without ids is not in the order
+        of its samples, or leaves samples out, as with ``drop_last``.
 
     Examples
     --------

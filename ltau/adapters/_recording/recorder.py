@@ -41,8 +41,7 @@ _REDUCTIONS = MappingProxyType(
 class ErrorRecorder:
     """Record every training sample's error, epoch by epoch, inside a training loop.
 
-    Errors wait on the device where they arise, and are copied off it by hundreds of
-    batches at once.
+    Errors stay on their device, and are copied off it hundreds of batches at a time.
 
     Parameters
     ----------
@@ -51,20 +50,20 @@ class ErrorRecorder:
     log : ErrorLog, optional
         Where finished epochs go; by default they are kept in memory.
     reduction : {"norm", "mean", "max"} or callable, default="norm"
-        What the error of a sample with several outputs is: the Euclidean norm of its
-        residuals, or their mean or largest absolute value, over all axes but the
-        first. A callable takes the residuals, in float32, and gives a tensor of shape
-        (n,), whose absolute value is the error.
+        How the errors of several outputs become one: the Euclidean norm of the residuals,
+        or their mean or largest absolute value, over all axes but the first. A callable
+        takes the residuals, in float32, and gives a tensor of shape (n,), whose absolute
+        value is the error.
     scale : float or array-like of shape (n_outputs,), default=1.0
         What residuals are multiplied by to be in the unit of the target: the standard
         deviation of a target that was standardised, of each output where they differ.
     on_error : {"warn", "raise"}, default="warn"
         What happens at the end of an epoch that cannot be recorded as it is. With ``"warn"``
-        the training goes on. A residual that is NaN or infinite, as in a step that was
-        skipped, counts as not seen. An epoch that cannot be written to the
-        log waits in memory, and is written with the next or when the log is closed. Each
-        time there is a warning: an epoch is on the disk when `end_epoch` gives none.
-        With ``"raise"`` both are errors.
+        the training continues. A residual that is NaN or infinite, as in a step that was
+        skipped, counts as not seen. An epoch that cannot be written to the log waits in
+        memory, and is written with the next or when the log is closed. Each time there is a
+        warning: if `end_epoch` gives none, the epoch is on the disk. With ``"raise"`` both
+        are errors.
 
     Attributes
     ----------
@@ -80,7 +79,7 @@ class ErrorRecorder:
     Notes
     -----
     In a distributed run every process has a recorder and calls `end_epoch`. The first
-    process, rank 0, gets the errors of all, and it alone needs the log. A sample that is
+    process, rank 0, gets the errors of all, and only it needs the log. A sample that is
     recorded several times in an epoch counts once: see `ErrorLog`.
 
     Examples
@@ -156,8 +155,8 @@ class ErrorRecorder:
             residuals of no floating type, or a callable reduction gives another shape. If
             residuals are square from the first batch on, as prediction of shape (n, 1) minus
             target of shape (n,) is: give the two instead. If an id has no sample: the epoch is
-            dropped then. Ids of the first batch are checked at once, later ones by hundreds of
-            batches, or at `end_epoch`.
+            dropped then. Ids of the first batch are checked at once, later ones hundreds of
+            batches at a time, or at `end_epoch`.
         FileExistsError, RuntimeError, OSError, LTAUFileError
             From the log, at the first batch of an epoch: if it has epochs of an earlier run,
             has another writer, cannot be written to or is damaged.
@@ -197,8 +196,8 @@ class ErrorRecorder:
         Parameters
         ----------
         epoch : int, optional
-            Number of the epoch, from 0. One that is there is replaced, and those after it
-            are removed, as of a run resumed from a checkpoint. By default it is the next.
+            Number of the epoch, from 0. An existing epoch is replaced, and later ones are
+            removed, as for a run resumed from a checkpoint. By default it is the next.
 
         Raises
         ------
@@ -215,7 +214,7 @@ class ErrorRecorder:
         Warns
         -----
         UserWarning
-            If epochs after this one are removed. With ``on_error="warn"``, in place of the
+            If epochs after this one are removed. With ``on_error="warn"``, instead of the
             last two errors.
         """
         if self._epoch is None:

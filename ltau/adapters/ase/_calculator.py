@@ -23,7 +23,7 @@ __all__ = ["UncertainCalculator"]
 class UncertainCalculator(Calculator):
     """Add uncertainties of the forces to the results of any ASE calculator.
 
-    Energy, forces and all else are those of the inner calculator, bit for bit.
+    Energy, forces and everything else are those of the inner calculator, bit for bit.
 
     Parameters
     ----------
@@ -33,8 +33,8 @@ class UncertainCalculator(Calculator):
         Fitted on latents of the same model, and per-atom force errors in eV/Å.
     latents : callable
         Called with the atoms and `calculator`, which has computed their forces by then,
-        it returns their latents, of shape (n_atoms, n_features); or None, where nothing tells
-        them apart, as an isolated atom: every uncertainty is NaN then. One that is marked by
+        it returns their latents, of shape (n_atoms, n_features); or None where they have
+        none, as for an isolated atom: every uncertainty is then NaN. One that is marked by
         `runs_calculator` is called first, and lets the calculator compute the forces.
         Environment latents, where the estimator was fitted on those, are made of the model's
         own.
@@ -46,7 +46,7 @@ class UncertainCalculator(Calculator):
     calculator : ase calculator
         The inner calculator. After a change of its parameters, call `reset`.
     uncertainty : Uncertainty
-        What predicts; its attribute `enabled` switches the uncertainty off and on.
+        Makes the predictions; its attribute `enabled` switches the uncertainty off and on.
 
     Raises
     ------
@@ -62,9 +62,9 @@ class UncertainCalculator(Calculator):
     The results are found by the names in ``uncertainty.properties`` too, as in
     ``calc.results["forces_uncertainty"]``. Its items remain those that ASE knows, so that
     ``SinglePointCalculator(atoms, **calc.results)`` takes them. Whenever a result is asked
-    for, the uncertainty is copied to ``atoms.arrays`` and ``atoms.info``, as
-    `Uncertainty.attach` tells, and so reaches files. A result that is asked for by its name
-    is computed in any step, whatever `every` says.
+    for, the uncertainty is copied to ``atoms.arrays`` and ``atoms.info``, as in
+    `Uncertainty.attach`, and so is written to files. A result that is asked for by its name
+    is computed in any step, whatever `every` is.
 
     Examples
     --------

@@ -19,13 +19,13 @@ def errors_from_checkpoints(
 ) -> Floats:
     """Compute the force errors that saved models make on labelled structures.
 
-    On the structures that they were trained on, the errors of a few checkpoints take the
-    place of those of all epochs, where a training left no more. Each costs a pass over the
-    structures. Atoms are ranked about as well by them, and by those of the finished model
-    alone. **Those of a single model are the smallest**, since it has fitted these very
-    structures, and error bars come out small with them: calibrate the estimator on
-    structures that were not trained on, as `ltau.structures.fit_structures` does with
-    `held_out`. Their errors are those of the finished model, from this function too.
+    On training structures, the errors of a few checkpoints can replace those of all epochs,
+    if a training left no more. Each checkpoint costs a pass over the structures. Atoms are
+    ranked about as well, even by the errors of the finished model alone. **The errors of a
+    single model are too small**, since it has fitted these very structures, and so are
+    error bars: calibrate the estimator on structures that were not trained on, as
+    `ltau.structures.fit_structures` does with `held_out`. Compute their errors with the
+    finished model, with this function too.
 
     Parameters
     ----------
@@ -47,9 +47,9 @@ def errors_from_checkpoints(
     ValueError
         If there are no calculators or no structures; a structure has no labels, or some that
         are not finite; a calculator gives no forces, or not a finite one for every atom; or
-        the same calculator comes twice in a row, whose results may be those of before.
+        the same calculator comes twice in a row, so that its results may be old ones.
     TypeError
-        If a frame is no `ase.Atoms`.
+        If a frame is not an `ase.Atoms`.
 
     Examples
     --------

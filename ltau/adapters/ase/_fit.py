@@ -44,38 +44,38 @@ def fit_frames(
 ) -> LTAUEstimator:
     """Fit an estimator to the force errors of any calculators on labelled structures.
 
-    Nothing of a training is needed but what it has saved: a handful of checkpoints, as
-    `errors_from_checkpoints` takes them, or the finished model alone. The latents are those of
-    the last. A model that others have trained is taken the same way, with structures that are
-    labelled as its own were.
+    A training only needs to have saved a handful of checkpoints, as
+    `errors_from_checkpoints` takes them, or the finished model. The latents are those of
+    the last. A model that others have trained works the same way, with structures labelled
+    by the same method.
 
-    **Of a finished model alone, on structures that it was trained on, errors are too small**,
-    and so are error bars. Held-out structures set that right; without them a single model is
+    **The errors of a finished model on structures that it was trained on are too small**, and
+    so are error bars. Held-out structures correct that; without them a single model is
     refused.
 
     Parameters
     ----------
     frames : iterable of ase.Atoms
-        The structures that the model was trained on, or, for a model as it came, that it is
-        to be compared with. Each has a calculator that holds forces in eV/Å, as after reading
-        a file.
+        The structures that the model was trained on, or, for a model of others, that it is
+        compared with. Each has a calculator that holds forces in eV/Å, as after reading a
+        file.
     calculators : ase calculator or iterable of them
         One for each checkpoint, in the order of training; the last is the finished model. A
         generator may load one after the other, into the same model too.
     latents : callable
         Called with atoms and a calculator, it returns the atoms' latents, of shape
         (n_atoms, n_features): `ltau.adapters.sevennet.latents`, that of another framework, or
-        your own. One that is not marked by `runs_calculator` is called when the calculator has
-        computed the atoms.
+        your own. If it is not marked by `runs_calculator`, it is called after the calculator
+        has computed the atoms.
     errors : ErrorLog or array-like of shape (n_atoms, n_epochs), optional
         Error trajectories of the structures' atoms, in eV/Å, where a training has recorded
-        them, as `ltau.adapters.matgl.errors_from_log` reads; `calculators` is the finished
-        model alone then.
+        them, as `ltau.adapters.matgl.errors_from_log` reads; `calculators` is then only the
+        finished model.
     held_out : iterable of ase.Atoms or float, optional
         Labelled structures that the model was not trained on: they choose and calibrate, as
-        in `ltau.structures.fit_structures`. Or the share of `frames` that is split off for
-        it, whole groups at random: right only if the model was trained on none of them, and
-        not with `errors`.
+        in `ltau.structures.fit_structures`. Or the share of `frames` to hold out, whole
+        groups at random: right only if the model was trained on none of them, and not with
+        `errors`.
     estimator, strata, environment, groups
         As in `ltau.structures.fit_structures`.
     invariant : bool, default=True

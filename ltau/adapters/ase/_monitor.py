@@ -28,7 +28,7 @@ class UncertaintyMonitor:
         The run. Its atoms have a calculator that gives uncertainties, such as
         `UncertainCalculator`.
     path : str or path-like
-        The table, a CSV file. A table that is there is gone on with.
+        The table, a CSV file. An existing table is continued.
     max_error : float, optional
         Stop where the largest expected force error of an atom is above, in eV/Å.
     max_probability : float, optional
@@ -39,7 +39,7 @@ class UncertaintyMonitor:
     patience : int, default=1
         Stop where one of these was passed for so many steps in a row; the count then
         starts again. Steps without an uncertainty neither count nor interrupt; one in which
-        it is NaN, as of atoms without neighbours, counts.
+        it is NaN, for atoms without neighbours, counts.
     action : callable, optional
         Called with the atoms and the reason, a sentence, instead of a stop.
     frames : str or path-like, optional
@@ -52,8 +52,8 @@ class UncertaintyMonitor:
     Attributes
     ----------
     reason : str or None
-        Why the run was stopped, or the action called, the last time. A stop is told to
-        Python's logging too, as a warning.
+        Why the run was stopped, or the action called, the last time. A stop is also logged
+        by Python's logging, as a warning.
     saved : Path
         Where the structures are saved at which that happened: for a table ``run.csv``,
         the file ``run.uncertain.xyz`` beside it, in extended XYZ format with the arrays.
@@ -63,12 +63,12 @@ class UncertaintyMonitor:
     OSError
         If the table cannot be written.
     TypeError
-        If `dyn` is no run of atoms, or `action` cannot be called.
+        If `dyn` does not run atoms, or `action` cannot be called.
     ValueError
         If the calculator does not give what is needed, a number is out of range, or the
         table has other columns.
     RuntimeError
-        From the run: if it goes on although it was stopped.
+        From the run: if it continues although it was stopped.
 
     Notes
     -----
@@ -76,8 +76,8 @@ class UncertaintyMonitor:
     ``temperature`` (K); ``forces_uncertainty_max`` and ``forces_uncertainty_mean``
     (eV/Å), and ``ood_score_max``, over the atoms; and, if the calculator has a tolerance,
     ``forces_error_probability_max``. Cells of a step without uncertainty are empty. A
-    row is in the file before the next step begins; one torn by the end of the process is
-    dropped by the run that goes on.
+    row is in the file before the next step begins; a row torn by the end of the process is
+    dropped by the run that continues.
 
     A run is stopped by ``dyn.max_steps``: ``dyn.run`` returns after the step, and may be
     called again.

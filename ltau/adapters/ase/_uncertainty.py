@@ -31,9 +31,9 @@ class Uncertainty(Reporter):
     level : float, default=0.9
         Probability with which the error stays below ``forces_uncertainty_upper``.
     tolerance : float, optional
-        A force error, in eV/Å; if given, the results tell how probable a larger one is.
+        A force error, in eV/Å; if given, the results have the probability of a larger one.
     every : int, default=1
-        Predict in every so many steps, from the first one on.
+        Predict in every n-th step, from the first one on.
     strata : "elements" or callable, default="elements"
         Strata of the atoms, used if the estimator has any: their atomic numbers, or what
         the function gives for an `ase.Atoms`, of shape (n_atoms,).

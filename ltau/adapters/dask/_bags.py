@@ -48,7 +48,7 @@ def predict_frames(
     level : float, default=0.9
         Probability with which the error stays below ``forces_uncertainty_upper``.
     tolerance : float, optional
-        A force error, in eV/Å; if given, the results tell how probable a larger one is.
+        A force error, in eV/Å; if given, the results have the probability of a larger one.
     batch_size : int, default=32
         Structures that go through the model at once.
     device : str, default="cpu"

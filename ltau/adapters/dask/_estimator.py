@@ -20,14 +20,15 @@ __all__ = ["DaskEstimator"]
 class DaskEstimator(LazyPredictions):
     """Predict on Dask arrays with a fitted estimator, block by block.
 
-    The estimator is sent to the cluster once, as it is now: what is done to it later, such
-    as a calibration, is not seen. The scheduler keeps it, and each worker gets a copy.
-    Where workers are lost, their blocks are computed by others.
+    The estimator is sent to the cluster once, as it is now: later changes, such as a
+    calibration, have no effect. The scheduler keeps it, and each worker gets a copy. If
+    workers are lost, others compute their blocks.
 
     Parameters
     ----------
     estimator : LTAUEstimator
-        The fitted estimator. What it has not yet searched for `ood_score` is searched here.
+        The fitted estimator. The search that `ood_score` needs is done here, if it was not
+        done before.
     client : distributed.Client, optional
         Client of the cluster; by default the current one.
 
@@ -121,15 +122,15 @@ class DaskEstimator(LazyPredictions):
         *,
         false_positive_rate: float = 0.05,
     ) -> da.Array:
-        """Tell which samples lie outside the training domain.
+        """Say which samples lie outside the training domain.
 
         Parameters
         ----------
         X, strata
             As in `predict`.
         false_positive_rate : float, default=0.05
-            Share of samples like the training ones that may be called outside, between
-            0 and 1.
+            Share of samples like the training samples that may be called outside, between 0
+            and 1.
 
         Returns
         -------

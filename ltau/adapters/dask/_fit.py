@@ -32,9 +32,9 @@ def fit(
 ) -> LTAUEstimator:
     """Fit an estimator to errors that the workers count, block by block.
 
-    Errors are read where they are counted, so a log must lie where all workers find it
-    under the same path. Latents, labels, targets and counts are put together here, where
-    the index is made.
+    Errors are read where they are counted, so all workers must find a log under the same
+    path. Latents, labels, targets and counts are collected here, and the index is made
+    here.
 
     Parameters
     ----------

@@ -36,9 +36,9 @@ class ShardedEstimator(LazyPredictions):
     """Predict with a training set that no single machine holds.
 
     Each block of training samples becomes a shard on some worker: an index of its latents,
-    and its error counts. A query is asked of all shards, and of what they find the nearest
-    are taken: with ``index="flat"`` exactly the neighbours that one process finds. Where a
-    worker is lost, its shards are made again from their blocks.
+    and its error counts. All shards are searched for a query, and the nearest of all are
+    taken: with ``index="flat"`` exactly the neighbours that one process finds. If a worker
+    is lost, its shards are made again from their blocks.
 
     Parameters
     ----------
@@ -74,10 +74,10 @@ class ShardedEstimator(LazyPredictions):
     Notes
     -----
     Bins and counts are those of one process, to the last bit. The scaling is learnt from
-    sums over blocks, which are rounded otherwise than one sum over all: scaled latents and
-    distances may differ in the last digit of float32, and samples that are as near as that
-    may change places. Predictions agree as closely. Samples of one place count together, in
-    whatever shards they are.
+    sums over blocks, which round differently from one sum over all: scaled latents and
+    distances may differ in the last digit of float32, and equally near samples may change
+    places. Predictions agree as closely. Samples at the same place count together, whatever
+    shards they are in.
 
     `ood_score`, `distance_scaling` above 0, targets and groups need each training sample's own
     neighbours: all shards are searched for all samples, once. `calibrate`, `save` and
@@ -128,8 +128,8 @@ class ShardedEstimator(LazyPredictions):
             Latents of the training samples, in blocks of whole rows, of known numbers: two
             or more for each worker.
         y : dask.array.Array of shape (n_samples, n_epochs), or ErrorLog
-            Errors, as in `LTAUEstimator.fit`. A log must lie where all workers find it under
-            the same path.
+            Errors, as in `LTAUEstimator.fit`. All workers must find a log under the same
+            path.
         strata : dask.array.Array or array-like of shape (n_samples,), optional
             Class of each sample.
         groups : dask.array.Array or array-like of shape (n_samples,), optional

@@ -55,7 +55,7 @@ class UncertainMACECalculator(UncertainCalculator):
     calculator : MACECalculator
         The calculator within.
     uncertainty : Uncertainty
-        What predicts; its attribute `enabled` switches the uncertainty off and on.
+        Makes the predictions; its attribute `enabled` switches the uncertainty off and on.
 
     Raises
     ------
@@ -76,10 +76,10 @@ class UncertainMACECalculator(UncertainCalculator):
     said of its forces, and every uncertainty is NaN.
 
     To find out whether it belongs to the model, the estimator's own notes are used: the
-    latents of one training structure, where `fit_run` made it. Of an estimator without notes,
-    the width of the latents is all that can be checked. The notes also tell whether the
-    estimator knows environment latents, which then come from the model's own edges, in the
-    same pass.
+    latents of one training structure, where `fit_run` made it. For an estimator without
+    notes, only the width of the latents can be checked. The notes also say whether the
+    estimator was fitted on environment latents, which then come from the model's own edges,
+    in the same pass.
 
     Examples
     --------

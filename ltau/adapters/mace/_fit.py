@@ -81,7 +81,7 @@ def fit_run(
 
         - ``epoch``, that of the model;
         - ``head``, that of the structures;
-        - ``environment``, the cutoff, or None; calculators go by it;
+        - ``environment``, the cutoff, or None, which calculators follow;
         - ``chosen``: the ``environment``, ``strata`` and ``n_neighbors`` in use, and as
           ``scores`` those of all candidates, each with its ``crps``; empty where nothing
           was tried;

@@ -54,8 +54,8 @@ def record_errors(
         Whether a training that starts removes the epochs that an earlier one has left in
         the folder. A training that goes on adds its own.
     on_error : {"warn", "raise"}, default="warn"
-        Whether the training goes on, with a warning, when an epoch holds residuals that are
-        not finite or cannot be written, as in `ErrorRecorder`.
+        Whether the training continues, with a warning, when an epoch holds residuals that
+        are not finite or cannot be written, as in `ErrorRecorder`.
     bits : {32, 16}, optional
         Bits that an error takes in the log, as in `ErrorLog`; by default as in the one that is
         there, and 32 where there is none.
@@ -106,7 +106,7 @@ def record_errors(
     ...     run_train.run(options)
 
     ``ltau mace train --mode eval ltau --name=acac ...`` does the same. After training, `fit_run`
-    makes an estimator of what is in the folder.
+    fits an estimator to what is in the folder.
     """
     check_option("mode", mode, ("step", "eval"))
     check_on_error(on_error)

@@ -75,7 +75,7 @@ class UncertainNequIPCalculator(NequIPCalculator):
     Attributes
     ----------
     uncertainty : Uncertainty
-        What predicts; its attribute `enabled` switches the uncertainty off and on.
+        Makes the predictions; its attribute `enabled` switches the uncertainty off and on.
 
     Raises
     ------
@@ -92,13 +92,13 @@ class UncertainNequIPCalculator(NequIPCalculator):
     Where no atom of a structure has a neighbour within the model's cutoff, nothing can be
     said of its forces, and every uncertainty is NaN.
 
-    With several threads the sums in a compiled model's forces, also in nequip's own
-    calculator, depend in their last digits on the order in which the threads come.
+    With several threads the last digits of a compiled model's forces depend on the order of
+    the threads, in nequip's own calculator too.
 
     To find out whether it belongs to the model, the estimator's own notes are used: the
-    latents of one training structure, where it was fitted from a training folder. Of an
-    estimator without notes, the width of the latents is all that can be checked. The notes
-    also tell whether the estimator knows environment latents, which then come from the
+    latents of one training structure, where it was fitted from a training folder. For an
+    estimator without notes, only the width of the latents can be checked. The notes also
+    say whether the estimator was fitted on environment latents, which then come from the
     model's own edges, in the same pass.
 
     Examples
@@ -292,7 +292,7 @@ class UncertainNequIPCalculator(NequIPCalculator):
         return out
 
     def save_extra_outputs(self, out: Fields) -> None:
-        """Put the uncertainty, if it is due, beside the results; nequip calls this."""
+        """Add the uncertainty, if it is due, to the results; nequip calls this."""
         self.results = CalculatorResults(self.results, self._added(out) if self._due else {})
 
     def _added(self, out: Fields) -> Results:

@@ -58,22 +58,22 @@ class ErrorRecorderCallback(Callback):
         Where to write: the logs ``forces`` and ``energy``, of what the data have and the
         model gives; ``frames.extxyz``, the training structures in the order of the logs;
         and ``validation.extxyz``, the structures that the training validates with, on which
-        `fit_run` calibrates. A run resumed from a checkpoint goes on in the same folder.
+        `fit_run` calibrates. A run resumed from a checkpoint continues in the same folder.
     mode : {"step", "eval"}, default="step"
         ``"step"`` takes the errors of the training steps' own forward passes, which
         costs next to nothing: errors of weights that change within the epoch, and are
         not averaged. ``"eval"`` passes over all frames at the end of each epoch, with
-        the weights that a checkpoint gives for inference, the averaged ones where there
-        are any; that takes about a third of the epoch more.
+        the weights that a checkpoint gives for inference, the averaged ones if there are
+        any; that adds about a third of an epoch.
     overwrite : bool, default=False
         Whether a training that starts removes the epochs that an earlier one has left in
-        the folder. A training resumed from a checkpoint goes on after them.
+        the folder. A training resumed from a checkpoint continues after them.
     on_error : {"warn", "raise"}, default="warn"
-        Whether the training goes on, with a warning, when an epoch holds residuals that are
-        not finite or cannot be written, as in `ErrorRecorder`.
+        Whether the training continues, with a warning, when an epoch holds residuals that
+        are not finite or cannot be written, as in `ErrorRecorder`.
     bits : {32, 16}, optional
-        Bits that an error takes in the logs, as in `ErrorLog`; by default as in those that
-        are there, and 32 where there are none.
+        Bits that an error takes in the logs, as in `ErrorLog`; by default those of existing
+        logs, and 32 if there are none.
 
     Raises
     ------
@@ -96,13 +96,13 @@ class ErrorRecorderCallback(Callback):
     Notes
     -----
     Atoms are numbered frame by frame, frames by their place in the training set; after
-    ``split_dataset`` in the part that is trained on. Samples that an epoch leaves out, as
-    the last ones with ``drop_last``, are NaN in mode ``"step"``. In a distributed run the
-    processes put their errors together at the end of each epoch, and rank 0 writes them.
-    Structures keep the integers and strings of their ``atoms.info``, where the data are
-    files that ASE reads.
+    ``split_dataset`` in the part that is trained on. Samples that an epoch leaves out, such
+    as the last ones with ``drop_last``, are NaN in mode ``"step"``. In a distributed run
+    the errors of all processes are collected at the end of each epoch, and rank 0 writes
+    them. Structures keep the integers and strings of their ``atoms.info``, where the data
+    are files that ASE reads.
 
-    In a configuration of ``nequip-train``, beside the other callbacks::
+    In a configuration of ``nequip-train``, with the other callbacks::
 
         trainer:
           callbacks:
@@ -113,8 +113,8 @@ class ErrorRecorderCallback(Callback):
               save_last: true
 
     Where a `ModelCheckpoint` monitors something, ``save_last`` copies the last file that
-    it saved, not the last epoch: take one that does not, as here, to have an estimator
-    of the model that all epochs led to.
+    it saved, not the last epoch: use one that does not, as here, to fit an estimator of the
+    model that all epochs led to.
 
     Examples
     --------
@@ -123,7 +123,7 @@ class ErrorRecorderCallback(Callback):
     >>> callback.mode
     'step'
 
-    After training, `fit_run` makes an estimator of what is in the folder.
+    After training, `fit_run` fits an estimator to what is in the folder.
     """
 
     def __init__(
@@ -203,13 +203,13 @@ class ErrorRecorderCallback(Callback):
             recorder.end_epoch(trainer.current_epoch)
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Close the logs, and listen no more."""
+        """Close the logs, and stop listening."""
         self._release()
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """Close the logs, and listen no more; the epoch under way is lost."""
+        """Close the logs, and stop listening; the epoch under way is lost."""
         self._release()
 
     def _open_logs(self, trainer: Trainer, sizes: dict[str, int]) -> dict[str, ErrorLog]:

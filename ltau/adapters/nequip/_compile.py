@@ -61,8 +61,8 @@ def compile_model(
     runs on the kind of machine that it was compiled on. Needs a C++ compiler, and takes
     about a minute.
 
-    With an estimator the uncertainty of the forces is compiled too: nothing is left to do
-    outside of the model, and `UncertainNequIPCalculator` needs no estimator then.
+    With an estimator the uncertainty of the forces is compiled too: nothing is left to
+    compute outside the model, and `UncertainNequIPCalculator` needs no estimator then.
 
     Parameters
     ----------

@@ -34,13 +34,13 @@ def fit_run(
     device: str | torch.device = "cpu",
     progress: bool = False,
 ) -> LTAUEstimator:
-    """Fit an estimator to what a training of NequIP left in its folder.
+    """Fit an estimator to the folder of a NequIP training.
 
     The latents are those of the recorded training structures, by the model of the
     checkpoint; the errors are those of the epochs up to it. The structures that the training
     validated with, where they were recorded, choose what is not given, as in
-    `ltau.structures.fit_structures`; then they calibrate. Nothing of the training's
-    configuration or data is needed.
+    `ltau.structures.fit_structures`; then they calibrate. The training's configuration and
+    data are not needed.
 
     Parameters
     ----------
@@ -90,7 +90,7 @@ def fit_run(
         The fitted estimator. Its `notes_` hold those of the log and
 
         - ``epoch``, that of the checkpoint;
-        - ``environment``, the cutoff, or None; calculators go by it;
+        - ``environment``, the cutoff, or None, which calculators follow;
         - ``chosen``: the ``environment``, ``strata`` and ``n_neighbors`` in use, and as
           ``scores`` those of all candidates, each with its ``crps``; empty where nothing
           was tried;
@@ -117,9 +117,9 @@ def fit_run(
     -----
     UserWarning
         Before a checkpoint is loaded that was found below `run`, not in it, with its name.
-        If the log goes on after the checkpoint's epoch: those epochs are left out. If
-        structures have no atoms within the model's cutoff of each other, or validation
-        structures lack the target, or were trained on: how many are left out.
+        If the log has epochs after the checkpoint's: they are left out. If structures have
+        no atoms within the model's cutoff of each other, or validation structures lack the
+        target, or were trained on: how many are left out.
 
     Examples
     --------

@@ -54,8 +54,8 @@ def latents(
         Loading one runs code that the file holds: give only files that you trust.
     frames : iterable of ase.Atoms, or dataset of nequip
         The structures. Where no atom of a structure has a neighbour within the model's
-        cutoff, nothing is known of its atoms, whose latents are NaN. Those of an atom
-        without neighbours in a structure that has some are all zero.
+        cutoff, the latents of its atoms are NaN. Those of an atom without neighbours in a
+        structure that has some are all zero.
     environment : float, optional
         Cutoff, no larger than the model's: each atom's latents are then followed by what
         its neighbours are like, on the model's own edges, as
@@ -70,7 +70,7 @@ def latents(
     Returns
     -------
     ndarray of shape (n_atoms, n_features), float32
-        A row for each atom, in the order of the structures; three times as wide with an
+        One row per atom, in the order of the structures; three times as wide with an
         environment.
 
     Raises
@@ -84,7 +84,7 @@ def latents(
     Warns
     -----
     UserWarning
-        If latents are NaN, those of how many atoms.
+        If latents are NaN: those of how many atoms.
 
     Examples
     --------

@@ -66,7 +66,7 @@ _NOT_A_MODEL = (EOFError, KeyError, RuntimeError, pickle.UnpicklingError, zipfil
 
 @dataclass(frozen=True)
 class NequIPModel:
-    """A NequIP model ready to run, and what turns structures into its input.
+    """A NequIP model ready to run, and the transforms that turn structures into its input.
 
     `load_model` makes it.
 

@@ -123,15 +123,15 @@ class ErrorBars(RegressorMixin, BaseEstimator):
         return self._by_output()[0].ood_score(latents(self.estimator_, X))
 
     def predict_ood(self, X: Any, *, false_positive_rate: float = 0.05) -> NDArray[np.bool_]:
-        """Tell which samples lie outside the training domain.
+        """Say which samples lie outside the training domain.
 
         Parameters
         ----------
         X : array-like, frame or sparse matrix of shape (n_samples, n_features)
             Samples.
         false_positive_rate : float, default=0.05
-            Share of samples like the training ones that may be called outside, between
-            0 and 1.
+            Share of samples like the training samples that may be called outside, between 0
+            and 1.
 
         Returns
         -------

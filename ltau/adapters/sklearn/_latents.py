@@ -34,23 +34,22 @@ class View(NamedTuple):
 def latents(model: object, X: ArrayLike) -> Floats:
     r"""Compute the latents of samples: how a fitted model sees them.
 
-    - Trees, boosted or of a forest: two samples are as near as the trees that treat them
-      alike are many. The squared distance is the share of the trees in which they fall
-      into different leaves, 1 minus the proximity of [1]_. The one-hot leaves, thousands
-      of columns, are brought to 64 by signed feature hashing [2]_, which keeps squared
-      distances :math:`d^2` on average, with a standard deviation of about
-      :math:`d^2 \sqrt{2 / 64}`. Take them without scaling.
+    - Trees, boosted or of a forest: the more trees treat two samples alike, the nearer they
+      are. The squared distance is the share of the trees in which they fall into different
+      leaves, 1 minus the proximity of [1]_. The one-hot leaves, thousands of columns, are
+      reduced to 64 by signed feature hashing [2]_, which keeps squared distances
+      :math:`d^2` on average, with a standard deviation of about :math:`d^2 \sqrt{2 / 64}`.
+      Take them without scaling.
     - `MLPRegressor`: the activations of the last hidden layer.
-    - All others, linear models among them: the features. They are in units of their own;
-      ``LTAUEstimator(scaling="standardize")`` makes these alike. Sparse features of more
-      than 64 columns are hashed, in the same way.
+    - All others, linear models among them: the features. They have different units;
+      ``LTAUEstimator(scaling="standardize")`` removes them. Sparse features of more than 64
+      columns are hashed, in the same way.
 
-    Of a `Pipeline` the last step is meant, which sees what the others make of the samples;
-    of a `TransformedTargetRegressor` or a search such as `GridSearchCV`, the regressor
-    inside.
+    For a `Pipeline` it is the last step, which sees the samples after the other steps; for
+    a `TransformedTargetRegressor` or a search such as `GridSearchCV`, the regressor inside.
 
-    Trees are constant outside the training data, so that distances between their leaves
-    do not tell what lies there.
+    Trees are constant outside the training data, so distances between their leaves do not
+    show what lies there.
 
     Parameters
     ----------
@@ -70,7 +69,7 @@ def latents(model: object, X: ArrayLike) -> Floats:
     NotFittedError
         If the model is not fitted.
     ValueError
-        If the latents would be features that are no numbers.
+        If the latents would be features that are not numbers.
 
     References
     ----------

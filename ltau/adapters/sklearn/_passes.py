@@ -30,15 +30,15 @@ def fit_with_errors(
     """Train a model pass by pass, and compute its errors after each pass.
 
     The model is trained in place, by ``partial_fit`` on all samples in a new random
-    order each time. One that is fitted already goes on from where it is. Stopping early
-    is not part of it, and `max_iter` and `tol` of the model are not used.
+    order each time. A model that is already fitted continues from there. There is no early
+    stopping, and `max_iter` and `tol` of the model are not used.
 
     Parameters
     ----------
     model : MLPRegressor or SGDRegressor
         The model, as scikit-learn makes it.
     X : array-like of shape (n_samples, n_features)
-        The training samples, best of unit variance.
+        The training samples, preferably of unit variance.
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         Their targets. The error of several outputs is the Euclidean norm.
     n_epochs : int, default=None

@@ -47,9 +47,9 @@ class LTAURegressor(ErrorBars):
     estimator : regressor, default=None
         Any regressor that behaves like one of scikit-learn, a `Pipeline`, a
         `TransformedTargetRegressor` or a search among them; by default
-        `HistGradientBoostingRegressor`. It is given samples as they came, frames with the
-        names and types of their columns. Boosted trees tell their errors after each tree,
-        others only the last.
+        `HistGradientBoostingRegressor`. It gets the samples unchanged: frames keep the
+        names and types of their columns. Boosted trees give errors after each tree, others
+        only at the end.
     ltau : LTAUEstimator, default=None
         What learns from the errors. By default it averages the densities of the 20
         nearest samples, or of all if there are fewer, with equal weights; leaves out the
@@ -57,12 +57,12 @@ class LTAURegressor(ErrorBars):
         those that are features.
     cv : int, splitter or list of (train, test), default=5
         Number of folds, at least 2, or what makes them, or their rows. Each sample must be
-        held out once. A number makes random folds, and where there are groups those of
-        `GroupKFold`. Training takes about so many times as long as that of the regressor
-        alone, and a prediction no longer but for the search of neighbours.
+        held out once. A number makes random folds, or with groups those of `GroupKFold`.
+        With n folds there are n + 1 trainings of the regressor. A prediction takes as long
+        as the regressor's, plus the search for neighbours.
     random_state : int or None, default=0
         Seed of the folds, and of everything in the regressor that has no seed of its own;
-        None draws anew each time.
+        None draws differently each time.
 
     Attributes
     ----------
@@ -71,7 +71,7 @@ class LTAURegressor(ErrorBars):
     ltau_ : LTAUEstimator, or list of them
         Predicts errors from ``latents(estimator_, X)``, and ``estimator_.predict(X)`` as
         `y_pred`; one for each output where there are several. Its `reset_calibration`
-        takes the calibration away.
+        removes the calibration.
     n_features_in_ : int
         Number of features, where `X` is a table.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -80,16 +80,17 @@ class LTAURegressor(ErrorBars):
     Notes
     -----
     Errors on the samples that the regressor was trained on would make the intervals far
-    too narrow. Those of a single held-out share give the right level, but fewer samples
-    to find neighbours among, and so a worse ranking.
+    too narrow. Errors on a single held-out share give the right level, but there are fewer
+    neighbours to choose from, and so the ranking is worse.
 
     Levels of `predict_interval` are conformal scores of all training samples, each by the
     estimator of the fold that holds it out. They are close to exchangeable with those of
     new samples, but not quite: the regressor of a fold was trained on fewer samples, and
     the estimator learns from errors of the other folds' regressors.
 
-    Where samples are not independent, such as repeated measurements, give `groups`. Else
-    those of one group lie in different folds, and errors look smaller than on a new group.
+    Where samples are not independent, such as repeated measurements, pass `groups`.
+    Otherwise samples of one group lie in different folds, and errors look smaller than on a
+    new group.
 
     Several outputs have error bars of their own: of the absolute error of each.
 
@@ -147,7 +148,7 @@ class LTAURegressor(ErrorBars):
         return tags
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Tell what metadata is for: `groups` for this regressor, others for the one inside.
+        """Say where metadata goes: `groups` to this regressor, the rest to the one inside.
 
         Returns
         -------
@@ -171,12 +172,12 @@ class LTAURegressor(ErrorBars):
             Targets.
         groups : array-like of shape (n_samples,), optional
             Group of each sample, an integer or a string, where samples are not independent.
-            Those of a group are held out together, and error bars are those of new groups.
+            Those of a group are held out together, and error bars are right for new groups.
         **fit_params
             Passed on to ``fit`` of the regressor, such as `sample_weight`, or `eval_set`
-            of a booster that stops early. Of what has a row for each sample, a fold gets
-            its rows; what begins with ``eval_`` is passed on whole. Weights have a part in
-            the training alone: for error bars all samples count alike.
+            of a booster that stops early. A fold gets its rows of whatever has one row per
+            sample; arguments that begin with ``eval_`` are passed on whole. Weights affect
+            only the training: for error bars all samples count alike.
 
         Returns
         -------

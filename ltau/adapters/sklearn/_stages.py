@@ -28,8 +28,8 @@ def error_trajectories(
     """Compute the errors of a fitted boosted model after each of its stages.
 
     On the samples that the model was trained on, these are the trajectories of LTAU.
-    Boosted trees overfit, so that they come out smaller than errors on new data:
-    `LTAURegressor` takes them from models that have not seen the sample.
+    Boosted trees overfit, so they are smaller than errors on new data: `LTAURegressor`
+    takes them from models that have not seen the sample.
 
     Parameters
     ----------
@@ -43,7 +43,8 @@ def error_trajectories(
     y : array-like of shape (n_samples,) or (n_samples, n_outputs)
         Their targets. The error of several outputs is the Euclidean norm.
     max_stages : int, default=100
-        Of more stages than that, so many are taken: evenly spaced, the last among them.
+        If there are more stages, this many are taken, evenly spaced, with the last among
+        them.
 
     Returns
     -------
@@ -53,7 +54,7 @@ def error_trajectories(
     Raises
     ------
     TypeError
-        If the model keeps no stages; of one that learns by passes, see `fit_with_errors`.
+        If the model keeps no stages; for one that learns by passes, see `fit_with_errors`.
     NotFittedError
         If the model is not fitted.
     ValueError

@@ -30,7 +30,7 @@ class Uncertain(NamedTuple):
         Expected error of each sample, in the unit of the recorded errors: of as many axes as
         the prediction, where that is a tensor.
     error_bar : tensor of the same shape, float32
-        Error that is not exceeded with the probability `level` of the module.
+        Error that is not exceeded, with the probability `level` of the module.
 
     Examples
     --------
@@ -52,9 +52,10 @@ class UncertainModule(torch.nn.Module):
     Parameters
     ----------
     model : torch.nn.Module
-        The trained model. Its predictions stay what they are, bit for bit, unless `scale` or
-        `mean` is given. If the estimator was fitted with targets, they are what is compared with
-        these: a tensor in their unit, of one row per sample, with as many outputs.
+        The trained model. Its predictions stay as they are, bit for bit, unless `scale` or
+        `mean` is given. If the estimator was fitted with targets, predictions are compared
+        with them: they must be a tensor in the unit of the targets, with one row per sample
+        and as many outputs.
     layer : str
         Name of the layer that gave the latents which the estimator was fitted on.
     estimator : LTAUEstimator or TorchEstimator
@@ -63,10 +64,10 @@ class UncertainModule(torch.nn.Module):
     level : float, default=0.9
         Probability that an error stays within its error bar, between 0 and 1.
     forward : callable, optional
-        As of `latents`: called with the model and what the module is called with, it returns
-        the prediction. By default the model is called with that.
+        As for `latents`: called with the model and the arguments of the module, it returns
+        the prediction. By default the model is called with these arguments.
     pool : callable, optional
-        As of `latents`, for a layer that gives several rows a sample.
+        As for `latents`, where a layer gives several rows per sample.
     scale, mean : float or array-like of shape (n_outputs,), default=1.0 and 0.0
         Standard deviation and mean of a target that was standardised. The predictions are then
         what the model gives, times `scale`, plus `mean`: in the unit of the target, as errors
@@ -84,13 +85,13 @@ class UncertainModule(torch.nn.Module):
     -----
     An `LTAUEstimator` searches on the CPU, with the index that it has: the latents are
     copied there, and the error bars to the latents' device. A `TorchEstimator` is part of
-    the module, moves with it, and searches exactly where the latents are: what a GPU is
-    for. Error bars have no gradients; the prediction has. The estimator is no part of the
+    the module, moves with it, and searches exactly, where the latents are: use it on a GPU.
+    Predictions have gradients, error bars do not. The estimator is not part of the
     ``state_dict``: save it with its own `save`.
 
-    Of several outputs the error is what `ErrorRecorder` made of them, by default the norm, and
-    so is the error bar. For one bar an output, record each output by itself, and fit an
-    estimator to each.
+    For several outputs the error is what `ErrorRecorder` makes of them, by default the norm,
+    and so is the error bar. For one error bar per output, record each output by itself, and
+    fit an estimator to each.
 
     Examples
     --------
@@ -148,8 +149,8 @@ class UncertainModule(torch.nn.Module):
         Parameters
         ----------
         *args, **kwargs
-            What the model takes, or `forward` beside the model. `pool` is given the one
-            argument, the tuple of several, or the dict of those with names.
+            The arguments of the model, or of `forward` after the model. `pool` is given the
+            one argument, the tuple of several, or the dict of those with names.
 
         Returns
         -------

@@ -25,7 +25,7 @@ _LEAST_KEPT = 0.05
 
 
 def overview(results: Results) -> Figure:
-    """Draw coverage, CRPS, rank correlation and cost, a row for each method."""
+    """Draw coverage, CRPS, rank correlation and cost, one row per method."""
     n = len(results.methods)
     figure = _new_figure(1.4 + 0.32 * n)
     coverage, crps, ranking, costs = figure.subplots(1, 4, sharey=True)
