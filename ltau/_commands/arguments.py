@@ -69,7 +69,7 @@ def add_estimator_options(fit: ArgumentParser) -> None:
         default="auto",
         help="cutoff in Å of the neighbours that count, none, or auto: validation chooses",
     )
-    fit.add_argument("--groups", help="entry of atoms.info that tells which frames are related")
+    fit.add_argument("--groups", help="entry of atoms.info that says which frames are related")
 
 
 def add_predict_options(predict: ArgumentParser) -> None:

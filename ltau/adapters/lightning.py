@@ -334,7 +334,7 @@ class ErrorRecorderCallback(Callback):
             name = "the LightningModule" if self.module is None else f"module {self.module!r}"
             step = "training" if trainer.training else "validation"
             raise RuntimeError(
-                f"Expected {name} to run once a {step} step, it ran {len(outputs)} times. "
+                f"Expected {name} to run once per {step} step, it ran {len(outputs)} times. "
                 "Give ErrorRecorderCallback the name of a module that does: one of "
                 f"{[name for name, _ in pl_module.named_modules()][1:]}."
             )

@@ -77,9 +77,9 @@ class WriterLock:
                 )
         except NoLocksError as error:
             warnings.warn(
-                f"The file system of the log at {folder} knows no locks ({error.strerror}), "
-                "which keep a second writer out. See to it that there is none; if one comes, "
-                "the first is told so when it ends its next epoch.",
+                f"The file system of the log at {folder} has no locks ({error.strerror}), which "
+                "keep a second writer out. Make sure that there is none; if one comes, the "
+                "first gets an error when it ends its next epoch.",
                 UserWarning,
                 stacklevel=5,
             )

@@ -77,7 +77,7 @@ def _threads_of(n_jobs: int) -> int:
 @cache  # once is enough
 def _say_clamped(n_jobs: int, cores: int) -> None:
     warnings.warn(
-        f"n_jobs is {n_jobs}, and this process has {cores} cores: so many threads are used.",
+        f"n_jobs is {n_jobs}, and this process has {cores} cores: it uses {cores} threads.",
         stacklevel=2,
     )
 

@@ -46,7 +46,7 @@ def _check_view(vector: Any, data: NDArray[np.uint8]) -> None:
     if (size, address) != (data.size, data.ctypes.data):
         raise RuntimeError(
             f"Expected faiss to read {data.size} bytes at {data.ctypes.data}, got {size} at "
-            f"{address}: version {faiss.__version__} does not do as those that ltau knows."
+            f"{address}: version {faiss.__version__} behaves unlike those that ltau knows."
         )
 
 

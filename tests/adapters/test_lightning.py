@@ -588,7 +588,7 @@ def nan_targets(data):
 @pytest.mark.parametrize(
     ("module", "loader", "message"),
     [
-        (Unusual, lambda data: DataLoader(data, 8), "to run once a validation step, it ran 0"),
+        (Unusual, lambda data: DataLoader(data, 8), "to run once per validation step, it ran 0"),
         (Validated, lambda data: DataLoader(nan_targets(data), 8), "NaN or infinite ones of 33"),
         (Validated, lambda _: DataLoader(Stream()), "dataset with a length"),
         (Untargeted, lambda data: DataLoader(TensorDataset(data[:][0]), 8), r"batches \(x, y\)"),

@@ -22,7 +22,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("table", type=Path, help="CSV file whose first line names the columns")
     parser.add_argument("--target", required=True, help="column to predict")
-    parser.add_argument("--group", help="column that tells which rows belong together")
+    parser.add_argument("--group", help="column that says which rows belong together")
     parser.add_argument(
         "--methods",
         nargs="+",
@@ -57,6 +57,6 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--output",
         type=Path,
         default=Path("ltau-comparison"),
-        help="folder for the report; what is finished there is not run again",
+        help="folder for the report; finished parts are not run again",
     )
     parser.set_defaults(run=runner("ltau compare", "ltau._commands.compare.runs", "compare"))

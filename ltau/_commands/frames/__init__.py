@@ -52,7 +52,9 @@ def _command(commands: Any, name: str, purpose: str) -> ArgumentParser:
 
 
 def _add_fit(fit: ArgumentParser) -> None:
-    fit.add_argument("structures", type=Path, help="labelled, a file that ASE reads, packed or not")
+    fit.add_argument(
+        "structures", type=Path, help="labelled, a file that ASE reads, compressed or not"
+    )
     fit.add_argument(
         "--checkpoints",
         nargs="+",
@@ -75,7 +77,7 @@ def _add_fit(fit: ArgumentParser) -> None:
 
 def _add_predict(predict: ArgumentParser) -> None:
     predict.add_argument("estimator", type=Path, help="what fit wrote")
-    predict.add_argument("structures", type=Path, help="a file that ASE reads, packed or not")
+    predict.add_argument("structures", type=Path, help="a file that ASE reads, compressed or not")
     predict.add_argument("--checkpoint", help="what the factory is called with")
     add_level(predict)
     add_output(predict, "the structures, such as out.extxyz")

@@ -63,7 +63,7 @@ def _add_fit(fit: ArgumentParser) -> None:
 def _add_predict(predict: ArgumentParser) -> None:
     predict.add_argument("estimator", type=Path, help="what fit wrote")
     predict.add_argument("model", type=Path, help="the .model file")
-    predict.add_argument("structures", type=Path, help="a file that ASE reads, packed or not")
+    predict.add_argument("structures", type=Path, help="a file that ASE reads, compressed or not")
     predict.add_argument("--head", help="of the model, if it has several")
     add_predict_options(predict)
     add_output(predict, "the structures, such as out.extxyz")

@@ -41,10 +41,10 @@ def outputs_of(module: torch.nn.Module) -> Iterator[list[Any]]:
 def one_row_a_sample(
     outputs: list[Any], layer: str, inputs: Any, pool: Pool | None, n: int | None = None
 ) -> torch.Tensor:
-    """Check that a layer ran once, and make a row for each of the samples, if it is known."""
+    """Check that a layer ran once, and make one row per sample, if their number is known."""
     if len(outputs) != 1:
         raise ValueError(
-            f"Expected layer {layer!r} to run once a batch, it ran {len(outputs)} times."
+            f"Expected layer {layer!r} to run once per batch, it ran {len(outputs)} times."
         )
     rows = outputs[0] if pool is None else pool(outputs[0], inputs)
     if isinstance(rows, torch.Tensor) and rows.ndim == 2 and n in (None, len(rows)):
@@ -54,6 +54,6 @@ def one_row_a_sample(
     if pool is not None:
         raise ValueError(f"Expected pool to give {shape}, got {got}.")
     raise ValueError(
-        f"Expected layer {layer!r} to give {shape}, got {got}. Of several rows a sample, such as "
-        "tokens or nodes, make one by pool=lambda output, batch: ..."
+        f"Expected layer {layer!r} to give {shape}, got {got}. Where it gives several rows per "
+        "sample, such as tokens or nodes, make one of them by pool=lambda output, batch: ..."
     )

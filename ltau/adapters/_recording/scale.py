@@ -12,7 +12,9 @@ def check_scale(scale: ArrayLike) -> torch.Tensor:
     """Check a standard deviation; shape () or (n_outputs,)."""
     values = _as_tensor(scale)
     if values.ndim > 1 or not bool((values > 0).all() and values.isfinite().all()):
-        raise ValueError(f"Expected a scale, or one an output, positive and finite, got {scale!r}.")
+        raise ValueError(
+            f"Expected a scale, or one per output, positive and finite, got {scale!r}."
+        )
     return values
 
 
@@ -20,7 +22,7 @@ def check_mean(mean: ArrayLike) -> torch.Tensor:
     """Check a mean; shape () or (n_outputs,)."""
     values = _as_tensor(mean)
     if values.ndim > 1 or not bool(values.isfinite().all()):
-        raise ValueError(f"Expected a mean, or one an output, finite, got {mean!r}.")
+        raise ValueError(f"Expected a mean, or one per output, finite, got {mean!r}.")
     return values
 
 

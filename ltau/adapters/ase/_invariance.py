@@ -55,7 +55,7 @@ def check_invariant(latents: Latents, calculator: BaseCalculator, frames: Sequen
     >>> check_invariant(lambda atoms, calculator: atoms.get_positions(), EMT(), frames)
     Traceback (most recent call last):
         ...
-    ValueError: Expected latents that stay when a structure is rotated, got ones that change ...
+    ValueError: Expected latents that stay the same when a structure is rotated, got changes ...
     """
     chosen = sorted(frames, key=len)
     tried = [chosen[0], chosen[-1]] if len(chosen) > 1 else chosen
@@ -71,7 +71,7 @@ def check_invariant(latents: Latents, calculator: BaseCalculator, frames: Sequen
     share = float(np.sqrt(np.mean((change / spread) ** 2)))
     if not share <= _ALLOWED:
         raise ValueError(
-            "Expected latents that stay when a structure is rotated, got ones that change by "
+            "Expected latents that stay the same when a structure is rotated, got changes by "
             f"{share:.2g} of their spread. If that is meant, say invariant=False."
         )
 

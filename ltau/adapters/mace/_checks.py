@@ -41,8 +41,8 @@ def check_training(training: Mapping[str, Any], mode: str) -> None:
         )
     if mode == "step" and isinstance(training["optimizer"], LBFGS):
         raise ValueError(
-            "Expected mode='eval' with --lbfgs, which calls the model several times a step, got "
-            "mode='step'."
+            "Expected mode='eval' with --lbfgs, which calls the model several times per step, "
+            "got mode='step'."
         )
     if not training["output_args"]["forces"]:
         raise ValueError("Expected a model that gives forces, got one that does not.")

@@ -182,7 +182,7 @@ def _ready(module: torch.nn.Module) -> MACEModel:
         raise ValueError(f"Expected a MACE model of energies and forces, got {name}.")
     if hasattr(module, "joint_embedding") or name == "PolarMACE":
         raise ValueError(
-            f"Expected a model that takes structures alone, got {name}, which also takes charges, "
+            f"Expected a model that takes only structures, got {name}, which also takes charges, "
             "spins or the like."
         )
     columns, width = _invariant_columns(products)

@@ -80,7 +80,7 @@ def _last_model(run: Path, tag: str) -> Path:
             if found[0].parent not in (run, run / "checkpoints"):
                 warnings.warn(
                     f"{found[0]} was found, and is loaded, which runs code that it holds. Give it "
-                    "as model (--model) to say that it is meant.",
+                    "as model (--model) if it is the right one.",
                     stacklevel=4,
                 )
             return found[0]

@@ -82,7 +82,7 @@ def _name(checkpoint: Path) -> None:
     """Name a checkpoint that nobody has named, before its code runs."""
     warnings.warn(
         f"{checkpoint} was found, and is loaded, which runs code that it holds. Give it as "
-        "checkpoint (--checkpoint) to say that it is meant.",
+        "checkpoint (--checkpoint) if it is the right one.",
         stacklevel=4,
     )
 

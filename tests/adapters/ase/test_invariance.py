@@ -62,7 +62,7 @@ def test_ones_that_turn_are_refused(frames, share):
 
     for latents in (one_of_three, a_part):
         with pytest.raises(
-            ValueError, match=r"rotated, got ones that change by .* invariant=False"
+            ValueError, match=r"rotated, got changes by .* invariant=False"
         ):
             check_invariant(latents, NO_MODEL, frames)
 

@@ -563,8 +563,8 @@ class Odd(torch.nn.Module):
     ("layer", "message"),
     [
         ("head", r"one of \['twice', 'never', 'total', 'pair'\], got 'head'"),
-        ("twice", "run once a batch, it ran 2 times"),
-        ("never", "run once a batch, it ran 0 times"),
+        ("twice", "run once per batch, it ran 2 times"),
+        ("never", "run once per batch, it ran 0 times"),
         ("total", r"give shape \(5, n_features\), got \(15,\)"),
         ("pair", r"give shape \(5, n_features\), got tuple"),
     ],
@@ -655,7 +655,7 @@ def test_an_estimator_with_strata_is_refused(model, data):
 
 @pytest.mark.parametrize("layer", ["twice", "never", "pair"])
 def test_layers_without_latents_give_no_error_bars(layer, estimator):
-    with pytest.raises(ValueError, match=r"run once a batch|n_samples, n_features"):
+    with pytest.raises(ValueError, match=r"run once per batch|n_samples, n_features"):
         UncertainModule(Odd().eval(), layer, estimator)(torch.zeros(5, 3))
 
 
