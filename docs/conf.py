@@ -32,7 +32,7 @@ autodoc_default_options = {
     "members": True,
     "inherited-members": (
         "ABC, BaseCalculator, BaseEstimator, Calculator, Callback, Dataset, Dummy_driver, "
-        "GetPropertiesMixin, Module, NequIPCalculator, Protocol, ValueError, "
+        "GetPropertiesMixin, Mapping, Module, NequIPCalculator, Protocol, ValueError, "
         "_IntegrationLoaderMixin, float, object, tuple"
     ),
 }
@@ -79,6 +79,7 @@ copybutton_exclude = ".linenos, .gp, .go"
 nitpicky = True
 nitpick_ignore_regex = [
     ("py:obj", r"[a-z_][a-z0-9_]*"),  # a parameter, or an attribute, of what is described
+    ("py:obj", r"(ase|lightgbm|matplotlib|numpy|torch|xgboost)\..*"),
 ]
 
 

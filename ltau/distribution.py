@@ -299,7 +299,7 @@ class ErrorDistribution:
         Parameters
         ----------
         factor : float or array-like of shape (n_samples,)
-            Positive and finite: if `e` followed a row, `factor * e` follows the new one.
+            Positive and finite: if `e` followed a row, ``factor * e`` follows the new one.
 
         Returns
         -------

@@ -44,7 +44,6 @@ def _in_an_empty_folder(monkeypatch, tmp_path):
         "index.rst",
         "mace.rst",
         "method.rst",
-        "method_details.rst",
         "quickstart.rst",
         "settings.rst",
         "stages.rst",
@@ -140,7 +139,7 @@ def test_the_guides_say_what_their_blocks_do():
     page = run("coming_from.rst")
     width = page["high"] - page["low"]
     assert 2 * width[page["quiet"]].mean() < width[~page["quiet"]].mean()
-    for name in ("faq.rst", "method.rst", "method_details.rst"):
+    for name in ("faq.rst", "method.rst"):
         run(name)
 
 

@@ -44,7 +44,7 @@ class ErrorRecorderCallback(Callback):
         `ErrorLog` is closed, and opened again for writing.
     module : str, optional
         Name of the submodule that gives the predictions, as in
-        ``module.named_modules()``; by default the `LightningModule` itself, whose
+        ``module.named_modules()``; by default the ``LightningModule`` itself, whose
         `training_step` calls ``self(x)``. It must run once per training step.
     residuals : callable, optional
         Called with what the module gives and the batch, it returns a pair of tensors of the
@@ -67,7 +67,7 @@ class ErrorRecorderCallback(Callback):
     FileExistsError
         From ``Trainer.fit``: if a training starts at the first epoch, and the log has epochs.
     TypeError, ValueError
-        From ``Trainer.fit``: if there is not exactly one training `DataLoader`, of a
+        From ``Trainer.fit``: if there is not exactly one training ``DataLoader``, of a
         dataset with a length; there is no such submodule; the log lacks epochs before the
         one at which a training continues; or residuals cannot be computed, have another
         length than the batch or, with ``on_error="raise"``, are not finite.
@@ -88,13 +88,13 @@ class ErrorRecorderCallback(Callback):
 
     Notes
     -----
-    The ids are those that the `DataLoader` draws: the rows of its dataset, or for a
-    `Subset` the positions in it. Samples that an epoch leaves out, such as the last ones
+    The ids are those that the ``DataLoader`` draws: the rows of its dataset, or for a
+    ``Subset`` the positions in it. Samples that an epoch leaves out, such as the last ones
     with ``drop_last``, are NaN. In a distributed run the errors of all processes are
     collected at the end of each epoch, and rank 0 writes them.
 
     Errors of validation samples are those of the weights that the pass ran with, or of
-    averaged weights if a callback such as `WeightAveraging` averages them. For others, such
+    averaged weights if a callback such as ``WeightAveraging`` averages them. For others, such
     as those of the best checkpoint, call ``Trainer.validate(..., ckpt_path="best")`` after
     training. The passes of the sanity check, before training, do not count.
 
@@ -175,7 +175,7 @@ class ErrorRecorderCallback(Callback):
 
         Two arrays of shape (n,), the errors in the unit of the target. Ids are the rows of
         the validation loader's dataset; of several loaders, those of their datasets one
-        after the other, as in a `ConcatDataset`. Samples that the pass left out are left
+        after the other, as in a ``ConcatDataset``. Samples that the pass left out are left
         out. Beside the log they are kept as ``held-out.npz``, for `numpy.load`. In a
         distributed run rank 0 has them.
 

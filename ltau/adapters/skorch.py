@@ -63,7 +63,7 @@ class ErrorRecorderCallback(Callback):
 
     Notes
     -----
-    In a search such as `GridSearchCV` every candidate is a clone with a callback of its own:
+    In a search such as ``GridSearchCV`` every candidate is a clone with a callback of its own:
     leave `log` out, so that each keeps its errors in memory.
 
     Examples

@@ -50,7 +50,7 @@ def gives_ids(batches: object) -> bool:
     """Whether a loader's batches are ``(ids, batch)``, in the order of the samples or not.
 
     Loaders without ids must be in the order of the samples, as their latents will be taken
-    to be: others are refused. Of what is no `DataLoader`, or is a stream, nothing is known.
+    to be: others are refused. Of what is no ``DataLoader``, or is a stream, nothing is known.
     """
     if not isinstance(batches, DataLoader):
         return False

@@ -25,7 +25,7 @@ class IndexedDataset(Dataset[Numbered]):
 
     Item ``i`` is ``(i, dataset[i])``, and a loop reads ``for ids, (x, y) in loader``.
     Shuffling, workers and samplers change nothing about the ids, and neither does a
-    `Subset` of the indexed dataset: its ids are those of the whole.
+    ``Subset`` of the indexed dataset: its ids are those of the whole.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class IndexedDataset(Dataset[Numbered]):
     Raises
     ------
     TypeError
-        If the dataset has no length, or is an `IterableDataset`: its samples have no
+        If the dataset has no length, or is an ``IterableDataset``: its samples have no
         numbers.
 
     Examples
@@ -75,7 +75,7 @@ class IndexedDataset(Dataset[Numbered]):
 class BatchIds:
     """The ids of a loader's batches, queued as it draws them.
 
-    For trainers in which nobody but the loader may touch a batch. A `DataLoader` draws
+    For trainers in which nobody but the loader may touch a batch. A ``DataLoader`` draws
     ids in the process that iterates it, and gives batches in the order of the draws,
     with workers too.
     """

@@ -50,7 +50,7 @@ def evaluate(
     model : torch.nn.Module
         The model.
     batches : iterable of ``(ids, batch)``
-        What a `DataLoader` of an `IndexedDataset` gives, in any order.
+        What a ``DataLoader`` of an `IndexedDataset` gives, in any order.
     recorder : ErrorRecorder
         Where the errors go. The epoch is not ended.
     forward : callable, optional
@@ -111,7 +111,7 @@ def latents(
     model : torch.nn.Module
         The trained model.
     batches : iterable of batches
-        Such as a `DataLoader`, or ``x.split(1000)`` of a tensor. One that shuffles must be
+        Such as a ``DataLoader``, or ``x.split(1000)`` of a tensor. One that shuffles must be
         of an `IndexedDataset`, whose batches are ``(ids, batch)``.
     layer : str
         Name of the layer in ``model.named_modules()``; for the last hidden layer, the
@@ -136,7 +136,7 @@ def latents(
     ------
     ValueError
         If there is no such layer, it does not run or gives no tensor with one row per
-        sample, or there are no batches. If a `DataLoader` without ids is not in the order
+        sample, or there are no batches. If a ``DataLoader`` without ids is not in the order
         of its samples, or leaves samples out, as with ``drop_last``.
 
     Examples

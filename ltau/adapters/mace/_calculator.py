@@ -32,7 +32,7 @@ _OF_FORCES = ("MACE", "EnergyDipoleMACE")  # kinds of models, as MACE's calculat
 class UncertainMACECalculator(UncertainCalculator):
     """Energy, forces and stress by MACE, and how wrong the forces may be, in one pass.
 
-    Energies, forces and stress are bit for bit those of the `MACECalculator` within. By
+    Energies, forces and stress are bit for bit those of the ``MACECalculator`` within. By
     their names the results give besides what `ltau.adapters.ase.Uncertainty` tells: for each
     atom ``forces_uncertainty``, ``forces_uncertainty_upper`` and ``ood_score``, and for the
     structure ``forces_uncertainty_max`` and ``forces_uncertainty_mean``. As in

@@ -41,7 +41,7 @@ __all__ = ["UncertainNequIPCalculator"]
 class UncertainNequIPCalculator(NequIPCalculator):
     """Energy, forces and stress by NequIP, and how wrong the forces may be, in one pass.
 
-    Energies, forces and stress are bit for bit those of `NequIPCalculator`. By their names
+    Energies, forces and stress are bit for bit those of ``NequIPCalculator``. By their names
     the results give besides what `ltau.adapters.ase.Uncertainty` tells: for each atom
     ``forces_uncertainty``, ``forces_uncertainty_upper`` and ``ood_score``, and for the
     structure ``forces_uncertainty_max`` and ``forces_uncertainty_mean``. Whenever ASE

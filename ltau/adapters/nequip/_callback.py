@@ -112,7 +112,7 @@ class ErrorRecorderCallback(Callback):
               dirpath: ${hydra:runtime.output_dir}
               save_last: true
 
-    Where a `ModelCheckpoint` monitors something, ``save_last`` copies the last file that
+    Where a ``ModelCheckpoint`` monitors something, ``save_last`` copies the last file that
     it saved, not the last epoch: use one that does not, as here, to fit an estimator of the
     model that all epochs led to.
 

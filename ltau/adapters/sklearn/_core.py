@@ -29,8 +29,8 @@ def core(model: Any, X: Any) -> Core:
     Parameters
     ----------
     model : regressor
-        A fitted regressor, alone or in a `Pipeline`, a `TransformedTargetRegressor` or a
-        search such as `GridSearchCV`, in any order.
+        A fitted regressor, alone or in a ``Pipeline``, a ``TransformedTargetRegressor`` or a
+        search such as ``GridSearchCV``, in any order.
     X : array-like, frame or sparse matrix of shape (n_samples, n_features)
         Samples as `model` takes them.
 

@@ -32,7 +32,7 @@ class ErrorBars(RegressorMixin, BaseEstimator):
     ) -> NDArray[Any] | tuple[NDArray[Any], ...]:
         """Predict the target, and how far off it may be.
 
-        At the end of a `Pipeline` this is the way to error bars:
+        At the end of a ``Pipeline`` this is the way to error bars:
         ``pipeline.predict(X, level=0.9)``.
 
         Parameters

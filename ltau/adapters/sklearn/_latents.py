@@ -40,13 +40,13 @@ def latents(model: object, X: ArrayLike) -> Floats:
       reduced to 64 by signed feature hashing [2]_, which keeps squared distances
       :math:`d^2` on average, with a standard deviation of about :math:`d^2 \sqrt{2 / 64}`.
       Take them without scaling.
-    - `MLPRegressor`: the activations of the last hidden layer.
+    - ``MLPRegressor``: the activations of the last hidden layer.
     - All others, linear models among them: the features. They have different units;
       ``LTAUEstimator(scaling="standardize")`` removes them. Sparse features of more than 64
       columns are hashed, in the same way.
 
-    For a `Pipeline` it is the last step, which sees the samples after the other steps; for
-    a `TransformedTargetRegressor` or a search such as `GridSearchCV`, the regressor inside.
+    For a ``Pipeline`` it is the last step, which sees the samples after the other steps; for
+    a ``TransformedTargetRegressor`` or a search such as ``GridSearchCV``, the regressor inside.
 
     Trees are constant outside the training data, so distances between their leaves do not
     show what lies there.

@@ -45,9 +45,9 @@ class LTAURegressor(ErrorBars):
     Parameters
     ----------
     estimator : regressor, default=None
-        Any regressor that behaves like one of scikit-learn, a `Pipeline`, a
-        `TransformedTargetRegressor` or a search among them; by default
-        `HistGradientBoostingRegressor`. It gets the samples unchanged: frames keep the
+        Any regressor that behaves like one of scikit-learn, a ``Pipeline``, a
+        ``TransformedTargetRegressor`` or a search among them; by default
+        ``HistGradientBoostingRegressor``. It gets the samples unchanged: frames keep the
         names and types of their columns. Boosted trees give errors after each tree, others
         only at the end.
     ltau : LTAUEstimator, default=None
@@ -57,7 +57,7 @@ class LTAURegressor(ErrorBars):
         those that are features.
     cv : int, splitter or list of (train, test), default=5
         Number of folds, at least 2, or what makes them, or their rows. Each sample must be
-        held out once. A number makes random folds, or with groups those of `GroupKFold`.
+        held out once. A number makes random folds, or with groups those of ``GroupKFold``.
         With n folds there are n + 1 trainings of the regressor. A prediction takes as long
         as the regressor's, plus the search for neighbours.
     random_state : int or None, default=0

@@ -34,9 +34,9 @@ def error_trajectories(
     Parameters
     ----------
     model : regressor
-        A fitted `GradientBoostingRegressor`, `HistGradientBoostingRegressor`,
+        A fitted ``GradientBoostingRegressor``, ``HistGradientBoostingRegressor``,
         `xgboost.XGBRegressor` with trees or `lightgbm.LGBMRegressor`, alone or in a
-        `Pipeline`, `TransformedTargetRegressor` or search. If it stopped early, its
+        ``Pipeline``, ``TransformedTargetRegressor`` or search. If it stopped early, its
         stages are those that its predictions use.
     X : array-like, frame or sparse matrix of shape (n_samples, n_features)
         The samples, as the model takes them.

@@ -61,9 +61,7 @@ def test_ones_that_turn_are_refused(frames, share):
         return distances(atoms) + share * vectors(atoms)[:, :2]
 
     for latents in (one_of_three, a_part):
-        with pytest.raises(
-            ValueError, match=r"rotated, got changes by .* invariant=False"
-        ):
+        with pytest.raises(ValueError, match=r"rotated, got changes by .* invariant=False"):
             check_invariant(latents, NO_MODEL, frames)
 
 
