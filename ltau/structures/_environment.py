@@ -28,7 +28,7 @@ def environment_latents(
 
     .. math:: \bigl[z_i,\; \bar z_i,\; \bar{\bar z}_i\bigr], \qquad
         \bar z_i = \frac{\epsilon z_i + \sum_j f(r_{ij}) z_j}{\epsilon + \sum_j f(r_{ij})},
-        \qquad f(r) = \tfrac12 \Big(1 + \cos \frac{\pi r}{r_\text{c}}\Big)
+        \qquad f(r) = \tfrac12 \Bigl(1 + \cos \frac{\pi r}{r_\text{c}}\Bigr)
 
     where :math:`\bar{\bar z}` is made from :math:`\bar z` as that is from :math:`z`, the
     sums go over all atoms nearer than the cutoff :math:`r_\text{c}`, periodic images among
