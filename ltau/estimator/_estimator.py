@@ -60,45 +60,47 @@ class LTAUEstimator(Saving):
         largest error. `n_bins` is not used then.
     weights : {"uniform", "distance"}, default="uniform"
         Weights of the neighbours: equal, or the inverse of their distance. The latter ranks
-        better on most tables whose targets have little noise; but a near twin of a training
-        sample then has that one's errors alone, which are too few to tell how large they can be.
+        better on most tables whose targets have little noise. But a near twin of a training
+        sample then has only that sample's errors, which are too few to show how large
+        errors can be.
     distance_scaling : float, default=3.0
-        How much distance stretches each predicted error: 0 does not, as in the paper. Above
-        0, `fit` searches the training samples' own neighbours; with an exact index of many
-        samples that takes long.
+        How much distance stretches each predicted error: 0 not at all, as in the paper.
+        Above 0, `fit` searches the neighbours of every training sample, which takes long
+        with an exact index of many samples.
     stretch : {"bounded", "power"}, default="bounded"
         How errors are stretched, with the `ood_score` r and the `distance_scaling` a.
         ``"bounded"``: by r inside the domain, where r is at most 1, but no less than 1/2; by
         1 + a (1 - 1/r) beyond it, which is never more than 1 + a. ``"power"``: by r^a, with r
         taken to be from 1/1,000 to 1,000.
     disagreement_scaling : float, default=0.7
-        Where `fit` was given targets: how much predictions that lie far from the neighbours'
-        mean target add to expected errors beyond the domain. It is c max(0, w d - D), with
-        this c, the distance d of the prediction from that mean, w = max(0, 1 - 1/r), and D,
-        how far the neighbours' targets lie from the mean target of their own neighbours.
+        If `fit` was given targets: how much a prediction far from the neighbours' mean
+        target adds to the expected error beyond the domain. It adds c max(0, w d - D), where
+        c is this parameter, d the distance of the prediction from that mean, w = max(0, 1 -
+        1/r), and D how far the neighbours' targets lie from the mean target of their own
+        neighbours.
     index : {"auto", "flat", "ivf", "hnsw", "ivf_sq8", "ivf_pq"}, default="auto"
         How neighbours are searched: ``"flat"`` is exact, the others are approximate and
         tuned to `recall`. ``"auto"`` is flat below 2,000 samples, and above that flat or
-        IVF, whichever takes less time by the number of samples that it compares. With it,
-        and with ``"ivf"``, the samples' own neighbour distances are known to 2.5 %; with
-        ``"flat"`` they are exact. ``"ivf_sq8"`` and ``"ivf_pq"`` search quantised latents,
-        and measure the best of them again in full.
+        IVF, whichever should take less time, by the number of samples that it compares.
+        With it, and with ``"ivf"``, the samples' own neighbour distances are known to 2.5
+        %; with ``"flat"`` they are exact. ``"ivf_sq8"`` and ``"ivf_pq"`` search quantised
+        latents, and measure the best candidates again exactly.
     recall : float, default=0.99
         Share of the true neighbours that an approximate index must find.
     n_prototypes : int, "auto" or None, default=None
         Number of prototypes that the training set is condensed to, by k-means within each
         stratum; None keeps every sample. Prototypes then take the place of training
         samples, each with the errors of all its members: memory and time fall with their
-        number. ``"auto"`` finds the fewest, by doubling, that lose no more than
-        `prototype_tolerance`; it keeps every sample where half as many prototypes as
+        number. ``"auto"`` finds the smallest number, by doubling, that loses no more than
+        `prototype_tolerance`; it keeps every sample if even half as many prototypes as
         samples lose more. That takes a fit for each number.
     prototype_tolerance : float, default=0.01
         Loss of `score` that ``n_prototypes="auto"`` allows, relative to the best that
         all samples or any number of prototypes reach on held-out training samples.
     memory_limit : int or None, default=None
-        Bytes that the latents and their index may take in memory; None is without a
-        limit. Where the latents do not fit, they are kept in a temporary file and
-        ``"auto"`` takes a quantised index of them, ``"ivf_sq8"`` or else ``"ivf_pq"``.
+        Bytes that the latents and their index may take in memory; None sets no limit.
+        Latents that do not fit are kept in a temporary file, and ``"auto"`` takes a
+        quantised index of them, ``"ivf_sq8"`` or else ``"ivf_pq"``.
     n_jobs : int or None, default=None
         Threads of the search; None leaves it to OpenMP, -1 means all cores.
     random_state : int or None, default=0
@@ -116,10 +118,10 @@ class LTAUEstimator(Saving):
     recall_ : float
         Recall reached by the index: 1 if it is exact, the lowest one if there are strata.
     index_report_ : list of dict
-        What ``index="auto"`` chose from, empty if it had no choice: of each index its
+        What ``index="auto"`` chose from, empty if it had no choice. For each index: its
         ``kind``, ``parameters`` and ``recall``; ``n_compared``, the samples and centres of
-        cells that it compares with a query on average; ``relative_time``, an estimate of the
-        time of a query over that of an exact search; ``build_seconds`` as measured,
+        cells that it compares with a query on average; ``relative_time``, an estimate of
+        the time of a query over that of an exact search; ``build_seconds`` as measured,
         ``nbytes`` in memory, and whether it was ``chosen``.
     strata_ : ndarray of shape (n_strata,) or None
         The strata seen at fit.

@@ -107,8 +107,8 @@ def auroc(positive: ArrayLike, score: ArrayLike, *, groups: ArrayLike | None = N
 def auprc(positive: ArrayLike, score: ArrayLike, *, groups: ArrayLike | None = None) -> float:
     """Compute the area under the precision-recall curve, as average precision.
 
-    A score without information reaches the share of positive samples, not 0.5:
-    report `base_rate` beside it.
+    A score without information reaches the share of positive samples, not 0.5: report
+    `base_rate` with it.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def auprc(positive: ArrayLike, score: ArrayLike, *, groups: ArrayLike | None = N
 
 
 def base_rate(positive: ArrayLike, *, groups: ArrayLike | None = None) -> float:
-    """Compute the share of positive samples: what `auprc` is to be compared with.
+    """Compute the share of positive samples, to compare `auprc` with.
 
     Parameters
     ----------

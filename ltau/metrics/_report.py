@@ -125,8 +125,8 @@ def report(
     level : float, default=0.9
         Probability of the error bars whose coverage is computed.
     groups : array-like of shape (n_samples,), optional
-        Group of each sample, for the intervals: see `bootstrap_estimate`. By default every
-        sample is taken to be independent of all others.
+        Group of each sample, for the intervals: see `bootstrap_estimate`. By default all
+        samples are independent.
     n_resamples : int, default=200
         Number of bootstrap resamples.
 

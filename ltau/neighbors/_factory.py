@@ -41,8 +41,8 @@ def make_index(
     ----------
     kind : {"auto", "flat", "ivf", "hnsw", "ivf_sq8", "ivf_pq"}
         ``"flat"`` is exact; the others are approximate and tuned to `recall`, where there
-        is more than one vector. ``"ivf_sq8"`` and ``"ivf_pq"`` search codes of a byte and
-        of two bits a feature, and measure the best candidates again by their vectors.
+        is more than one vector. ``"ivf_sq8"`` and ``"ivf_pq"`` search codes of one byte and
+        of two bits per feature, and measure the best candidates again by their vectors.
         ``"auto"`` is flat below 2,000 vectors, and above that flat or IVF, whichever takes
         less time by the number of vectors that are compared.
     vectors : ndarray of shape (n, n_features), float32, C-contiguous

@@ -183,7 +183,7 @@ def scatter(latents: Latents, mean: Floats, unit: float = 1.0) -> Floats:
 
 
 def extremes(latents: Latents) -> tuple[Floats, Floats]:
-    """Find the least and the largest value of each feature, quickly."""
+    """Find the smallest and the largest value of each feature, quickly."""
     n, width = latents.shape
     whole = n - n % _FOLDED_ROWS
     folded = latents[:whole].reshape(-1, _FOLDED_ROWS * width)

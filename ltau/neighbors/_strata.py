@@ -118,9 +118,9 @@ def rounding_floor(
 ) -> float:
     """Find the distance of scaled latents that is rounding: their own, or beside their spread.
 
-    A model gives a sample's latents in another batch with other last digits: a few
-    millionths of the spread say nothing, and neither does less than twice the rounding of
-    the latents themselves, as the scaling magnifies it.
+    A model gives a sample's latents with other last digits in another batch: a few
+    millionths of the spread mean nothing, nor does less than twice the rounding of the
+    latents themselves, as magnified by the scaling.
 
     Parameters
     ----------

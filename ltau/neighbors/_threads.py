@@ -24,8 +24,8 @@ def n_threads(n_jobs: int | None) -> Iterator[None]:
     There are never more than the process has cores. The number is that of the calling thread:
     others, and what they search, keep theirs.
 
-    In a forked process it is one: OpenMP's threads stay behind in the parent, and whoever
-    counts on them waits for ever.
+    In a forked process it is one: OpenMP's threads stay in the parent, and waiting for them
+    would never end.
     """
     if n_jobs is None and not _forked:
         yield

@@ -99,7 +99,7 @@ class ErrorDensityDisplay:
         estimator : LTAUEstimator
             A fitted estimator.
         X : array-like of shape (n_samples, n_features)
-            Latents of the samples: as many as the eye can tell apart.
+            Latents of a few samples.
         errors : array-like of shape (n_samples,), optional
             Their observed absolute errors, in the target's unit, to be marked.
         strata : array-like of shape (n_samples,), optional

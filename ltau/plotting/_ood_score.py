@@ -48,7 +48,7 @@ class OODScoreDisplay:
 
     See Also
     --------
-    ltau.LTAUEstimator.predict_ood : Tell which samples lie outside.
+    ltau.LTAUEstimator.predict_ood : Say which samples lie outside.
 
     Notes
     -----
