@@ -56,6 +56,25 @@ def test_every_block_of_python_is_found(page):
     assert len(list(blocks(page))) == len(found)
 
 
+def entries(page):
+    """Pages in the table of contents of a page."""
+    text = (DOCS / f"{page}.rst").read_text("utf-8")
+    tree = re.search(r"^\.\. toctree::\n(?: +:\w+:.*\n)*\n((?: {3}\w+\n)+)", text, re.M)
+    return tree[1].split() if tree else []
+
+
+def test_every_page_is_two_clicks_from_the_start_and_describes_itself():
+    groups = entries("index")
+    assert len(groups) == 4
+    pages = ["index", *groups, *(page for group in groups for page in entries(group))]
+    assert sorted(pages) == sorted(path.stem for path in DOCS.glob("*.rst"))
+    for page in pages:
+        text = (DOCS / f"{page}.rst").read_text("utf-8")
+        assert len(re.findall(r"^\.\. meta::\n   :description: \S.{20,200}$", text, re.M)) == 1, (
+            page
+        )
+
+
 def test_the_example_of_the_start_page_says_what_its_comments_say():
     page = run("index.rst")
     quiet, noisy, _ = page["estimator"].predict(page["new"])
