@@ -1,4 +1,4 @@
-"""Checks of what comes in, each with a message that says what was expected and what came."""
+"""Checks of input, each with a message that says what was expected and what was given."""
 
 from __future__ import annotations
 

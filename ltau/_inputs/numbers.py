@@ -1,4 +1,4 @@
-"""Arrays of real numbers that come in, each checked with a message that says what came."""
+"""Arrays of real numbers, each checked with a message that says what was given."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ __all__ = ["fill_lists", "inverted_lists", "view"]
 
 
 def view(array: NDArray[Any]) -> Any:
-    """Show faiss the bytes of an array; whoever asks keeps the array alive.
+    """Show faiss the bytes of an array; the caller keeps the array alive.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def inverted_lists(codes: NDArray[Any], sizes: NDArray[np.int64]) -> Any:
     Parameters
     ----------
     codes : ndarray of shape (n, width), C-contiguous
-        The codes, which for a flat list are the vectors; whoever asks keeps them alive.
+        The codes, which for a flat list are the vectors; the caller keeps them alive.
     sizes : ndarray of shape (n_cells,), int64
         Number of codes in each cell.
 

@@ -19,7 +19,7 @@ __all__ = ["RunTable", "append_frame", "cut_frames"]
 
 
 class RunTable:
-    """A CSV file with a row a step. Rows are in it as soon as they are added.
+    """A CSV file with one row per step. Rows are in it as soon as they are added.
 
     An existing table is gone on with. A last line without an end, of a run that was
     killed, is dropped, and so are rows after `last_step`.

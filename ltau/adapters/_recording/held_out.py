@@ -33,7 +33,7 @@ class HeldOutErrors:
     """Record the errors of each pass over held-out samples, in place of the pass before.
 
     Whatever is missing, it is the recording that ends, and never the pass: the first time
-    there is a warning, and whoever asks for the errors is told why there are none.
+    there is a warning, and asking for the errors raises one that says why there are none.
 
     Parameters
     ----------

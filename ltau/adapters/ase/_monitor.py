@@ -19,8 +19,8 @@ __all__ = ["UncertaintyMonitor"]
 class UncertaintyMonitor:
     """Log the uncertainty of a run step by step, and stop the run where it is too large.
 
-    Attach it to the run: ``dyn.attach(monitor)``, or with an `interval`; what is said of
-    steps below then holds of every so many steps.
+    Attach it to the run: ``dyn.attach(monitor)``, or with an `interval`. Only the steps at
+    which it is called then count below.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class UncertaintyMonitor:
     max_ood_score : float, optional
         Stop where the largest `ood_score` of an atom is above.
     patience : int, default=1
-        Stop where one of these was passed for so many steps in a row; the count then
+        Stop where one of these was exceeded for this many steps in a row; the count then
         starts again. Steps without an uncertainty neither count nor interrupt; one in which
         it is NaN, for atoms without neighbours, counts.
     action : callable, optional

@@ -26,7 +26,7 @@ def nequip_state() -> Iterator[None]:
     lasts. Afterwards it is what it was, and so are the generators of torch, numpy and
     Python: what nequip seeds, and what is drawn to build a model that is then loaded,
     is nobody else's business. Where nequip was not set up before, it will set itself up
-    anew when it is next asked to, as if it had not been used here.
+    again when it is next asked to, as if it had not been used here.
     """
     was_set_up = global_state.global_state_initialized()
     dtype = torch.get_default_dtype()

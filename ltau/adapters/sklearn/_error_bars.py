@@ -142,7 +142,7 @@ class ErrorBars(RegressorMixin, BaseEstimator):
         return self._by_output()[0].predict_ood(z, false_positive_rate=false_positive_rate)
 
     def calibrate(self, X: Any, y: ArrayLike) -> Self:
-        """Calibrate the error bars anew, on samples that had no part in `fit`.
+        """Calibrate the error bars again, on samples that were not part of `fit`.
 
         Takes the place of the calibration on folds: for samples from where the model is to
         be used. Levels then hold for samples that are exchangeable with these.
