@@ -84,7 +84,7 @@ def throughput(estimator: LTAUEstimator, latents: Floats, errors: Floats) -> Non
 
 
 def costs(estimator: LTAUEstimator, latents: Floats, errors: Floats) -> None:
-    """Measure what a worker does with a block, in seconds of one core, whoever else is at work."""
+    """Measure what a worker does with a block, in seconds of one core, whatever else runs."""
     bins = ErrorBins(estimator.bin_edges_)
     mean = latents.mean(axis=0, dtype=np.float64)
     scaler = LatentScaler.fit(latents, "whiten")

@@ -337,7 +337,7 @@ def _results_of(values: dict[str, NDArray[Any]], own: NDArray[np.bool_], number:
 
 
 def _structure(state: Any, number: int, results: Results) -> Atoms:
-    """Make a system a structure with its results."""
+    """Turn a system into a structure with its results."""
     own = _numpy(state.system_idx) == number
     periodic = _numpy(torch.as_tensor(state.pbc))
     atoms = Atoms(

@@ -1,4 +1,4 @@
-"""Distributions of the absolute error, one a sample."""
+"""Distributions of the absolute error, one per sample."""
 
 from __future__ import annotations
 

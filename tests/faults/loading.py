@@ -1,6 +1,6 @@
 """Run as a child: load model files, and say of each how it went and what it took.
 
-A line is printed before a file is loaded, so that whoever waits knows which one hangs or kills.
+A line is printed before a file is loaded, so that it is known which one hangs or kills.
 """
 
 import json

@@ -78,7 +78,7 @@ def error_name(relaxed: Sequence[Relaxed]) -> str:
 
 
 def step_rows(relaxed: Sequence[Relaxed]) -> Rows | None:
-    """Give a row a step: the mean error over atoms, and `measuring.scores.step_scores`.
+    """Give one row per step: the mean error over atoms, and `measuring.scores.step_scores`.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def step_rows(relaxed: Sequence[Relaxed]) -> Rows | None:
 
 
 def atom_rows(relaxed: Sequence[Relaxed]) -> Rows | None:
-    """Give a row an atom, at ten steps of each path, evenly spaced from the first to the last.
+    """Give one row per atom, at ten steps of each path, evenly spaced from the first to the last.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What is recorded of a path: a column a quantity, a row a step."""
+"""What is recorded of a path: one column per quantity, one row per step."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class Potential:
         positions : array-like of shape (n_atoms, 3)
             Positions in Å.
         cell : array-like of shape (3, 3)
-            Vectors of the cell in Å, one a row.
+            Vectors of the cell in Å, one per row.
         pbc : sequence of 3 bools
             Whether it is periodic along each of them.
 

@@ -1,4 +1,4 @@
-"""What a target was standardised by, as one number or one an output."""
+"""What a target was standardised by, as one number or one per output."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def check_mean(mean: ArrayLike) -> torch.Tensor:
 
 
 def of_outputs(values: torch.Tensor, like: torch.Tensor, name: str) -> torch.Tensor:
-    """Give what there is one of, or one an output, in the type and the place of the outputs."""
+    """Give what there is one of, or one per output, in the type and the place of the outputs."""
     if values.ndim and (like.ndim < 2 or like.shape[-1] != len(values)):
         raise ValueError(
             f"Expected {name} of {len(values)} outputs, as scale has, got shape "
