@@ -67,7 +67,10 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-html_sidebars = {page: [] for page in ("index", "start", "guides", "results", "reference")}
+# Groups list their pages themselves, and tables take all the width that there is.
+groups = ("index", "start", "guides", "results", "reference")
+tables = ("ood_tables", "regression_tables", "is2rs_tables")
+html_sidebars = {page: [] for page in (*groups, *tables)}
 
 # The prompt of a shell, and what a command prints, are not copied.
 copybutton_prompt_text = "$ "
