@@ -31,7 +31,7 @@ def environment_on_edges(
         Environment latents, of the dtype of the latents.
     """
     own = latents.detach()
-    atoms, neighbors = edges
+    atoms, neighbors = edges.unbind()
     weights = edge_weights(torch, lengths.to(own.dtype), cutoff)[:, None]
 
     def summed(rows: torch.Tensor) -> torch.Tensor:

@@ -125,7 +125,7 @@ def check_rows(features: Any, n_atoms: int) -> NDArray[np.float32]:
     ValueError
         If there is not a row of at least two numbers for each atom, or one is not finite.
     """
-    rows = np.array(features.detach().cpu(), np.float32)
+    rows = features.detach().cpu().numpy().astype(np.float32)
     if rows.ndim != 2 or len(rows) != n_atoms or rows.shape[1] < 2:
         raise ValueError(
             f"Expected a model with latents of shape ({n_atoms}, n_features), at least two for "
