@@ -10,6 +10,7 @@ _NEEDED = {
     "chgnet": ["ltau/adapters/chgnet.py"],
     "mace": ["ltau/adapters/mace", "ltau/_commands/mace/runs.py"],
     "matgl": ["ltau/adapters/matgl.py"],
+    "metatomic": ["ltau/adapters/metatomic"],
     "sevenn": ["ltau/adapters/sevennet.py"],
 }
 

@@ -82,6 +82,13 @@ class Pairs(torch.nn.Module):
         return torch.tanh(self.embedding(summed) + own)
 
 
+class PairsWithInputs(Pairs):
+    """The same, asking of the engine what it does not use."""
+
+    def requested_inputs(self) -> Dict[str, ModelOutput]:  # noqa: UP006
+        return {"mass": ModelOutput(unit="u", sample_kind="atom")}
+
+
 def of_systems(rows: torch.Tensor, samples: torch.Tensor, n_systems: int) -> torch.Tensor:
     summed = torch.zeros((n_systems, rows.shape[1]), dtype=rows.dtype, device=rows.device)
     return summed.index_add(0, samples[:, 0].long(), rows)
@@ -106,15 +113,16 @@ def make_model(
     width: int = 8,
     length_unit: str = "angstrom",
     feature_kind: str = "atom",
-    **more,
+    inputs: bool = False,
 ) -> AtomisticModel:
     """Make a model; `feature` names its latents, if it declares any."""
-    module = Pairs(feature, cutoff, width).to(getattr(torch, dtype)).eval()
+    kind = PairsWithInputs if inputs else Pairs
+    module = kind(feature, cutoff, width).to(getattr(torch, dtype)).eval()
     outputs = {"energy": ModelOutput(unit="eV", sample_kind="atom")}
     if feature:
         outputs[feature] = ModelOutput(sample_kind=feature_kind)
     capabilities = ModelCapabilities(
-        outputs=outputs | more,
+        outputs=outputs,
         atomic_types=ELEMENTS,
         interaction_range=cutoff,
         length_unit=length_unit,
