@@ -133,6 +133,8 @@ def imported_packages(path, tree):
     for node in ast.walk(tree):
         if id(node) in for_types or not isinstance(node, ast.Import | ast.ImportFrom):
             continue
+        if isinstance(node, ast.ImportFrom) and node.level:
+            continue  # of the file's own folder, or the one above
         for name in [a.name for a in node.names] if isinstance(node, ast.Import) else [node.module]:
             top = name.partition(".")[0]
             own = (ROOT / top).is_dir() or (ROOT / path.parent / f"{top}.py").exists()
@@ -242,6 +244,7 @@ def test_a_bad_version_within_the_bounds_is_found(allowed, affected, bad):
         ("def f():\n from sklearn.base import clone", ["scikit-learn"]),
         ("if TYPE_CHECKING:\n from ase import Atoms\nimport numpy.random", ["numpy"]),
         ("from ltau import ErrorLog\nfrom benchmarks.harness import data", []),
+        ("from ..engines.structures import crystal", []),
     ],
 )
 def test_what_is_imported_is_found(code, found):

@@ -257,6 +257,31 @@ def test_a_framework_takes_at_most_fifteen_lines(framework):
     assert (page["atoms"].arrays["forces_uncertainty"] > 0).all()
 
 
+def test_a_metatomic_model_tells_its_errors(monkeypatch):
+    for package in ("metatomic.torch", "metatomic_ase"):
+        pytest.importorskip(package)
+    import ase.io
+    from ase.calculators.singlepoint import SinglePointCalculator
+
+    for folder in ("engines", "metatomic"):
+        monkeypatch.syspath_prepend(str(ROOT / "tests" / "adapters" / folder))
+    crystal = importlib.import_module("structures").crystal
+    importlib.import_module("models").make_model().save("model.pt")
+    rng = np.random.default_rng(0)
+    frames = [crystal(seed) for seed in range(15)]
+    for atoms in frames:
+        atoms.calc = SinglePointCalculator(atoms, forces=rng.normal(size=(32, 3)))
+    for name, part in {"train": frames[:10], "validation": frames[10:14]}.items():
+        ase.io.write(f"{name}.extxyz", part)
+    ase.io.write("structures.extxyz", frames[14].copy())
+    page = run("engines.rst", lambda block: " metatomic" in block)
+    (block,) = (block for block in blocks("engines.rst") if " metatomic" in block)
+    assert 0 < len([line for line in block.splitlines() if line.strip()]) <= 15
+    values = page["atoms"].calc.additional_outputs["ltau::force_uncertainty"].block().values
+    assert values.shape == (32, 1)
+    assert (values > 0).all()
+
+
 def test_the_configuration_that_the_page_shows_is_that_of_the_example():
     text = (DOCS / "forcefields.rst").read_text("utf-8")
     shown = textwrap.dedent(re.search(r"code-block:: yaml\n\n((?: {3}.*\n|\n)+)", text)[1])
@@ -273,7 +298,11 @@ def test_engines_take_forces_with_uncertainty_and_stop(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "tests" / "adapters" / "engines"))
     copper, stand_in = (importlib.import_module(name) for name in ("copper", "stand_in"))
     monkeypatch.setitem(sys.modules, "torch_sim", stand_in)
-    page = run("engines.rst", model=stand_in.Model(copper.potential(0.28), copper.latents))
+    page = run(
+        "engines.rst",
+        lambda block: " metatomic" not in block,
+        model=stand_in.Model(copper.potential(0.28), copper.latents),
+    )
     page["lmp"].close()
     assert page["watch"].reason is None or page["watch"].saved.exists()
     assert Path("all.lammpstrj").read_text().count("d_ltau_ood") >= 1

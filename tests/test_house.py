@@ -44,6 +44,8 @@ FOREIGN = {
     "sklearn.utils._param_validation": "how its estimators declare what parameters may be",
     "sklearn.utils._safe_indexing": "rows of frames and arrays alike; documented",
     "_combined_loader": "nothing public makes Lightning load its data a second time",
+    "_model_capabilities_outputs_names": "metatomic names outputs by old names and new ones",
+    "_requested_inputs": "metatomic names inputs by old names or new ones, the model by either",
     "_GLOBAL_STATE_INITIALIZED": "nequip can set its global state, and cannot take it back",
 }
 

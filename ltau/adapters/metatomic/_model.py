@@ -142,11 +142,7 @@ def add_uncertainty(
     >>> forces = atoms.get_forces()  # doctest: +SKIP
     >>> atoms.calc.additional_outputs["ltau::ood_score"].block().values  # doctest: +SKIP
     """
-    if not isinstance(model, torch.nn.Module) or not is_atomistic_model(model):
-        raise TypeError(
-            "Expected a model of metatomic, as load_atomistic_model gives it, got a "
-            f"{type(model).__name__}."
-        )
+    _check_kind(model)
     Reporter(level=level, unit_factor=unit_factor)  # checks them
     summary = ExactSummary(estimator, level, _MOST)  # says if it is not fitted
     check_target(estimator, unit_factor)
@@ -171,6 +167,14 @@ def add_uncertainty(
         model._requested_inputs,
     )
     return AtomisticModel(module.eval(), model.metadata(), _capabilities(model, surroundings.reach))
+
+
+def _check_kind(model: object) -> None:
+    if not isinstance(model, torch.nn.Module) or not is_atomistic_model(model):
+        raise TypeError(
+            "Expected a model of metatomic, as load_atomistic_model gives it, got a "
+            f"{type(model).__name__}."
+        )
 
 
 def _known_as(model: Any, latents: str) -> str:
