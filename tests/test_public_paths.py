@@ -48,6 +48,7 @@ OPTIONAL = {
     "ltau.adapters.chgnet": "chgnet",
     "ltau.adapters.mace": "mace",
     "ltau.adapters.matgl": "matgl",
+    "ltau.adapters.metatomic": "metatomic_ase",
     "ltau.adapters.sevennet": "sevenn",
 }
 

@@ -164,7 +164,7 @@ def add_uncertainty(
         torch.tensor(strata, dtype=torch.int64),
         1.0 if unit_factor is None else float(unit_factor),
         model.requested_neighbor_lists(),
-        model._requested_inputs,
+        _inputs(model),
     )
     return AtomisticModel(module.eval(), model.metadata(), _capabilities(model, surroundings.reach))
 
@@ -194,6 +194,11 @@ def _known_as(model: Any, latents: str) -> str:
 def _declared(model: Any) -> list[str]:
     """Name the outputs that the model has, without the older or newer names of the same."""
     return list(model._model_capabilities_outputs_names)
+
+
+def _inputs(model: Any) -> dict[str, ModelOutput]:
+    """Give the inputs that the model asks for, by the names by which it looks for them."""
+    return model._requested_inputs
 
 
 def _check_model(model: Any, estimator: LTAUEstimator, output: str) -> None:

@@ -3,34 +3,34 @@
 import numpy as np
 import pytest
 
-pytest.importorskip("metatomic.torch", reason="pip install 'ltau[metatomic]'")
-pytest.importorskip("metatomic_ase", reason="pip install 'ltau[metatomic]'")
-
-from metatomic.torch import ModelOutput
-from metatomic_ase import MetatomicCalculator
-
 from ltau import LTAUEstimator
-from ltau.adapters.metatomic import latents
 from ltau.structures import environment_latents
 
 from ..engines.structures import STRUCTURES
-from .models import make_model
 
 
 @pytest.fixture(scope="session")
 def kept():
     """What a calculator is told, so that it keeps the latents."""
+    from metatomic.torch import ModelOutput
+
     return {"feature": ModelOutput(sample_kind="atom")}
 
 
 @pytest.fixture(scope="session")
 def model():
+    from .models import make_model
+
     return make_model()
 
 
 @pytest.fixture(scope="session")
 def known(model, kept):
     """Structures, and the model's latents of all their atoms."""
+    from metatomic_ase import MetatomicCalculator
+
+    from ltau.adapters.metatomic import latents
+
     calculator = MetatomicCalculator(model, additional_outputs=kept)
     frames = [make(seed) for make in STRUCTURES.values() for seed in range(3)]
     rows = []

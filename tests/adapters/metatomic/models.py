@@ -2,6 +2,10 @@
 
 from typing import Dict, List, Optional  # noqa: UP035
 
+import pytest
+
+pytest.importorskip("metatomic_ase", reason="pip install 'ltau[metatomic]'")
+
 import torch
 from metatensor.torch import Labels, TensorBlock, TensorMap
 from metatomic.torch import (

@@ -4,6 +4,9 @@ from functools import partial
 
 import numpy as np
 import pytest
+
+pytest.importorskip("metatomic_ase", reason="pip install 'ltau[metatomic]'")
+
 import torch
 from ase.calculators.emt import EMT
 from ase.calculators.singlepoint import SinglePointCalculator

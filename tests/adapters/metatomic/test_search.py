@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+
+pytest.importorskip("metatomic_ase", reason="pip install 'ltau[metatomic]'")
+
 import torch
 
 from ltau import LTAUEstimator
