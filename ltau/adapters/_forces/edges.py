@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 
 from ltau._maths.environment import edge_weights, environment
@@ -10,7 +12,11 @@ __all__ = ["check_reach", "environment_on_edges"]
 
 
 def environment_on_edges(
-    latents: torch.Tensor, edges: torch.Tensor, lengths: torch.Tensor, cutoff: float
+    latents: torch.Tensor,
+    edges: torch.Tensor,
+    lengths: torch.Tensor,
+    cutoff: float,
+    spread: Callable[[torch.Tensor], torch.Tensor] | None = None,
 ) -> torch.Tensor:
     """Make environment latents, as `ltau.structures.environment_latents` does.
 
@@ -24,6 +30,9 @@ def environment_on_edges(
         Their distances.
     cutoff : float
         Distance from which on an atom is no neighbour; no more than that of the edges.
+    spread : callable, optional
+        Gives rows of the atoms to all that are neighbours, in the order of their numbers in
+        the edges, where an engine has some of the neighbours in another place.
 
     Returns
     -------
@@ -35,7 +44,8 @@ def environment_on_edges(
     weights = edge_weights(torch, lengths.to(own.dtype), cutoff)[:, None]
 
     def summed(rows: torch.Tensor) -> torch.Tensor:
-        return torch.zeros_like(rows).index_add(0, atoms, weights * rows[neighbors])
+        others = rows if spread is None else spread(rows)
+        return torch.zeros_like(rows).index_add(0, atoms, weights * others[neighbors])
 
     total = torch.zeros_like(own[:, :1]).index_add(0, atoms, weights)
     made: torch.Tensor = environment(torch, own, total, summed)
