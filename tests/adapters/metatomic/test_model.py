@@ -90,6 +90,13 @@ def test_several_systems_are_each_as_alone(saved):
     np.testing.assert_array_equal(labels, expected)
 
 
+def test_atoms_are_compared_some_at_a_time(model, estimator, monkeypatch):
+    expected, _ = run(add_uncertainty(model, estimator), [crystal(7), slab(9)])
+    monkeypatch.setattr("ltau.adapters.metatomic._model._DISTANCES", 10 * 40)
+    found, _ = run(add_uncertainty(model, estimator), [crystal(7), slab(9)])
+    assert_same(found, expected, rtol=1e-12)
+
+
 def test_a_run_does_not_depend_on_the_sizes_before(saved):
     structures = [crystal(7), cluster(8)[:5], Atoms("Au"), slab(9)]
     expected = [run(saved, atoms)[0] for atoms in structures]
