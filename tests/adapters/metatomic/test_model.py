@@ -1,5 +1,8 @@
 """The uncertainty inside of a metatomic model, as its ASE calculator runs it."""
 
+import importlib
+import sys
+
 import numpy as np
 import pytest
 
@@ -310,3 +313,11 @@ def test_nothing_is_named_as_the_uncertainty_of_an_energy(model, estimator):
     outputs = add_uncertainty(model, estimator).capabilities().outputs
     assert not any("energy_uncertainty" in name for name in outputs)
     assert [outputs[name].unit for name in NAMES] == ["eV/A", "eV/A", ""]
+
+
+def test_what_is_missing_is_named_with_what_to_install(monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("ltau.adapters.metatomic")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "metatomic_ase", None)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'ltau\[metatomic\]'"):
+        importlib.import_module("ltau.adapters.metatomic")
