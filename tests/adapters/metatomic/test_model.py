@@ -34,17 +34,22 @@ NAMES = {
 OF_ATOMS = ModelOutput(sample_kind="atom")
 
 
-@pytest.fixture(params=[None, 3.5], ids=["own latents", "environment"])
+@pytest.fixture(params=[None, 3.5], ids=["own latents", "environment"], scope="module")
 def environment(request):
     return request.param
 
 
-@pytest.fixture
-def saved(model, fitted, environment, tmp_path):
+@pytest.fixture(scope="module")
+def saved(model, fitted, environment, tmp_path_factory):
     """Path of a model that was saved with its uncertainty."""
-    path = tmp_path / "uncertain.pt"
+    path = tmp_path_factory.mktemp("metatomic") / "uncertain.pt"
     add_uncertainty(model, fitted(environment, n_prototypes=40)).save(path)
     return path
+
+
+@pytest.fixture(scope="module")
+def loaded(saved):
+    return load_atomistic_model(saved)
 
 
 def run(model, structures, outputs=None, selected=None):
@@ -84,10 +89,10 @@ def test_forces_and_uncertainty_are_those_of_ase(
         np.testing.assert_allclose(found, outside.calc.results[result], rtol=1e-5)
 
 
-def test_several_systems_are_each_as_alone(saved):
+def test_several_systems_are_each_as_alone(loaded):
     structures = [crystal(7), cluster(8), Atoms("Cu"), slab(9)]
-    found, labels = run(saved, structures)
-    alone = [run(saved, atoms)[0] for atoms in structures]
+    found, labels = run(loaded, structures)
+    alone = [run(loaded, atoms)[0] for atoms in structures]
     assert_same(found, {name: np.concatenate([one[name] for one in alone]) for name in NAMES})
     expected = [[i, j] for i, atoms in enumerate(structures) for j in range(len(atoms))]
     np.testing.assert_array_equal(labels, expected)
@@ -100,30 +105,30 @@ def test_atoms_are_compared_some_at_a_time(model, estimator, monkeypatch):
     assert_same(found, expected, rtol=1e-12)
 
 
-def test_a_run_does_not_depend_on_the_sizes_before(saved):
+def test_a_run_does_not_depend_on_the_sizes_before(loaded):
     structures = [crystal(7), cluster(8)[:5], Atoms("Au"), slab(9)]
-    expected = [run(saved, atoms)[0] for atoms in structures]
-    calculator = MetatomicCalculator(saved)
+    expected = [run(loaded, atoms)[0] for atoms in structures]
+    calculator = MetatomicCalculator(loaded)
     for _ in range(3):  # TorchScript optimises for what it has seen
         for atoms, alone in zip(structures, expected, strict=True):
             found = calculator.run_model(atoms, uncertainty_outputs())
             assert_same({name: found[name].block().values[:, 0] for name in NAMES}, alone)
 
 
-def test_of_selected_atoms_the_numbers_are_the_same(saved):
+def test_of_selected_atoms_the_numbers_are_the_same(loaded):
     structures = [crystal(7), cluster(8), slab(9)]
     chosen = [[2, 3], [0, 5], [0, 1], [1, 0], [2, 0]]  # not in order
     selected = Labels(["system", "atom"], torch.tensor(chosen, dtype=torch.int32))
-    found, labels = run(saved, structures, selected=selected)
-    everywhere, all_labels = run(saved, structures)
+    found, labels = run(loaded, structures, selected=selected)
+    everywhere, all_labels = run(loaded, structures)
     np.testing.assert_array_equal(labels, sorted(chosen))
     rows = [all_labels.tolist().index(label) for label in labels.tolist()]
     assert_same(found, {name: values[rows] for name, values in everywhere.items()})
     nothing = Labels(["system", "atom"], torch.zeros((0, 2), dtype=torch.int32))
-    assert run(saved, structures, selected=nothing)[1].shape == (0, 2)
+    assert run(loaded, structures, selected=nothing)[1].shape == (0, 2)
 
 
-def test_what_else_is_asked_for_stays_what_it_is(saved, model):
+def test_what_else_is_asked_for_stays_what_it_is(loaded, model):
     """Of selected atoms, and latents system by system, which are then computed by themselves."""
     structures = [crystal(7), cluster(8)]
     chosen = torch.tensor([[0, 3], [1, 2], [1, 7]], dtype=torch.int32)
@@ -134,9 +139,9 @@ def test_what_else_is_asked_for_stays_what_it_is(saved, model):
                 "feature": ModelOutput(sample_kind=kind),
             }
             expected, _ = run(model, structures, others, selected)
-            found, _ = run(saved, structures, others | uncertainty_outputs(), selected)
+            found, _ = run(loaded, structures, others | uncertainty_outputs(), selected)
             assert_same(found, expected, rtol=0)
-            assert_same(found, run(saved, structures, selected=selected)[0])
+            assert_same(found, run(loaded, structures, selected=selected)[0])
 
 
 @pytest.mark.filterwarnings("ignore:.*output name is deprecated")  # metatomic's own

@@ -69,9 +69,6 @@ def test_a_trace_names_no_device(strata):
     example = torch.zeros(2, 6), torch.zeros(2, dtype=torch.int64)
     traced = torch.jit.trace(ExactSummary(estimator, 0.9, 1000), example, check_trace=False)
     assert "Device = prim::Constant" not in str(traced.inlined_graph)
-    if not strata:  # whose atoms are counted, which no tensor without data tells
-        elsewhere = [part.to("meta") for part in example]
-        assert traced.to("meta")(*elsewhere).device.type == "meta"
 
 
 def test_many_samples_are_refused():
