@@ -1,6 +1,8 @@
 """MACE by LAMMPS' ML-IAP interface, on a stand-in of its data object."""
 
+import importlib
 import runpy
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -105,6 +107,17 @@ def test_results_are_published_in_columns_of_lammps(model, estimator):
         uncertain.publish(Columns(["d_ltau_unc"], 8))
     with pytest.raises(ValueError, match="the 5 atoms that LAMMPS has now, got 8"):
         uncertain.publish(Columns(lmp.arrays, 5))
+
+
+def test_nothing_of_lammps_is_looked_for_before_the_class_is_asked_for(monkeypatch):
+    """MACE's module does, and fails where LAMMPS does not find its libraries."""
+    monkeypatch.delitem(sys.modules, "ltau.adapters.mace._mliap")
+    monkeypatch.setitem(sys.modules, "mace.calculators.lammps_mliap_mace", None)
+    module = importlib.reload(importlib.import_module("ltau.adapters.mace"))
+    with pytest.raises(ModuleNotFoundError, match="lammps_mliap_mace"):
+        module.UncertainMLIAP  # noqa: B018
+    with pytest.raises(AttributeError, match=r"'ltau\.adapters\.mace' has no attribute 'other'"):
+        module.other  # noqa: B018
 
 
 def test_what_is_refused(model, estimator):
