@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 from collections.abc import Sequence
 
 from ltau import __version__
-from ltau._commands import arrays, compare, demo, frames, mace, nequip
+from ltau._commands import arrays, compare, demo, frames, mace, nequip, report
 from ltau._commands.arguments import Formatter, add_command
 
 __all__ = ["main"]
@@ -18,6 +18,7 @@ _COMMANDS = {
     "frames": frames,
     "mace": mace,
     "nequip": nequip,
+    "report": report,
 }
 
 

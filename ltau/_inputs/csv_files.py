@@ -47,8 +47,15 @@ class CSVTable:
         self._refuse_missing(name, values)
         return np.array(values)
 
-    def numbers(self, name: str) -> NDArray[np.float64]:
+    def numbers(self, name: str, *, empty: float | None = None) -> NDArray[np.float64]:
         """Give a column as numbers.
+
+        Parameters
+        ----------
+        name : str
+            The column.
+        empty : float, optional
+            What stands for an empty cell; by default none may be.
 
         Raises
         ------
@@ -56,7 +63,10 @@ class CSVTable:
             If there is no such column, a value is missing, or one is no number.
         """
         values = self._values(name)
-        self._refuse_missing(name, values)
+        if empty is None:
+            self._refuse_missing(name, values)
+        else:
+            values = [text or str(empty) for text in values]
         for row, text in enumerate(values, start=1):
             if _number(text) is None:
                 raise ValueError(

@@ -1,6 +1,8 @@
-"""Plots of predicted errors, in the manner of scikit-learn's displays.
+"""Plots of predicted errors, in the manner of scikit-learn's displays, and of structures.
 
-They need matplotlib (``pip install ltau[plot]``), which the first plot imports.
+Displays need matplotlib (``pip install ltau[plot]``), which the first plot imports; structures
+need ASE (``pip install ltau[ase]``), and in a notebook chemiscope (``pip install
+ltau[chemiscope]``).
 """
 
 from ltau.plotting._axes import OKABE_ITO
@@ -10,6 +12,8 @@ from ltau.plotting._intervals import PredictionIntervalDisplay
 from ltau.plotting._ood_score import OODScoreDisplay
 from ltau.plotting._predicted_error import PredictedErrorDisplay
 from ltau.plotting._risk_coverage import RiskCoverageDisplay
+from ltau.plotting._structures.page import write_report
+from ltau.plotting._structures.show import show_structures
 
 __all__ = [
     "OKABE_ITO",
@@ -19,4 +23,6 @@ __all__ = [
     "PredictedErrorDisplay",
     "PredictionIntervalDisplay",
     "RiskCoverageDisplay",
+    "show_structures",
+    "write_report",
 ]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
+from ltau._pages import definitions, document, section, table
 from ltau.comparison._code import versions
 from ltau.comparison._report.cells import cost_cell, score_cell
 from ltau.comparison._report.figures import curves, overview
@@ -25,15 +25,7 @@ __all__ = ["page", "png", "table_of_scores"]
 _N_FAILURES = 3  # slices of each method
 
 _STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #222; max-width: 62rem; margin: 2rem auto;
-       padding: 0 1rem; }
-h1 { font-size: 1.6rem; margin-bottom: 0; } h2 { font-size: 1.2rem; margin-top: 2.2rem; }
-p.about { color: #555; margin-top: .2rem; } img { width: 100%; height: auto; }
-dt { font-weight: 600; } dd { margin: 0 0 .6rem 0; }
-.wide { overflow-x: auto; } table { border-collapse: collapse; font-size: .85rem; }
-th, td { padding: .25rem .6rem; text-align: right; white-space: nowrap; }
-.failures :is(th, td):nth-child(2), th:first-child, td:first-child { text-align: left; }
-thead th { border-bottom: 2px solid #222; } tbody tr { border-bottom: 1px solid #ddd; }
+.failures :is(th, td):nth-child(2) { text-align: left; }
 """
 
 
@@ -41,29 +33,22 @@ def page(results: Results) -> str:
     """Write the report: findings, figures, scores, failures, and how all was measured."""
     title = f"Error bars for {results.about.target}"
     sections = [
-        f"<h1>{escape(title)}</h1>\n<p class='about'>{escape(described(results))}</p>",
-        _definitions("What was found", findings(results)),
-        _section("At a glance", _image(overview(results), "Scores of each method")),
-        _section("All scores", table_of_scores(results)),
-        _section("Calibration and ranking", _image(curves(results), "Calibration and risk curves")),
-        _section("Where each fails", _failures(results)),
+        definitions("What was found", findings(results)),
+        section("At a glance", _image(overview(results), "Scores of each method")),
+        section("All scores", table_of_scores(results)),
+        section("Calibration and ranking", _image(curves(results), "Calibration and risk curves")),
+        section("Where each fails", _failures(results)),
         *(
-            _definitions(name, methods)
+            definitions(name, methods)
             for name, methods in (
                 ("Methods that failed", results.lost),
                 ("Methods that were left out", results.skipped),
             )
             if methods
         ),
-        _definitions("How it was measured", _explained(results)),
+        definitions("How it was measured", _explained(results)),
     ]
-    return (
-        "<!DOCTYPE html>\n<html lang='en'>\n<head>\n<meta charset='utf-8'>\n"
-        "<meta name='viewport' content='width=device-width'>\n"
-        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
-        + "\n".join(sections)
-        + "\n</body>\n</html>\n"
-    )
+    return document(title, described(results), sections, style=_STYLE)
 
 
 def png(figure: Figure) -> bytes:
@@ -84,7 +69,7 @@ def table_of_scores(results: Results) -> str:
         ]
         for method in results.methods
     ]
-    return _table(header, rows)
+    return table(header, rows)
 
 
 def _failures(results: Results) -> str:
@@ -99,8 +84,8 @@ def _failures(results: Results) -> str:
         "<p>The slices of the table, by one column each, in which the 90 % intervals hold least. "
         "The lowest of many shares lies below 0.9 by chance, too.</p>"
     )
-    table = _table(["Method", "Rows with", "Rows", "In 90 %"], rows)
-    return f"{note}<div class='failures'>{table}</div>"
+    worst = table(["Method", "Rows with", "Rows", "In 90 %"], rows)
+    return f"{note}<div class='failures'>{worst}</div>"
 
 
 def _explained(results: Results) -> dict[str, str]:
@@ -129,28 +114,6 @@ def _explained(results: Results) -> dict[str, str]:
     }
 
 
-def _section(title: str, content: str) -> str:
-    return f"<h2>{escape(title)}</h2>\n{content}"
-
-
-def _definitions(title: str, entries: dict[str, str]) -> str:
-    inside = "\n".join(
-        f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in entries.items()
-    )
-    return _section(title, f"<dl>\n{inside}\n</dl>")
-
-
 def _image(figure: Figure, alt: str) -> str:
     data = base64.b64encode(png(figure)).decode("ascii")
     return f"<img alt='{escape(alt)}' src='data:image/png;base64,{data}'>"
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
-    body = "\n".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
-    )
-    return (
-        f"<div class='wide'><table>\n<thead><tr>{head}</tr></thead>\n"
-        f"<tbody>\n{body}\n</tbody>\n</table></div>"
-    )

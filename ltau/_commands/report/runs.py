@@ -1,0 +1,38 @@
+"""What ``ltau report`` runs, with the options of the command line."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from pathlib import Path
+
+from ase import Atoms
+
+from ltau.plotting import write_report
+from ltau.structures import iread
+
+__all__ = ["COMMANDS"]
+
+
+def _report(options: Namespace) -> None:
+    """Read structures, and write the page."""
+    said = write_report(
+        options.output,
+        _read(options.structures),
+        truth=None if options.truth is None else _read(options.truth),
+        table=options.table,
+        title=f"Expected errors of forces: {options.structures.name}",
+        n_atoms=options.atoms,
+    )
+    print(f"{options.output}: {said}")
+
+
+def _read(path: Path) -> list[Atoms]:
+    if path.is_file() and not path.stat().st_size:
+        raise ValueError(f"Expected structures in {path}, got an empty file.")
+    frames = list(iread(path))
+    if not frames:
+        raise ValueError(f"Expected structures in {path}, got none.")
+    return frames
+
+
+COMMANDS = {"report": _report}

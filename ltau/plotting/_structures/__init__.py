@@ -1,0 +1,1 @@
+"""Structures whose atoms are coloured by how wrong their forces may be."""
