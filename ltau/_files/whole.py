@@ -17,6 +17,7 @@ __all__ = [
     "TAKEN",
     "about",
     "append_whole",
+    "check_writable",
     "create_whole",
     "sync_folder",
     "write_text_whole",
@@ -66,6 +67,19 @@ def write_text_whole(path: Path, write: Callable[[TextIO], object]) -> None:
         text.detach()
 
     write_whole(path, write_text)
+
+
+def check_writable(path: Path) -> None:
+    """Refuse a name that no file can have, before there is work that would be lost.
+
+    Raises OSError if it is that of a folder, its folder is not there, or cannot be written to.
+    """
+    if path.is_dir():
+        raise about(path, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
+    if not path.parent.is_dir():
+        raise about(path, FileNotFoundError(errno.ENOENT, "there is no such folder"))
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise about(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
 
 def append_whole(path: Path, data: bytes) -> None:

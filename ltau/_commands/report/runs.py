@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Iterator
 from pathlib import Path
 
 from ase import Atoms
@@ -26,13 +27,11 @@ def _report(options: Namespace) -> None:
     print(f"{options.output}: {said}")
 
 
-def _read(path: Path) -> list[Atoms]:
+def _read(path: Path) -> Iterator[Atoms]:
+    """Read structures when they are asked for: once it is known that the page can be written."""
     if path.is_file() and not path.stat().st_size:
         raise ValueError(f"Expected structures in {path}, got an empty file.")
-    frames = list(iread(path))
-    if not frames:
-        raise ValueError(f"Expected structures in {path}, got none.")
-    return frames
+    yield from iread(path)
 
 
 COMMANDS = {"report": _report}

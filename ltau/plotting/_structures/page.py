@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ltau._files.whole import write_text_whole
+from ltau._files.whole import check_writable, write_text_whole
 from ltau._inputs.numbers import check_positive
 from ltau._pages import definitions, document, section
 from ltau.plotting._structures.columns import COLUMNS, as_frames, columns_of, with_truth
@@ -90,7 +90,7 @@ def write_report(
     Raises
     ------
     OSError
-        If the page cannot be written.
+        If the page cannot be written: before structures are read, where that can be told.
     TypeError
         If `frames` are not structures.
     ValueError
@@ -115,8 +115,7 @@ def write_report(
     'All 3 atoms of 1 frame are drawn.'
     """
     path = Path(path)
-    if path.is_dir():
-        raise IsADirectoryError(f"Expected the name of a file to write, got a folder, {path}.")
+    check_writable(path)
     check_positive(n_atoms, "n_atoms")
     structures = as_frames(frames)
     columns = columns_of(structures)

@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["show_structures"]
 
 
-def show_structures(
-    frames: Iterable[Atoms], *, truth: Iterable[Atoms] | None = None, cutoff: float = 3.5
-) -> Any:
+def show_structures(frames: Iterable[Atoms], *, truth: Iterable[Atoms] | None = None) -> Any:
     """Show structures in a notebook, their atoms coloured by their expected errors.
 
     A map shows the expected error of each atom against its `ood_score`; an atom that is
@@ -31,8 +29,6 @@ def show_structures(
         known, NaN, are in the structures, and not on the map.
     truth : iterable of ase.Atoms, optional
         The same structures in the same order, with true forces; true errors are then shown.
-    cutoff : float, default=3.5
-        Radius around an atom within which its neighbours stand out, in Å.
 
     Returns
     -------
@@ -49,6 +45,11 @@ def show_structures(
     ValueError
         If there are no structures; no frame has a column that is needed; a number is
         negative or all are NaN; or `truth` does not fit.
+
+    Warns
+    -----
+    UserWarning
+        By chemiscope: outside a notebook, or where some atoms have no true error or error bar.
 
     See Also
     --------
@@ -80,15 +81,15 @@ def show_structures(
     known = np.logical_and(*(np.isfinite(np.concatenate(columns[name])) for name in NEEDED))
     if not known.any():
         raise ValueError("Expected atoms whose expected errors are known, got NaN for all.")
-    environments = chemiscope.all_atomic_environments(structures, cutoff=cutoff)
+    environments = chemiscope.all_atomic_environments(structures)
     return chemiscope.show(
         structures=[_bare(atoms) for atoms in structures],
         properties={
             name: {
                 "target": "atom",
                 "values": np.concatenate(of_frames)[known],
-                "units": COLUMNS[name].unit,
                 "description": COLUMNS[name].label,
+                **({"units": COLUMNS[name].unit} if COLUMNS[name].unit else {}),
             }
             for name, of_frames in columns.items()
         },
@@ -98,8 +99,14 @@ def show_structures(
                 "x": {"property": "ood_score", "scale": "log"},
                 "y": {"property": "forces_uncertainty", "scale": "log"},
                 "color": {"property": "forces_uncertainty"},
+                "palette": "viridis",
             },
-            "structure": [{"color": {"property": "forces_uncertainty"}}],
+            "structure": [
+                {
+                    "color": {"property": "forces_uncertainty", "palette": "viridis"},
+                    "environments": {"activated": False},
+                }
+            ],
         },
     )
 

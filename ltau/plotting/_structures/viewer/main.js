@@ -57,7 +57,7 @@ class Report {
     const { frame, atom } = this.selected, shown = this.data.frames[frame];
     const name = shown.name[0].toUpperCase() + shown.name.slice(1);
     const reason = shown.reason ? ` Stopped at ${shown.reason}.` : "";
-    if (atom === null) return `${name}: ${shown.numbers.length} atoms.${reason}`;
+    if (atom === null) return `${name}: ${shown.numbers.length === 1 ? "1 atom" : `${shown.numbers.length} atoms`}.${reason}`;
     const { symbol } = this.data.elements[shown.numbers[atom]];
     const numbers = Object.entries(this.data.columns).map(([column, { label, unit }]) => {
       const value = shown.values[column][atom];
