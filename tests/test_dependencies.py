@@ -75,6 +75,7 @@ EXTRAS = {
     "benchmarks/speed": ("bench", "test"),
     "benchmarks/speed/mace_steps.py": ("mace",),
     "examples": ("bench",),
+    "examples/active_learning": ("ase", "plot", "torch"),
     "examples/engines": ("ipi", "lammps"),
     "examples/acac/fine_tuning.py": ("sevennet",),
     "examples/oc20": ("sevennet",),
@@ -85,6 +86,7 @@ EXTRAS = {
     "tests/adapters/test_matgl.py": ("test-frameworks",),
     "tests/test_docs.py": ("bench", "demo", "test", "test-frameworks"),
     "tests/adapters/mace": ("test-mace",),
+    "tests/plotting/structures/test_browser.py": ("test-browser",),
 }
 
 # Packages that are imported under another name than they are installed.

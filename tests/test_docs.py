@@ -45,6 +45,7 @@ def _in_an_empty_folder(monkeypatch, tmp_path):
         "mace.rst",
         "method.rst",
         "quickstart.rst",
+        "seeing.rst",
         "settings.rst",
         "stages.rst",
         "trainers.rst",
@@ -312,3 +313,13 @@ def test_engines_take_forces_with_uncertainty_and_stop(monkeypatch):
     shown = (DOCS / "engines.rst").read_text("utf-8")
     for line in re.search(r"code-block:: xml\n\n((?: {3}.*\n|\n)+)", shown)[1].splitlines():
         assert line.strip() in (examples / "input.xml").read_text("utf-8")
+
+
+def test_a_run_becomes_a_page(monkeypatch):
+    pytest.importorskip("ase")
+    monkeypatch.syspath_prepend(str(ROOT / "examples" / "engines"))
+    page = run("seeing.rst")
+    assert Path("report.html").stat().st_size < 1e5  # as the page says
+    rows = np.genfromtxt("run.csv", delimiter=",", names=True)
+    assert len(rows) == len(page["frames"])
+    assert page["monitor"].reason is not None

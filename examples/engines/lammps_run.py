@@ -21,11 +21,12 @@ from ltau.adapters.lammps import UncertainFix
 OUTPUT = """
 thermo        50
 thermo_style  custom step temp pe press f_ltau[1] f_ltau[3]
-dump          all all custom 10 all.lammpstrj id type x y z d_ltau_unc d_ltau_upper d_ltau_ood
-dump_modify   all sort id
+dump          all all custom 10 all.lammpstrj id type element x y z d_ltau_unc &
+              d_ltau_upper d_ltau_ood
+dump_modify   all sort id element Cu
 variable      known equal "f_ltau[3] <= 1.5"
-dump          uncertain all custom 1 uncertain.lammpstrj id type x y z d_ltau_unc d_ltau_ood
-dump_modify   uncertain sort id skip v_known
+dump          uncertain all custom 1 uncertain.lammpstrj id type element x y z d_ltau_unc d_ltau_ood
+dump_modify   uncertain sort id skip v_known element Cu
 run           1000
 """
 
