@@ -148,7 +148,11 @@ def explore(
             seen = Path(folder) / f"{walker}.xyz"
             run.attach(
                 UncertaintyMonitor(
-                    run, seen.with_suffix(".csv"), max_ood_score=limit, patience=PATIENCE, frames=seen
+                    run,
+                    seen.with_suffix(".csv"),
+                    max_ood_score=limit,
+                    patience=PATIENCE,
+                    frames=seen,
                 )
             )
             run.run(size.n_steps)
@@ -267,7 +271,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=str(__doc__).split("\n", 1)[0])
     parser.add_argument("-o", "--output", type=Path, default=Path("learning.png"))
     parser.add_argument("--seeds", type=int, default=Size().n_seeds)
-    parser.add_argument("--quick", action="store_true", help="a short run, whose numbers say little")
+    parser.add_argument(
+        "--quick", action="store_true", help="a short run, whose numbers say little"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     found = compare(QUICK if options.quick else Size(options.seeds))

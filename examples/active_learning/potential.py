@@ -20,6 +20,7 @@ ELEMENTS = (29, 79)
 CUTOFF = 6.0  # Å
 SHELLS = torch.linspace(2.0, 5.5, 12)  # Å
 WIDTH = 0.35  # Å
+CORE = 1.9  # Å, of a repulsion that no label has to teach
 HIDDEN = 32
 
 
@@ -44,7 +45,8 @@ class Network(nn.Module):
         near = torch.exp(-(((distances[..., None] - SHELLS) / WIDTH) ** 2)) * smooth[..., None]
         counts = torch.einsum("fijs,fje->fies", near, kinds).flatten(2)
         hidden = self.hidden(torch.cat([counts, kinds], dim=-1))
-        return self.energy(hidden)[..., 0], hidden
+        core = (smooth * (CORE / distances) ** 12).sum(-1) / 2  # eV
+        return self.energy(hidden)[..., 0] + core, hidden
 
 
 class Trained(NamedTuple):

@@ -3,10 +3,17 @@
 import errno
 import os
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
-from ltau._files.whole import append_whole, create_whole, write_text_whole, write_whole
+from ltau._files.whole import (
+    append_whole,
+    check_writable,
+    create_whole,
+    write_text_whole,
+    write_whole,
+)
 
 BEFORE = b"what was there\n"
 
@@ -169,3 +176,27 @@ def test_windows_tells_why_it_replaces_no_file_that_is_mapped(tmp_path, monkeypa
         write_whole(tmp_path / "file", lambda file: file.write(b"new"))
     assert (tmp_path / "file").read_bytes() == BEFORE
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("folder", IsADirectoryError), ("missing/file", FileNotFoundError), ("file", None)],
+)
+def test_what_cannot_be_written_is_known_before(tmp_path, name, kind):
+    (tmp_path / "folder").mkdir()
+    if kind is None:
+        check_writable(tmp_path / name)
+    else:
+        with pytest.raises(kind, match=f"Cannot write {Path(name).name}"):
+            check_writable(tmp_path / name)
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_cannot_be_written_to_is_known_before(tmp_path):
+    tmp_path.chmod(0o500)
+    try:
+        with pytest.raises(PermissionError, match="Cannot write file"):
+            check_writable(tmp_path / "file")
+    finally:
+        tmp_path.chmod(0o700)

@@ -75,3 +75,10 @@ def test_what_is_no_table_is_refused(read, text, message):
 def test_another_encoding_is_refused(read):
     with pytest.raises(ValueError, match=r"CSV file in UTF-8, got data\.csv"):
         read("a\nKöln\n", "latin-1")
+
+
+def test_empty_cells_may_stand_for_a_number(read):
+    table = read("a,b\n1,2\n,3\n")
+    np.testing.assert_array_equal(table.numbers("a", empty=np.nan), [1, np.nan])
+    with pytest.raises(ValueError, match="without missing values"):
+        table.numbers("a")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from html import escape
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,7 @@ _VIEWS = """
 <noscript><p>The views below need JavaScript, which is switched off.</p></noscript>
 <div class='views'>
 <div><div class='bar'><label>Horizontal <select id='x'></select></label></div>
-<canvas id='map' role='img' aria-label='Expected error of each atom against another number'></canvas>
+<canvas id='map' role='img' aria-label='Expected errors against another number'></canvas>
 </div>
 <div><div class='bar'><label>Colour <select id='color'></select></label>
 <span id='low'></span><span class='scale'></span><span id='high'></span></div>
@@ -194,7 +195,7 @@ def _spread(values: ArrayLike, unit: str) -> str:
 def _listed(contents: Contents) -> str:
     """Lay out a table whose rows select atoms."""
     names = list(contents.columns)
-    labels = [f"{c.label} ({c.unit})" if c.unit else c.label for c in map(COLUMNS.get, names) if c]
+    labels = [f"{COLUMNS[name].label} ({COLUMNS[name].unit})".removesuffix(" ()") for name in names]
     head = "".join(f"<th>{escape(label)}</th>" for label in ["Atom", *labels])
     rows = []
     for row, atom in contents.most_uncertain(_N_LISTED):
@@ -205,12 +206,13 @@ def _listed(contents: Contents) -> str:
         cells += [f"<td>{contents.columns[name][number][atom]:.3g}</td>" for name in names]
         rows.append(f"<tr>{''.join(cells)}</tr>")
     body = "\n".join(rows)
-    return f"<div class='wide'><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    return (
+        f"<div class='wide'><table>\n<thead><tr>{head}</tr></thead>\n"
+        f"<tbody>\n{body}\n</tbody>\n</table></div>"
+    )
 
 
 def _explained(contents: Contents) -> dict[str, str]:
-    from ltau import __version__
-
     said = {
         "Expected error": "Of the force on an atom, the length of its difference to the true one.",
         "ood_score": "Distance to the training atoms: about 1 where they are dense. Far above it, "
@@ -220,7 +222,7 @@ def _explained(contents: Contents) -> dict[str, str]:
         "Structure": "Drag to turn it, turn the wheel to come nearer, click an atom to select it. "
         "Atoms as near as bonded ones are joined by lines. The colours end at the 99 % quantile.",
         "Frames": "Numbers of frames begin at 0, and those of atoms.",
-        "Version": f"ltau {__version__}",
+        "Version": f"ltau {version('ltau')}",
     }
     if "forces_error" in contents.columns:
         said["True error"] = "Known here. Dots on the dashed line have the error that was expected."

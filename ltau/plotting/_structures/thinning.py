@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -62,6 +64,6 @@ def envelope(values: Floats, n_stretches: int) -> NDArray[np.intp]:
         return np.arange(len(values))
     edges = np.linspace(0, len(values), n_stretches + 1).astype(np.intp)
     rows = []
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
+    for first, last in pairwise(edges.tolist()):
         rows += [first + values[first:last].argmin(), first + values[first:last].argmax()]
     return np.unique(rows)

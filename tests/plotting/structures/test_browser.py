@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("ase")
 playwright = pytest.importorskip("playwright.sync_api", reason="no playwright")
 
-from ltau.plotting import write_report
+from ltau.plotting import write_report  # noqa: E402
 
 NAMES = "chromium", "chromium-browser", "google-chrome", "chrome"
 CHROMIUM = os.environ.get("LTAU_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)

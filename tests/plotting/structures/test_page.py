@@ -217,8 +217,8 @@ def test_a_page_that_cannot_be_written_is_refused_before_frames_are_read(tmp_pat
 
 
 def test_nothing_is_left_of_a_page_that_was_refused(frames, page, tmp_path):
+    table = tmp_path / "other.csv"
+    table.write_text("a,b\n1,2\n", "utf-8")
     with pytest.raises(ValueError, match="to be the table of a monitor"):
-        table = tmp_path / "other.csv"
-        table.write_text("a,b\n1,2\n", "utf-8")
         page(frames, table=table)
     assert [path.name for path in tmp_path.iterdir()] == ["other.csv"]
