@@ -34,7 +34,7 @@ def folder(tmp_path, monkeypatch):
 
 def test_a_file_becomes_a_page(folder, capsys):
     main(["report", "a <b>.extxyz.gz", "--truth", "labelled.extxyz", "-o", "report.html"])
-    assert capsys.readouterr().out == "report.html: All 8 atoms of 2 frames are drawn.\n"
+    assert capsys.readouterr().out == "report.html. Drawn: 8 atoms of 2 frames, all.\n"
     text = (folder / "report.html").read_text("utf-8")
     assert "<h1>Expected errors of forces: a &lt;b&gt;.extxyz.gz</h1>" in text
     assert "True error" in text

@@ -24,7 +24,7 @@ def _report(options: Namespace) -> None:
         title=f"Expected errors of forces: {options.structures.name}",
         n_atoms=options.atoms,
     )
-    print(f"{options.output}: {said}")
+    print(f"{options.output}. {said}")
 
 
 def _read(path: Path) -> Iterator[Atoms]:

@@ -113,7 +113,7 @@ def write_report(
     >>> atoms.arrays["ood_score"] = [1.9, 1.0, 1.1]
     >>> with TemporaryDirectory() as folder:
     ...     write_report(Path(folder) / "report.html", [atoms])
-    'All 3 atoms of 1 frame are drawn.'
+    'Drawn: 3 atoms of 1 frame, all.'
     """
     path = Path(path)
     check_writable(path)
@@ -134,11 +134,11 @@ def write_report(
 
 
 def _page(title: str, contents: Contents, timeline: dict[str, Any], table: str | None) -> str:
-    of = "the frames" if table is None else table
+    over = f"Over the {timeline['label'].lower()}s{'' if table is None else f', from {table}'}"
     sections = [
         definitions("At a glance", _numbers(contents)),
         section("Atoms and structures", _VIEWS),
-        section(f"Over the {timeline['label'].lower()}s, from {of}", _TIMELINE),
+        section(over, _TIMELINE),
         section("The most uncertain atoms, one of each frame", _listed(contents)),
         definitions("How to read it", _explained(contents)),
     ]
@@ -157,11 +157,11 @@ def _drawn(contents: Contents) -> str:
     """Say what is drawn, of how much."""
     n_frames, drawn = len(contents.frames), contents.drawn
     if len(drawn) == n_frames:
-        return f"All {contents.n_atoms:,} atoms of {_count(n_frames, 'frame')} are drawn."
+        return f"Drawn: {_count(contents.n_atoms, 'atom')} of {_count(n_frames, 'frame')}, all."
     n_atoms = sum(len(contents.frames[number]) for number in drawn)
     even = len(drawn) - contents.n_uncertain
     return (
-        f"{n_atoms:,} of {contents.n_atoms:,} atoms are drawn, {len(drawn):,} of "
+        f"Drawn: {n_atoms:,} of {contents.n_atoms:,} atoms, {len(drawn):,} of "
         f"{n_frames:,} frames: the {_count(contents.n_uncertain, 'frame')} of the largest expected "
         f"errors and {_count(even, 'frame')} at even distances."
     )

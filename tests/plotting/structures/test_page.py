@@ -76,7 +76,7 @@ def test_the_page_holds_frames_of_different_atoms_and_loads_nothing(frames, page
     assert data["frames"][1]["cell"] is None
     assert written.links == []
     assert "http" not in written.text + "".join(written.scripts)
-    assert "All 13 atoms of 3 frames are drawn." in written.text
+    assert "Drawn: 13 atoms of 3 frames, all." in written.text
 
 
 def test_what_is_not_known_is_said_and_no_number(frames, page):
@@ -147,9 +147,9 @@ def test_labels_of_other_structures_are_refused(frames, page, change, message):
 def test_of_many_frames_the_page_says_which_are_drawn(page):
     frames = [with_columns(2, error=0.1 + 0.01 * (i == 7777)) for i in range(10_000)]
     written = page(frames, n_atoms=1000)
-    (said,) = re.findall(r"\S+ of 20,000 atoms are drawn.*distances\.", written.text)
+    (said,) = re.findall(r"Drawn: \S+ of 20,000 atoms.*distances\.", written.text)
     assert said == (
-        "1,000 of 20,000 atoms are drawn, 500 of 10,000 frames: the 250 frames of the largest "
+        "Drawn: 1,000 of 20,000 atoms, 500 of 10,000 frames: the 250 frames of the largest "
         "expected errors and 250 frames at even distances."
     )
     names = [frame["name"] for frame in written.data["frames"]]

@@ -32,13 +32,14 @@ class Timeline {
     let low = Infinity, high = -Infinity;
     for (const v of values) { low = Math.min(low, v); high = Math.max(high, v); }
     if (!values.length) [low, high] = [0, 1];
-    const y = linearScale(Math.min(low, 0.8 * low), 1.05 * high, box.bottom, box.top);
+    const top = high + 0.25 * (high - low); // room for the names
+    const y = linearScale(low, top, box.bottom, box.top);
     panel.lines.forEach((each, i) => {
       pen.strokeStyle = pen.fillStyle = [BLUE, FAINT][i];
       pen.lineWidth = 1.2;
       pen.beginPath();
       each.at.forEach((at, k) =>
-        pen.lineTo(this.x.place(at), y.place(Math.min(each.values[k], 1.05 * high))));
+        pen.lineTo(this.x.place(at), y.place(Math.min(each.values[k], top))));
       pen.stroke();
       if (each.at.length === 1) {
         disc(pen, this.x.place(each.at[0]), y.place(each.values[0]), 3);
