@@ -30,7 +30,8 @@ def chromium():
 
 @pytest.fixture
 def opened(chromium, frames, tmp_path):
-    """The page, which must load nothing and complain of nothing."""
+    """The page, which must load nothing, run nothing of the frames and complain of nothing."""
+    frames[0].info["reason"] = "</script><script>console.log('run')</script>"
     write_report(tmp_path / "report.html", frames, truth=frames, title="<b>&</b>")
     context = chromium.new_context(offline=True, viewport={"width": 1100, "height": 1400})
     page = context.new_page()
@@ -117,7 +118,7 @@ def test_a_click_on_the_time_line_shows_the_frame(opened):
     click(opened, "timeline", {"x": at - 2, "y": 40})
     assert said(opened) == "Frame 2: 1 atom."
     opened.click("#after")
-    assert said(opened).startswith("Frame 0")
+    assert said(opened).startswith("Frame 0: 4 atoms. Stopped at </script><script>")
     opened.click("tbody button >> nth=1")
     assert "atom" in said(opened)
 
