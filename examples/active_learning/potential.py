@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 ELEMENTS = (29, 79)
 CUTOFF = 6.0  # Å
-SHELLS = torch.linspace(2.0, 5.5, 12)  # Å
+DTYPE = torch.float64  # what is rounded in dynamics soon decides where they go
+SHELLS = torch.linspace(2.0, 5.5, 12, dtype=DTYPE)  # Å
 WIDTH = 0.35  # Å
 CORE = 1.9  # Å, of a repulsion that no label has to teach
 HIDDEN = 32
@@ -53,14 +54,14 @@ class Trained(NamedTuple):
     """A network, and the errors that it made on its way."""
 
     network: Network
-    errors: NDArray[np.float32]  # (n_atoms of all clusters, n_epochs), in eV/Å
+    errors: NDArray[np.float64]  # (n_atoms of all clusters, n_epochs), in eV/Å
 
 
 def forces_of(network: Network, frames: list[Atoms]) -> NDArray[np.float64]:
     """Compute forces, (n_atoms of all clusters, 3), in eV/Å."""
     positions, kinds = as_tensors(frames)
     forces = pulled(network, positions.requires_grad_(), kinds, learn=False)[0]
-    return forces.flatten(0, 1).numpy().astype(np.float64)
+    return forces.flatten(0, 1).numpy()
 
 
 def pulled(
@@ -74,18 +75,18 @@ def pulled(
 
 def as_tensors(frames: list[Atoms]) -> tuple[Tensor, Tensor]:
     """Give positions and one-hot elements of clusters of one size."""
-    positions = torch.tensor(np.stack([atoms.positions for atoms in frames]), dtype=torch.float32)
+    positions = torch.tensor(np.stack([atoms.positions for atoms in frames]), dtype=DTYPE)
     numbers = torch.tensor(np.stack([atoms.numbers for atoms in frames]))
-    return positions, (numbers[..., None] == torch.tensor(ELEMENTS)).float()
+    return positions, (numbers[..., None] == torch.tensor(ELEMENTS)).to(DTYPE)
 
 
 def train(frames: list[Atoms], n_epochs: int, seed: int) -> Trained:
     """Train a network on labelled clusters."""
     torch.manual_seed(seed)
-    network = Network()
+    network = Network().to(DTYPE)
     positions, kinds = as_tensors(frames)
     positions.requires_grad_()
-    true = torch.tensor(np.stack([atoms.get_forces() for atoms in frames]), dtype=torch.float32)
+    true = torch.tensor(np.stack([atoms.get_forces() for atoms in frames]), dtype=DTYPE)
     optimizer = torch.optim.Adam(network.parameters(), lr=0.01)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, n_epochs)
     errors = []
@@ -99,7 +100,7 @@ def train(frames: list[Atoms], n_epochs: int, seed: int) -> Trained:
     return Trained(network, np.stack(errors, axis=1))
 
 
-def latents_of(network: Network, frames: list[Atoms]) -> NDArray[np.float32]:
+def latents_of(network: Network, frames: list[Atoms]) -> NDArray[np.float64]:
     """Give the latents of all atoms, (n_atoms of all clusters, 32)."""
     with torch.no_grad():
         return network(*as_tensors(frames))[1].flatten(0, 1).numpy()
@@ -126,10 +127,10 @@ class NetworkCalculator(Calculator):
         self.latents = hidden[0].detach().numpy()
         self.results = {
             "energy": float(energies.detach().sum()),
-            "forces": forces[0].numpy().astype(np.float64),
+            "forces": forces[0].numpy(),
         }
 
 
-def latents(atoms: Atoms, calculator: NetworkCalculator) -> NDArray[np.float32]:
+def latents(atoms: Atoms, calculator: NetworkCalculator) -> NDArray[np.float64]:
     """Give the latents of the atoms that the calculator has computed last."""
     return calculator.latents

@@ -45,11 +45,11 @@ def test_both_strategies_learn_from_the_same_labels(loop, monkeypatch, tmp_path,
 
 def test_the_forces_are_the_gradient_of_the_energy(loop):
     torch.manual_seed(0)
-    network = sys.modules["potential"].Network()
+    network = sys.modules["potential"].Network().double()
     atoms = loop.cluster(np.random.default_rng(0))
     atoms.rattle(0.1, seed=0)
     atoms.calc = loop.NetworkCalculator(network)
-    forces, step = atoms.get_forces(), 5e-3
+    forces, step = atoms.get_forces(), 1e-4
     for atom, axis in ((0, 0), (5, 2)):
         energies = []
         for sign in (1, -1):
@@ -58,5 +58,5 @@ def test_the_forces_are_the_gradient_of_the_energy(loop):
             moved.calc = loop.NetworkCalculator(network)
             energies.append(moved.get_potential_energy())
         expected = -(energies[0] - energies[1]) / (2 * step)
-        assert forces[atom, axis] == pytest.approx(expected, rel=0.01, abs=3e-3)
+        assert forces[atom, axis] == pytest.approx(expected, rel=1e-5, abs=1e-7)
     assert atoms.calc.latents.shape == (13, 32)
