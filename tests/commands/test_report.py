@@ -28,6 +28,7 @@ def folder(tmp_path, monkeypatch):
     ase.io.write(tmp_path / "a <b>.extxyz.gz", predicted)
     ase.io.write(tmp_path / "labelled.extxyz", labelled)
     (tmp_path / "empty.xyz").touch()
+    (tmp_path / "other.bin").write_bytes(bytes(range(256)))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -45,6 +46,7 @@ def test_a_file_becomes_a_page(folder, capsys):
     [
         (["empty.xyz"], "got an empty file"),
         (["nowhere.xyz"], "nowhere.xyz"),
+        (["other.bin"], "Expected structures in other.bin, got a file of type"),
         (["labelled.extxyz"], "none with forces_uncertainty or ood_score. `ltau nequip predict`"),
         (["a <b>.extxyz.gz", "--table", "nowhere.csv"], "nowhere.csv"),
         (["nowhere.xyz", "-o", "."], "Cannot write"),

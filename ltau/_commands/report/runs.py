@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ase import Atoms
+from ase.io.formats import UnknownFileTypeError
 
 from ltau.plotting import write_report
 from ltau.structures import iread
@@ -31,7 +32,10 @@ def _read(path: Path) -> Iterator[Atoms]:
     """Read structures when they are asked for: once it is known that the page can be written."""
     if path.is_file() and not path.stat().st_size:
         raise ValueError(f"Expected structures in {path}, got an empty file.")
-    yield from iread(path)
+    try:
+        yield from iread(path)
+    except UnknownFileTypeError as error:
+        raise ValueError(f"Expected structures in {path}, got a file of type {error}.") from error
 
 
 COMMANDS = {"report": _report}

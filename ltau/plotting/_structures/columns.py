@@ -119,8 +119,8 @@ def with_truth(frames: Sequence[Atoms], truth: Iterable[Atoms]) -> list[Floats]:
         same = np.array_equal(atoms.numbers, true.numbers)
         if not (same and np.allclose(atoms.positions, true.positions, rtol=0, atol=_NEARBY)):
             raise ValueError(
-                f"Expected the same structures, labelled: frame {number} has other atoms, or "
-                f"others than {_NEARBY:g} Å near."
+                f"Expected the same structures, labelled: frame {number} has other elements, or "
+                f"positions that differ by more than {_NEARBY:g} Å."
             )
         difference = _forces(atoms, number, "predicted") - _forces(true, number, "true")
         errors.append(np.linalg.norm(difference, axis=1))
@@ -137,7 +137,7 @@ def _column(atoms: Atoms, name: str, number: int) -> Floats | None:
 
 def _checked(values: Any, n_atoms: int, what: str) -> Floats:
     try:
-        numbers = np.array(values, dtype=np.float64).reshape(np.shape(values) or 1)
+        numbers = np.atleast_1d(np.array(values, dtype=np.float64))  # files have one as a scalar
     except (TypeError, ValueError) as error:
         raise ValueError(f"Expected numbers in {what}, got {error}.") from error
     if numbers.shape != (n_atoms,):

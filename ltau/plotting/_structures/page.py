@@ -65,7 +65,7 @@ def write_report(
     path : str or path-like
         Where to write the page.
     frames : iterable of ase.Atoms
-        Structures whose ``arrays`` or ``info`` hold ``"forces_uncertainty"`` (eV/Å) and
+        Structures, or one, whose ``arrays`` or ``info`` hold ``"forces_uncertainty"`` (eV/Å) and
         ``"ood_score"`` for each atom, as the calculators of this library leave them, or
         ``"d_ltau_unc"`` and ``"d_ltau_ood"``, as dumps of LAMMPS do. Shown too, where there
         are any: ``"forces_uncertainty_upper"``, ``"forces_error_probability"`` and
@@ -222,11 +222,10 @@ def _explained(contents: Contents) -> dict[str, str]:
         "Structure": "Drag to turn it, turn the wheel to come nearer, click an atom to select it. "
         "Atoms as near as bonded ones are joined by lines. The colours end at the 99 % quantile.",
         "Frames": "Numbers of frames begin at 0, and those of atoms.",
-        "Version": f"ltau {version('ltau')}",
     }
     if "forces_error" in contents.columns:
         said["True error"] = "Known here. Dots on the dashed line have the error that was expected."
-    return said
+    return {**said, "Version": f"ltau {version('ltau')}"}
 
 
 def _count(n: int, what: str) -> str:

@@ -130,8 +130,8 @@ def test_true_errors_are_those_of_the_labels(frames, page):
     ("change", "message"),
     [
         (lambda truth: truth.pop(), "Expected 3 labelled structures, got 2"),
-        (lambda truth: truth[1].rattle(0.1), "same structures, labelled: frame 1 has other atoms"),
-        (lambda truth: truth[1].numbers.sort(), "frame 1 has other atoms"),
+        (lambda truth: truth[1].rattle(0.1), "same structures, labelled: frame 1 has other"),
+        (lambda truth: truth[1].numbers.sort(), "frame 1 has other elements"),
         (lambda truth: setattr(truth[1], "calc", None), "true forces in all frames, got frame 1"),
     ],
 )
