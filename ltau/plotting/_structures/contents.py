@@ -68,12 +68,13 @@ class Contents(NamedTuple):
     def as_json(self, timeline: dict[str, Any]) -> str:
         """Write what is drawn as JSON that may stand in an element of HTML."""
         columns = {name: COLUMNS[name] for name in self.columns}
+        by_step = timeline["label"] == "Step"
         data = {
             "columns": {
                 name: {"label": each.label, "unit": each.unit} for name, each in columns.items()
             },
             "elements": self._elements(),
-            "frames": [self._frame(number) for number in self.drawn.tolist()],
+            "frames": [self._frame(number, by_step) for number in self.drawn.tolist()],
             "timeline": {
                 **timeline,
                 "panels": [
@@ -84,13 +85,14 @@ class Contents(NamedTuple):
         }
         return json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 
-    def _frame(self, number: int) -> dict[str, Any]:
+    def _frame(self, number: int, by_step: bool) -> dict[str, Any]:
         atoms = self.frames[number]
+        step = None if self.steps is None else self.steps[number]
         reason = atoms.info.get("reason")
         periodic = atoms.pbc.any() and atoms.cell.rank == 3
         return {
             "name": self.name(number),
-            "at": number if self.steps is None else self.steps[number],
+            "at": step if by_step else number,
             "reason": reason if isinstance(reason, str) else None,
             "numbers": atoms.numbers.tolist(),
             "positions": np.round(atoms.positions, 3).ravel().tolist(),

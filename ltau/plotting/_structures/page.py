@@ -140,7 +140,7 @@ def _page(title: str, contents: Contents, timeline: dict[str, Any], table: str |
         section("Atoms and structures", _VIEWS),
         section(over, _TIMELINE),
         section("The most uncertain atoms, one of each frame", _listed(contents)),
-        definitions("How to read it", _explained(contents)),
+        definitions("How to read it", _explained(contents, timeline["label"] == "Step")),
     ]
     scripts = (
         f"<script type='application/json' id='data'>{contents.as_json(timeline)}</script>\n"
@@ -212,7 +212,7 @@ def _listed(contents: Contents) -> str:
     )
 
 
-def _explained(contents: Contents) -> dict[str, str]:
+def _explained(contents: Contents, by_step: bool) -> dict[str, str]:
     said = {
         "Expected error": "Of the force on an atom, the length of its difference to the true one.",
         "ood_score": "Distance to the training atoms: about 1 where they are dense. Far above it, "
@@ -225,6 +225,8 @@ def _explained(contents: Contents) -> dict[str, str]:
     }
     if "forces_error" in contents.columns:
         said["True error"] = "Known here. Dots on the dashed line have the error that was expected."
+    if contents.steps is None and by_step:
+        said["Steps"] = "The structures do not tell theirs, and are not marked over the steps."
     return {**said, "Version": f"ltau {version('ltau')}"}
 
 

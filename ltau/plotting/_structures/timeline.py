@@ -38,8 +38,11 @@ _NAMES = {
 
 
 def steps_of(frames: Sequence[Atoms]) -> list[int] | None:
-    """Give the step of each frame, where all have one that is larger than the one before."""
-    steps = [atoms.info.get("step") for atoms in frames]
+    """Give the step of each frame, where all have one that is larger than the one before.
+
+    Monitors write it as ``step``, LAMMPS as ``timestep``.
+    """
+    steps = [atoms.info.get("step", atoms.info.get("timestep")) for atoms in frames]
     if not all(isinstance(step, int | np.integer) for step in steps):
         return None
     numbers = [int(step) for step in steps if step is not None]

@@ -123,6 +123,22 @@ def test_a_click_on_the_time_line_shows_the_frame(opened):
     assert "atom" in said(opened)
 
 
+def test_a_run_whose_frames_tell_no_steps_is_drawn_without_a_mark(chromium, frames, tmp_path):
+    table = tmp_path / "run.csv"
+    table.write_text("step,forces_uncertainty_max,ood_score_max\n0,1,2\n10,3,4\n", "utf-8")
+    write_report(tmp_path / "report.html", frames, table=table)
+    page = chromium.new_page()
+    complaints = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto((tmp_path / "report.html").as_uri())
+    shown = said(page)
+    page.click("#timeline", position={"x": 100, "y": 40})
+    assert said(page) == shown
+    assert colors(page, "timeline") > 20
+    assert complaints == []
+    page.close()
+
+
 def test_a_narrow_window_has_all_views(opened):
     opened.set_viewport_size({"width": 400, "height": 900})
     assert opened.locator("#structure").bounding_box()["width"] > 300

@@ -168,6 +168,20 @@ def test_dumps_of_lammps_are_known_by_their_own_names(page):
     }
 
 
+def test_frames_without_steps_are_not_marked_over_those_of_a_table(frames, page, tmp_path):
+    table = tmp_path / "run.csv"
+    table.write_text("step,forces_uncertainty_max,ood_score_max\n0,1,2\n10,,\n20,2,3\n", "utf-8")
+    without = page(frames, table=table)
+    assert [frame["at"] for frame in without.data["frames"]] == [None] * 3
+    assert "do not tell theirs" in without.text
+    for step, atoms in zip((0, 10, 20), frames, strict=True):
+        atoms.info["step"] = step
+    assert [frame["at"] for frame in page(frames, table=table).data["frames"]] == [0, 10, 20]
+    for atoms in frames:
+        del atoms.info["step"]
+    assert [frame["at"] for frame in page(frames).data["frames"]] == [0, 1, 2]
+
+
 def test_columns_in_info_are_found_as_traj_files_have_them(page):
     atoms = with_columns(2)
     atoms.info["ood_score"] = atoms.arrays.pop("ood_score")

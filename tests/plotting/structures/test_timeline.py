@@ -80,9 +80,10 @@ def test_frames_are_their_own_time_line():
     assert timeline_of_frames(columns, None)["label"] == "Frame"
 
 
+@pytest.mark.parametrize("name", ["step", "timestep"])  # of monitors, and of LAMMPS
 @pytest.mark.parametrize(
     ("steps", "known"), [([0, 5, 9], True), ([0, 5, 5], False), ([0, None, 2], False)]
 )
-def test_frames_have_steps_where_all_do_and_they_rise(steps, known):
-    frames = [Atoms(info={} if step is None else {"step": step}) for step in steps]
+def test_frames_have_steps_where_all_do_and_they_rise(steps, known, name):
+    frames = [Atoms(info={} if step is None else {name: step}) for step in steps]
     assert steps_of(frames) == (steps if known else None)

@@ -6,6 +6,7 @@ class Timeline {
     Object.assign(this, { canvas, data });
     canvas.style.height = `${44 + PANEL * data.timeline.panels.length}px`;
     canvas.addEventListener("click", (event) => {
+      if (data.frames[0].at === null) return; // a run whose frames do not tell their steps
       const at = this.x.back(mouse(event)[0]);
       const apart = data.frames.map((frame) => Math.abs(frame.at - at));
       onSelect(apart.indexOf(Math.min(...apart)), null);
@@ -17,11 +18,13 @@ class Timeline {
     const { panels, first, last, label } = this.data.timeline;
     const box = { left: 64, right: width - 10 };
     const own = this.data.frames[selected.frame].at;
-    this.x = linearScale(Math.min(first, own), Math.max(last, own), box.left, box.right);
+    const all = own === null ? [first, last] : [first, last, own];
+    this.x = linearScale(Math.min(...all), Math.max(...all), box.left, box.right);
     panels.forEach((panel, i) => {
       [box.top, box.bottom] = [8 + PANEL * i, 8 + PANEL * (i + 1) - GAP];
       this.drawPanel(pen, box, panel, i === panels.length - 1 ? label : "");
     });
+    if (own === null) return;
     pen.strokeStyle = ORANGE;
     pen.lineWidth = 1.5;
     line(pen, this.x.place(own), 8, this.x.place(own), box.bottom);
