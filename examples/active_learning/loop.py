@@ -9,7 +9,7 @@ In a checkout of the repository, with the extras ``ase``, ``torch`` and ``plot``
 
     python examples/active_learning/loop.py
 
-takes some minutes on one core, prints the errors after each round, and draws ``learning.png``.
+takes five minutes of one core, prints the errors after each round, and draws ``learning.png``.
 ``--quick`` is a short run to see it work.
 """
 
