@@ -1,5 +1,7 @@
 """Objects print short, in a console and in a notebook."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -81,3 +83,17 @@ def test_a_summary_keeps_the_index_of_a_frame(summary):
     np.testing.assert_array_equal(frame["error_bar"], summary.error_bar)
     with pytest.raises(ValueError, match="300"):
         summary.to_frame(index[:5])
+
+
+def test_a_summary_of_a_frame_has_its_index_by_itself(estimator):
+    rng = np.random.default_rng(2)
+    index = pd.date_range("2026-01-01", periods=20, name="day")
+    frame = pd.DataFrame(rng.normal(size=(20, 3)), index=index)
+    summary = estimator.predict_summary(frame, groups=np.zeros(20, int))
+    pd.testing.assert_index_equal(summary.to_frame().index, index)
+    again = pickle.loads(pickle.dumps(summary))
+    pd.testing.assert_index_equal(again.to_frame().index, index)
+    expected_error, _, ood_score = summary  # still three columns
+    assert expected_error.shape == ood_score.shape == (20,)
+    of_lists = estimator.predict_summary(frame.to_numpy().tolist(), groups=np.zeros(20, int))
+    assert of_lists.to_frame().index.equals(pd.RangeIndex(20))

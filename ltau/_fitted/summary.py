@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,16 @@ Floats = NDArray[np.float64]
 _MOST_ROWS = 6  # that are printed
 
 
-class ErrorSummary(NamedTuple):
-    """What is predicted for each sample, in three numbers.
+class _Columns(NamedTuple):
+    """The three numbers of each sample."""
+
+    expected_error: Floats
+    error_bar: Floats
+    ood_score: Floats
+
+
+class ErrorSummary(_Columns):
+    """What is predicted for each sample, in three numbers: a tuple of three columns.
 
     Parameters
     ----------
@@ -28,6 +36,11 @@ class ErrorSummary(NamedTuple):
         Errors that are not exceeded with the probability asked for.
     ood_score : ndarray of shape (n_samples,)
         Distances from the training domain, about 1 inside.
+
+    Attributes
+    ----------
+    frame_index : Index or None
+        Labels of the rows, where what was predicted was a frame of pandas; `to_frame` has them.
 
     Examples
     --------
@@ -45,9 +58,26 @@ class ErrorSummary(NamedTuple):
     array([False,  True])
     """
 
-    expected_error: Floats
-    error_bar: Floats
-    ood_score: Floats
+    frame_index: Any = None
+
+    def with_index_of(self, X: Any) -> Self:
+        """Give the same predictions with the index of what was predicted, if it has one.
+
+        Parameters
+        ----------
+        X : array-like or frame of shape (n_samples, n_features)
+            What was predicted.
+
+        Returns
+        -------
+        ErrorSummary
+            The predictions, with the index of a frame of pandas as `frame_index`.
+        """
+        if not hasattr(X, "iloc"):  # lists have an index of another kind
+            return self
+        labelled = type(self)(*self)
+        labelled.frame_index = X.index
+        return labelled
 
     def to_frame(self, index: Any = None) -> pd.DataFrame:
         """Give the predictions as a data frame.
@@ -55,8 +85,8 @@ class ErrorSummary(NamedTuple):
         Parameters
         ----------
         index : Index or array-like of shape (n_samples,), optional
-            Labels of the rows, such as the index of the frame that was predicted; by default
-            the numbers from 0.
+            Labels of the rows; by default those of the frame that was predicted, and of an
+            array the numbers from 0.
 
         Returns
         -------
@@ -82,7 +112,8 @@ class ErrorSummary(NamedTuple):
         """
         import pandas as pd
 
-        return pd.DataFrame(self._asdict(), index=index)
+        labels = self.frame_index if index is None else index
+        return pd.DataFrame(self._asdict(), index=labels)
 
     def __repr__(self) -> str:
         n_samples = len(self.expected_error)

@@ -233,14 +233,16 @@ class Predictions(Distances):
         Returns
         -------
         ErrorSummary
-            What `predict`, `predict_quantile` and `ood_score` give.
+            What `predict`, `predict_quantile` and `ood_score` give; of a frame of pandas, with
+            its index.
 
         Raises
         ------
         NotFittedError, ValueError
             As these.
         """
-        return self._error_predictor(X, strata, y_pred).summary(check_level(level), groups)
+        summary = self._error_predictor(X, strata, y_pred).summary(check_level(level), groups)
+        return summary.with_index_of(X)
 
     @overload
     def predict_distribution(

@@ -464,6 +464,21 @@ def test_each_output_has_the_error_bars_that_it_would_have_alone(data):
     assert -fresh.score_errors(X, y) == pytest.approx(np.mean(one_by_one), rel=1e-4)
 
 
+def test_a_summary_has_the_numbers_of_each_output_and_the_index_of_the_frame(data):
+    pd = pytest.importorskip("pandas")
+    X = pd.DataFrame(data[0], columns=["a", "b", "c"]).rename("sample {}".format)
+    model = LTAURegressor(LinearRegression()).fit(X, np.stack([data[1], 9 * data[1]], axis=1))
+    for i, summary in enumerate(model.predict_summary(X, level=0.8)):
+        pd.testing.assert_index_equal(summary.to_frame().index, X.index)
+        errors = model.predict_distribution(X)[i]
+        np.testing.assert_allclose(summary.expected_error, errors.mean(), rtol=1e-5)
+        half_width = np.ptp(model.predict_interval(X, 0.8)[:, i], axis=1) / 2
+        np.testing.assert_allclose(summary.error_bar, half_width, rtol=1e-5)
+        np.testing.assert_allclose(summary.ood_score, model.ood_score(X), rtol=1e-5)
+    alone = LTAURegressor(LinearRegression()).fit(X, data[1]).predict_summary(X)
+    assert alone.to_frame().shape == (300, 3)
+
+
 def test_two_outputs_of_trees_are_covered():
     X, y = draw(1500)
     y = np.stack([y, np.random.default_rng(5).normal(size=1500)], axis=1)

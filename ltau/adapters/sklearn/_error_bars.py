@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ltau._fitted.summary import ErrorSummary
 from ltau.adapters.sklearn._latents import latents
 from ltau.adapters.sklearn._rows import as_rows
 from ltau.adapters.sklearn._stages import absolute_errors, check_targets
@@ -104,6 +105,31 @@ class ErrorBars(RegressorMixin, BaseEstimator):
         X = self._check(X)
         errors = self._errors(latents(self.estimator_, X), self.estimator_.predict(X))
         return list(errors) if isinstance(self.ltau_, list) else next(errors)
+
+    def predict_summary(self, X: Any, level: float = 0.9) -> ErrorSummary | list[ErrorSummary]:
+        """Predict the expected error, an error bar and the `ood_score`, by one search.
+
+        Parameters
+        ----------
+        X : array-like, frame or sparse matrix of shape (n_samples, n_features)
+            Samples.
+        level : float, default=0.9
+            Probability, from 0 to 1, that the error stays within the error bar.
+
+        Returns
+        -------
+        ErrorSummary, or list of them
+            Three numbers per sample, the first two in the unit of the target; its
+            ``to_frame()`` keeps the index of a frame. One for each output where there are
+            several.
+        """
+        rows = self._check(X)
+        z, columns = latents(self.estimator_, rows), _columns(self.estimator_.predict(rows)).T
+        summaries = [
+            ltau.predict_summary(z, level, y_pred=column).with_index_of(X)
+            for ltau, column in zip(self._by_output(), columns, strict=True)
+        ]
+        return summaries if isinstance(self.ltau_, list) else summaries[0]
 
     def ood_score(self, X: Any) -> Floats:
         """Measure how far each sample lies from the training domain.
