@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, RegressorMixin
 
 from ltau.adapters.torch import ErrorRecorder, latents
+from ltau.comparison._training import Training, one_cycle
 
 __all__ = ["Network"]
 
 Floats = NDArray[np.float64]
 Float32s = NDArray[np.float32]
 
-_WIDTH, _BATCH_SIZE, _LEARNING_RATE, _WEIGHT_DECAY = 64, 64, 1e-2, 1e-2
+_WIDTH, _BATCH_SIZE, _LEARNING_RATE = 64, 64, 1e-2
 _LAST_HIDDEN = 4  # the activation before the readout
 _LEAST_SPREAD = 1e-9  # of a feature, in units of its size: below is rounding
 
@@ -89,22 +90,14 @@ class Network(RegressorMixin, BaseEstimator):
         inputs, target = self._inputs(X), torch.from_numpy((y - self._mean) / self._std).float()
         weight = torch.ones(len(y)) if sample_weight is None else torch.tensor(sample_weight)
         n_batches = -(-len(y) // _BATCH_SIZE)
-        optimizer = torch.optim.AdamW(
-            self.model_.parameters(), weight_decay=_WEIGHT_DECAY, fused=True
-        )
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, max_lr=_LEARNING_RATE, total_steps=self.n_epochs * n_batches
-        )
+        cycle = one_cycle(self.n_epochs * n_batches, _LEARNING_RATE)
+        training = Training(self.model_, self.dropout)
         recorder = ErrorRecorder(len(y))
         watched = []
         for _ in range(self.n_epochs):
-            self.model_.train()
             for ids in torch.randperm(len(y)).split(_BATCH_SIZE):
-                optimizer.zero_grad()
-                residuals = self.model_(inputs[ids]) - target[ids]
-                (weight[ids] * residuals.square()).mean().backward()
-                optimizer.step()
-                schedule.step()
+                batch = inputs[ids], target[ids], weight[ids]
+                residuals = training.step(*batch, *next(cycle))
                 recorder.record(ids, self._std * residuals)
             recorder.end_epoch()
             if held_out is not None:
