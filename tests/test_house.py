@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 # From the ground up. A room imports from the layers below its own, and from itself.
 LAYERS = [
-    {"_batches", "_inputs", "_pages"},
+    {"_batches", "_inputs", "_pages", "_progress"},
     {"_maths"},
     {"_files"},
     {"metrics"},

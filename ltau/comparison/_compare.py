@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from ltau._inputs.labels import check_groups
+from ltau._progress import progress
 from ltau.comparison._cells import Fold
 from ltau.comparison._comparison import Comparison
 from ltau.comparison._finding import find_methods
@@ -38,7 +38,7 @@ def compare(
     categorical: Collection[str | int] = (),
     target: str = "y",
     cache: str | Path | None = None,
-    verbose: bool = False,
+    verbose: bool | None = None,
 ) -> Comparison:
     """Compare methods that put error bars on a regression, on a table of yours.
 
@@ -77,8 +77,9 @@ def compare(
         continues where it was stopped. Results are kept by the data, the settings, and the code
         of ltau and of the modules of methods, but not by what else those import. By default
         nothing is kept.
-    verbose : bool, default=False
-        Say on the standard error what is measured.
+    verbose : bool or None, default=None
+        Whether to tell on the standard error what is measured: None does on a terminal or in a
+        notebook, once it has taken some seconds; True always, and False never.
 
     Returns
     -------
@@ -124,17 +125,8 @@ def compare(
         for number, (train, test) in enumerate(make_splits(cv, rows, random_state))
     ]
     where = None if cache is None else Path(cache)
-    cells, lost = run(found, regressor, folds, where, _say if verbose else lambda _: None)
-    if verbose:
-        _say("")
+    with progress("ltau.compare", verbose) as tell:
+        cells, lost = run(found, regressor, folds, where, tell)
     name = model if isinstance(model, str) else type(model).__name__
     about = About(target, name, random_state, table, rows.groups, lost, skipped)
     return Comparison(cells, folds, about)
-
-
-def _say(text: str) -> None:
-    """Tell what comes next: on a terminal in one line, which each text replaces."""
-    if sys.stderr.isatty():
-        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
-    elif text:
-        print(text, file=sys.stderr, flush=True)

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from threadpoolctl import threadpool_limits
 
+from ltau._progress import Tell
 from ltau.comparison._cells import Cell, Fold, cached_cell
 from ltau.comparison._finding import REFERENCE, Methods
 
 __all__ = ["run"]
-
-Tell = Callable[[str], None]
 
 
 def run(

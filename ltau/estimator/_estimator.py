@@ -17,6 +17,7 @@ from ltau._fitted.search import LatentSearch
 from ltau._fitted.training_scores import training_scores
 from ltau._fitted.training_weights import training_weights
 from ltau._inputs.labels import check_group_numbers, check_strata
+from ltau._progress import Tell, progress
 from ltau._prototypes.number import choose_number
 from ltau.estimator._checks import (
     as_latents,
@@ -106,6 +107,10 @@ class LTAUEstimator(Saving):
     random_state : int or None, default=0
         Seed of the approximate index and of its tuning, and of the prototypes. With a seed
         the same call gives the same numbers; None draws differently each time.
+    verbose : bool, int or None, default=None
+        Whether `fit` tells on the standard error what it is at: None does on a terminal or in
+        a notebook, once it has taken some seconds; True always, and False never. Within
+        another call that tells, it is silent. It is no part of a saved file.
 
     Attributes
     ----------
@@ -256,18 +261,13 @@ class LTAUEstimator(Saving):
         classes = check_strata(strata, len(latents))
         families = check_group_numbers(groups, classes, len(latents))
         expected = check_targets(targets, len(latents))
-        bins = trajectories.find_bins(self.bins, self.n_bins)
-        samples = TrainingSamples(latents, trajectories, classes, bins, families, expected)
-        if self.n_prototypes is not None:
-            trajectories.check(bins)  # or it would be the last to be known
-        n_prototypes, self.prototype_losses_ = self._choose_number(samples)
-        self.fitted_ = self._learner().learn(samples, n_prototypes)
-        self.index_report_ = self.fitted_.index.report
+        with progress(f"{type(self).__name__}.fit", self.verbose) as tell:
+            tell("range of the errors")
+            bins = trajectories.find_bins(self.bins, self.n_bins)
+            samples = TrainingSamples(latents, trajectories, classes, bins, families, expected)
+            self._learn(samples, tell)
         self.calibration_ = None
         self._remember_settings()
-        if self.distance_scaling or families is not None or expected is not None:
-            with n_threads(self.n_jobs):
-                self.fitted_.own_distances(int(self.n_neighbors))
         describe(self, *((y.target, y.unit, y.notes) if isinstance(y, ErrorLog) else ()))
         return self
 
@@ -304,12 +304,28 @@ class LTAUEstimator(Saving):
         check_is_fitted(self)
         return training_weights(self.fitted_, tolerance, favor)
 
-    def _choose_number(self, samples: TrainingSamples) -> tuple[int | None, dict[int, float]]:
+    def _learn(self, samples: TrainingSamples, tell: Tell) -> None:
+        """Find what a fit leaves, as long as that takes."""
+        if self.n_prototypes is not None:
+            samples.trajectories.check(samples.bins)  # or it would be the last to be known
+        n_prototypes, self.prototype_losses_ = self._choose_number(samples, tell)
+        tell("latents and errors" if n_prototypes is None else f"{n_prototypes:,} prototypes")
+        self.fitted_ = self._learner().learn(samples, n_prototypes)
+        self.index_report_ = self.fitted_.index.report
+        if self.distance_scaling or samples.groups is not None or samples.targets is not None:
+            tell("the samples' own neighbours")
+            with n_threads(self.n_jobs):
+                self.fitted_.own_distances(int(self.n_neighbors))
+
+    def _choose_number(
+        self, samples: TrainingSamples, tell: Tell
+    ) -> tuple[int | None, dict[int, float]]:
         """Find the number of prototypes, and what each number that was tried loses."""
         if self.n_prototypes != "auto":
             return None if self.n_prototypes is None else int(self.n_prototypes), {}
 
         def crps(rest: TrainingSamples, tested: TrainingSamples, n: int | None) -> float:
+            tell(f"what {'all samples' if n is None else f'{n:,} prototypes'} would predict")
             twin = clone(self)
             # Samples from inside do not disagree, and what the model predicts is not known.
             twin.fitted_ = self._learner().learn(rest.without_targets(), n)

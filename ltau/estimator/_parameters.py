@@ -64,6 +64,7 @@ class Parameters(BaseEstimator):
             None,
         ],
         "random_state": [Interval(Integral, 0, 2**32 - 1, closed="both"), None],
+        "verbose": ["verbose", None],
     }
 
     def __init__(
@@ -85,6 +86,7 @@ class Parameters(BaseEstimator):
         memory_limit: int | None = None,
         n_jobs: int | None = None,
         random_state: int | None = 0,
+        verbose: bool | int | None = None,
     ) -> None:
         self.n_neighbors = n_neighbors
         self.burn_in = burn_in
@@ -102,6 +104,7 @@ class Parameters(BaseEstimator):
         self.memory_limit = memory_limit
         self.n_jobs = n_jobs
         self.random_state = random_state
+        self.verbose = verbose
 
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()

@@ -120,9 +120,11 @@ def describe(
 
 def _parts_of(estimator: Any) -> tuple[dict[str, Any], Arrays]:
     """Give the header and the arrays that an estimator is saved as."""
+    params = estimator.get_params()
+    del params["verbose"]  # of who calls, not of what was learnt
     header = {
         "estimator": type(estimator).__name__,
-        "params": {name: _plain(value) for name, value in estimator.get_params().items()},
+        "params": {name: _plain(value) for name, value in params.items()},
         "index_report": estimator.index_report_,
         "errors": {
             "target": estimator.target_,

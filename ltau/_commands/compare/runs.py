@@ -30,7 +30,6 @@ def _compare(options: Namespace) -> None:
         categorical=options.categorical,
         target=options.target,
         cache=options.output / "cells",
-        verbose=sys.stderr.isatty(),
     )
     report = comparison.write(options.output)
     print(f"{comparison}\n\nReport: {report}")

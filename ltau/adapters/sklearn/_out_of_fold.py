@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ltau._progress import Tell
 from ltau.adapters.sklearn._latents import latents
 from ltau.adapters.sklearn._rows import take
 from ltau.adapters.sklearn._splits import Split
@@ -33,7 +34,11 @@ class Fold(NamedTuple):
 
 
 def out_of_fold(
-    train: Callable[[Rows], Any], X: Any, y: NDArray[np.float64], splits: Iterable[Split]
+    train: Callable[[Rows], Any],
+    X: Any,
+    y: NDArray[np.float64],
+    splits: Collection[Split],
+    tell: Tell,
 ) -> tuple[list[Fold], Errors]:
     """Train a model for each fold, and compute the errors of its held-out samples by stages.
 
@@ -45,8 +50,10 @@ def out_of_fold(
         All samples.
     y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         Their targets.
-    splits : iterable of (seen, held_out)
+    splits : list of (seen, held_out)
         Rows of each fold. Every sample is held out once.
+    tell : callable
+        Is told which fold comes next.
 
     Returns
     -------
@@ -56,7 +63,8 @@ def out_of_fold(
         Of each sample, by the model that has not seen it.
     """
     folds, parts = [], []
-    for seen, held_out in splits:
+    for number, (seen, held_out) in enumerate(splits, start=1):
+        tell(f"fold {number} of {len(splits)}")
         model, new = train(seen), take(X, held_out)
         parts.append(staged_errors(model, new, y[held_out]))
         y_pred = np.asarray(model.predict(new), np.float64).reshape(len(held_out), -1)

@@ -16,6 +16,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.validation import check_consistent_length, validate_data
 
 from ltau._inputs.labels import check_groups
+from ltau._progress import progress
 from ltau.adapters.sklearn._error_bars import ErrorBars
 from ltau.adapters.sklearn._fold_calibration import calibration_on_folds
 from ltau.adapters.sklearn._latents import View, view
@@ -63,6 +64,9 @@ class LTAURegressor(ErrorBars):
     random_state : int or None, default=0
         Seed of the folds, and of everything in the regressor that has no seed of its own;
         None draws differently each time.
+    verbose : bool, int or None, default=None
+        Whether `fit` tells on the standard error what it trains: None does on a terminal or in
+        a notebook, once it has taken some seconds; True always, and False never.
 
     Attributes
     ----------
@@ -125,6 +129,7 @@ class LTAURegressor(ErrorBars):
             list,
         ],
         "random_state": [Interval(Integral, 0, 2**32 - 1, closed="both"), None],
+        "verbose": ["verbose", None],
     }
 
     def __init__(
@@ -134,11 +139,13 @@ class LTAURegressor(ErrorBars):
         ltau: LTAUEstimator | None = None,
         cv: Any = 5,
         random_state: int | None = 0,
+        verbose: bool | int | None = None,
     ) -> None:
         self.estimator = estimator
         self.ltau = ltau
         self.cv = cv
         self.random_state = random_state
+        self.verbose = verbose
 
     def __sklearn_tags__(self) -> Tags:
         tags, inner = super().__sklearn_tags__(), get_tags(self._new_estimator())
@@ -201,11 +208,14 @@ class LTAURegressor(ErrorBars):
             params = take_params(fit_params, rows, len(targets))
             return self._new_estimator().fit(take(X, rows), targets[rows], **params)
 
-        self.estimator_ = train(np.arange(len(targets)))
-        folds, errors = out_of_fold(train, X, targets, splits)
-        seen = view(self.estimator_, X)
-        outputs = enumerate(zip(targets.reshape(len(targets), -1).T, errors, strict=True))
-        learnt = [self._learn(seen, folds, i, y_i, of_i, labels) for i, (y_i, of_i) in outputs]
+        with progress(f"{type(self).__name__}.fit", self.verbose) as tell:
+            tell("model of all samples")
+            self.estimator_ = train(np.arange(len(targets)))
+            folds, errors = out_of_fold(train, X, targets, splits, tell)
+            tell("errors and calibration")
+            seen = view(self.estimator_, X)
+            outputs = enumerate(zip(targets.reshape(len(targets), -1).T, errors, strict=True))
+            learnt = [self._learn(seen, folds, i, y_i, of_i, labels) for i, (y_i, of_i) in outputs]
         self.ltau_ = learnt[0] if targets.ndim == 1 else learnt
         return self
 
