@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ltau.estimator import LTAUEstimator
     from ltau.log import ErrorLog, merge_logs
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"
 
 __all__ = [
     "Calibration",
