@@ -71,11 +71,15 @@ def definitions(title: str, entries: Mapping[str, str]) -> str:
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Lay out a table of text."""
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
+    head = "".join(f"<th>{_in_one_line(cell)}</th>" for cell in header)
     body = "\n".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
+        "<tr>" + "".join(f"<td>{_in_one_line(cell)}</td>" for cell in row) + "</tr>" for row in rows
     )
     return (
         f"<div class='wide'><table>\n<thead><tr>{head}</tr></thead>\n"
         f"<tbody>\n{body}\n</tbody>\n</table></div>"
     )
+
+
+def _in_one_line(cell: str) -> str:
+    return escape(cell).replace(" ", "&nbsp;")  # a notebook has no style of ours

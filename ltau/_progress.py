@@ -1,4 +1,4 @@
-"""What a long call is at, told on the standard error where somebody looks."""
+"""What a long call is at, told on a terminal or in a notebook, where somebody looks."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from contextlib import closing, contextmanager
 from contextvars import ContextVar
 from multiprocessing import current_process
 from shutil import get_terminal_size
+from typing import Any
 
 __all__ = ["Tell", "progress"]
 
@@ -70,7 +71,8 @@ def _is_watched() -> bool:
 
 def _is_notebook() -> bool:
     ipython = sys.modules.get("IPython")  # not imported for this
-    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
+    shell = None if ipython is None else ipython.get_ipython()
+    return hasattr(shell, "kernel") and "IPython.display" in sys.modules
 
 
 class _Line:
@@ -78,9 +80,10 @@ class _Line:
 
     def __init__(self, call: str, patience: float) -> None:
         self._call, self._step, self._patience = call, "", patience
-        self._start, self._width = time.monotonic(), 0
+        self._start = time.monotonic()
         self._over = threading.Event()
         self._writer = threading.Thread(target=self._write_on, daemon=True)
+        self._output: _Terminal | _Cell = _Cell() if _is_notebook() else _Terminal()
 
     def tell(self, step: str) -> None:
         """Take note of the next step."""
@@ -93,18 +96,51 @@ class _Line:
         self._over.set()
         if self._step:
             self._writer.join()
-        if self._width:
-            self._step = ""
-            self._write(end="\n")
+        self._step = ""
+        self._output.finish(self._text())
 
     def _write_on(self) -> None:
         wait = self._patience
         while not self._over.wait(wait):
-            self._write()
+            self._output.write(self._text())
             wait = _EVERY
 
-    def _write(self, end: str = "") -> None:
-        text = f"{self._call}, {time.monotonic() - self._start:.0f} s{self._step}"
+    def _text(self) -> str:
+        return f"{self._call}, {time.monotonic() - self._start:.0f} s{self._step}"
+
+
+class _Terminal:
+    """The last line of a terminal."""
+
+    _width = 0
+
+    def write(self, text: str, end: str = "") -> None:
+        """Write over what is there."""
         text = text[: get_terminal_size().columns - 1]
         print(f"\r{text:<{self._width}}", end=end, file=sys.stderr, flush=True)
         self._width = len(text)
+
+    def finish(self, text: str) -> None:
+        """Write for the last time, if anything was."""
+        if self._width:
+            self.write(text, end="\n")
+
+
+class _Cell:
+    """An output of a notebook's cell."""
+
+    _handle: Any = None
+
+    def write(self, text: str) -> None:
+        """Write over what is there."""
+        data = {"text/plain": text}
+        if self._handle is None:
+            display = sys.modules["IPython.display"].display
+            self._handle = display(data, raw=True, display_id=True)
+        else:
+            self._handle.update(data, raw=True)
+
+    def finish(self, text: str) -> None:
+        """Write for the last time, if anything was."""
+        if self._handle is not None:
+            self.write(text)

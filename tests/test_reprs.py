@@ -97,3 +97,13 @@ def test_a_summary_of_a_frame_has_its_index_by_itself(estimator):
     assert expected_error.shape == ood_score.shape == (20,)
     of_lists = estimator.predict_summary(frame.to_numpy().tolist(), groups=np.zeros(20, int))
     assert of_lists.to_frame().index.equals(pd.RangeIndex(20))
+
+
+def test_a_summary_of_a_frame_shows_its_labels(estimator):
+    labels = ["<b>", "a name that is longer than there is room for"]
+    frame = pd.DataFrame(np.zeros((2, 3)), index=labels)
+    summary = estimator.predict_summary(frame, groups=np.zeros(2, int))
+    lines = repr(summary).splitlines()
+    assert lines[2].split()[0] == "<b>"
+    assert lines[3].startswith("   a name that is…")
+    assert "<td>&lt;b&gt;</td>" in summary._repr_html_()

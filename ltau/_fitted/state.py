@@ -74,8 +74,8 @@ class Fitted:
 
     index: LatentIndex
     densities: TrainingDensities
-    merged: Merged | None = None
-    members: Members | None = None
+    merged: Merged | None = field(default=None, repr=False)
+    members: Members | None = field(default=None, repr=False)
     own: OwnDistances | None = field(default=None, repr=False)
     targets: Floats | None = field(default=None, repr=False)
     groups: NDArray[np.intp] | None = field(default=None, repr=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
@@ -14,7 +15,7 @@ __all__ = ["ErrorSummary"]
 
 Floats = NDArray[np.float64]
 
-_MOST_ROWS = 6  # that are printed
+_MOST_ROWS, _MOST_CHARACTERS = 6, 16  # that are printed, of a label
 
 
 class _Columns(NamedTuple):
@@ -117,24 +118,36 @@ class ErrorSummary(_Columns):
 
     def __repr__(self) -> str:
         n_samples = len(self.expected_error)
-        title = f"ErrorSummary of {n_samples:,} samples"
-        rows = [list(self._fields), *self._rows()]
-        lines = ["".join(f"{text:>16}" for text in row).rstrip() for row in rows]
+        lines = ["".join(f"{text:>16}" for text in row).rstrip() for row in self._cells()]
         more = ["..."] if n_samples > _MOST_ROWS else []
-        return "\n".join([title, *(f"  {line}" for line in lines), *more])
+        return "\n".join(
+            [f"ErrorSummary of {n_samples:,} samples", *(f"  {line}" for line in lines), *more]
+        )
 
     def _repr_html_(self) -> str:
         n_samples = len(self.expected_error)
-        head = "".join(f"<th>{name}</th>" for name in self._fields)
-        rows = ("".join(f"<td>{text}</td>" for text in row) for row in self._rows())
-        body = "".join(f"<tr>{row}</tr>" for row in rows)
+        head, *rows = self._cells()
+        table = "".join([_row("th", head), *(_row("td", row) for row in rows)])
         more = f"the first {_MOST_ROWS} of " if n_samples > _MOST_ROWS else ""
-        return f"<table><tr>{head}</tr>{body}</table><p>{more}{n_samples:,} samples</p>"
+        return f"<table>{table}</table><p>{more}{n_samples:,} samples</p>"
 
-    def _rows(self) -> list[list[str]]:
-        """Text of the first samples, where they are in memory."""
+    def _cells(self) -> list[list[str]]:
+        """Text of the header, and of the first samples where they are in memory."""
+        rows = [list(self._fields)]
         some: Any = self.expected_error
-        if not isinstance(some, np.ndarray):  # of Dask
-            return []
-        first = np.stack([column[:_MOST_ROWS] for column in self], axis=1)
-        return [[f"{value:.3g}" for value in row] for row in first]
+        if isinstance(some, np.ndarray):  # and not of Dask
+            first = np.stack([column[:_MOST_ROWS] for column in self], axis=1)
+            rows += [[f"{value:.3g}" for value in row] for row in first]
+        if self.frame_index is None:
+            return rows
+        labels = ["", *(_short(label) for label in self.frame_index[:_MOST_ROWS])]
+        return [[label, *row] for label, row in zip(labels, rows, strict=False)]
+
+
+def _row(tag: str, cells: list[str]) -> str:
+    return f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in cells)}</tr>"
+
+
+def _short(label: object) -> str:
+    text = str(label)
+    return text if len(text) < _MOST_CHARACTERS else f"{text[: _MOST_CHARACTERS - 2]}…"

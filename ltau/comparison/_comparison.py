@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,7 +71,11 @@ class Comparison(Results):
         return text(self)
 
     def _repr_html_(self) -> str:
-        return table_of_scores(self)
+        return table_of_scores(self) + "".join(
+            f"<p>{escape(f'{kind}: {name}: {why}')}</p>"
+            for kind, methods in (("Lost", self.lost), ("Skipped", self.skipped))
+            for name, why in methods.items()
+        )
 
     def findings(self) -> dict[str, str]:
         """Say what predicts best, ranks best and covers, what it costs, and where it fails.

@@ -60,6 +60,9 @@ class SymmetricPrediction:
         self.y_pred = y_pred
         self.errors = errors
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(n_samples={len(self.y_pred)})"
+
     def interval(self, level: float) -> Floats:
         """Compute the intervals: prediction minus and plus the quantile of its error.
 
@@ -151,6 +154,10 @@ class QuantilePrediction:
                 f"Expected {len(self.levels)} quantiles of each row, one for each level, got "
                 f"shape {self.quantiles.shape}."
             )
+
+    def __repr__(self) -> str:
+        n_samples, n_levels = self.quantiles.shape
+        return f"QuantilePrediction(n_samples={n_samples}, n_levels={n_levels})"
 
     @property
     def y_pred(self) -> Floats:

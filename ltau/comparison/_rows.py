@@ -37,6 +37,11 @@ class Rows(NamedTuple):
     y: Floats
     groups: NDArray[Any] | None = None
 
+    def __repr__(self) -> str:
+        n_samples, n_features = np.shape(self.X)
+        n_groups = "" if self.groups is None else f", n_groups={len(np.unique(self.groups))}"
+        return f"Rows(n_samples={n_samples}, n_features={n_features}{n_groups})"
+
     def take(self, rows: NDArray[np.intp]) -> Rows:
         """Take some of the rows.
 

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
 OKABE_ITO = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 
 
+class Display:
+    """What all displays are: they print short."""
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+
 def ensure_axes(ax: Axes | None) -> Axes:
     """Return `ax`, or new axes in a figure that leaves room for all labels."""
     try:
@@ -50,6 +57,7 @@ def draw_reference(ax: Axes, x: FloatArray, y: FloatArray, *, label: str, linest
 
 def label_log_axis(axis: Axis) -> None:
     """Label a log axis with plain numbers, and as many of them as there is room for."""
+    from matplotlib import rcParams
 
     def minor_label(value: float, _: float) -> str:
         low, high = axis.get_view_interval()
@@ -57,5 +65,8 @@ def label_log_axis(axis: Axis) -> None:
         shown = "123456789" if high < 5 * low else "25" if high < 100 * low else ""
         return f"{value:g}" if digit in shown else ""
 
+    longer = rcParams["xtick.major.size"] - rcParams["xtick.minor.size"]  # as those of y
+    pad = rcParams["xtick.major.pad"] + longer
+    axis.set_tick_params(which="minor", pad=pad)  # in line with the major labels
     axis.set_major_formatter("{x:g}")
     axis.set_minor_formatter(minor_label)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from ltau._inputs.numbers import FloatArray
 from ltau.estimator import LTAUEstimator
 from ltau.metrics import PredictiveDistribution, calibration_curve, miscalibration_area, pit
-from ltau.plotting._axes import draw_reference, ensure_axes, next_color
+from ltau.plotting._axes import Display, draw_reference, ensure_axes, next_color
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["ErrorCalibrationDisplay"]
 
 
-class ErrorCalibrationDisplay:
+class ErrorCalibrationDisplay(Display):
     """Calibration curve: the share of errors below each predicted quantile.
 
     A calibrated prediction follows the diagonal. The curve runs below it where the

@@ -11,7 +11,14 @@ from numpy.typing import ArrayLike
 from ltau._inputs.numbers import FloatArray, as_magnitudes, check_same_length
 from ltau.distribution import ErrorDistribution
 from ltau.estimator import LTAUEstimator
-from ltau.plotting._axes import draw_reference, ensure_axes, label_log_axis, next_color, with_unit
+from ltau.plotting._axes import (
+    Display,
+    draw_reference,
+    ensure_axes,
+    label_log_axis,
+    next_color,
+    with_unit,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["ErrorDensityDisplay"]
 
 
-class ErrorDensityDisplay:
+class ErrorDensityDisplay(Display):
     """Predicted densities of the errors of a few samples, with the errors observed.
 
     Areas are probabilities: on a log axis the density is that per decade of error, on a

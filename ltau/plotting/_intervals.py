@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ltau._inputs.numbers import FloatArray, as_floats, check_same_length
 from ltau.estimator import LTAUEstimator
-from ltau.plotting._axes import OKABE_ITO, draw_reference, ensure_axes, with_unit
+from ltau.plotting._axes import OKABE_ITO, Display, draw_reference, ensure_axes, with_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,7 +19,7 @@ __all__ = ["PredictionIntervalDisplay"]
 _INSIDE, _OUTSIDE = OKABE_ITO[0], OKABE_ITO[1]
 
 
-class PredictionIntervalDisplay:
+class PredictionIntervalDisplay(Display):
     """Predictions against observed targets, each with its error bar.
 
     An error bar that misses the diagonal misses its target: it has another colour and another

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from ltau._inputs.numbers import FloatArray, as_floats, check_positive
 from ltau._maths.domain import FARTHEST
 from ltau.estimator import LTAUEstimator
-from ltau.plotting._axes import ensure_axes, label_log_axis, next_color
+from ltau.plotting._axes import Display, ensure_axes, label_log_axis, next_color
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +20,7 @@ __all__ = ["OODScoreDisplay"]
 _BIN = 0.04  # powers of ten; the same bins for all samples, whose shares are compared
 
 
-class OODScoreDisplay:
+class OODScoreDisplay(Display):
     """Distribution of `ood_score` on a log axis, with the threshold of `predict_ood`.
 
     Draw several sets of samples into the same axes, such as those like the training set and

@@ -11,7 +11,7 @@ from ltau._inputs.numbers import FloatArray, as_errors_and_scores, as_magnitudes
 from ltau._maths.sorting import sort_averaging_ties
 from ltau.estimator import LTAUEstimator
 from ltau.metrics import spearman
-from ltau.plotting._axes import OKABE_ITO, ensure_axes, label_log_axis, with_unit
+from ltau.plotting._axes import OKABE_ITO, Display, ensure_axes, label_log_axis, with_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +22,7 @@ __all__ = ["PredictedErrorDisplay"]
 _LOWEST_QUANTILE = 1e-3
 
 
-class PredictedErrorDisplay:
+class PredictedErrorDisplay(Display):
     """Observed against predicted errors on log axes, as counts in hexagons.
 
     The mean observed error of each bin of predicted errors lies on the diagonal if the

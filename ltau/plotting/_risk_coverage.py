@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from ltau._inputs.numbers import FloatArray
 from ltau.estimator import LTAUEstimator
 from ltau.metrics import risk_coverage_area, risk_coverage_curve
-from ltau.plotting._axes import draw_reference, ensure_axes, next_color, with_unit
+from ltau.plotting._axes import Display, draw_reference, ensure_axes, next_color, with_unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["RiskCoverageDisplay"]
 
 
-class RiskCoverageDisplay:
+class RiskCoverageDisplay(Display):
     """Risk-coverage curve: mean error of the samples kept, the most certain kept first.
 
     The curve of a useful prediction rises from left to right. It lies between that of

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["StructureSamples"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class StructureSamples:
     """Atoms of structures, or the structures as a whole, with the errors made on them.
 
@@ -67,6 +67,11 @@ class StructureSamples:
         n_errors = self.errors.n_samples if isinstance(self.errors, ErrorLog) else len(self.errors)
         if n_errors != n_samples:
             raise ValueError(f"Expected errors of {n_samples} samples, got {n_errors}.")
+
+    def __repr__(self) -> str:
+        n_atoms, n_features = np.shape(self.latents)
+        samples = f"n_structures={len(self.frames)}, n_atoms={n_atoms}, n_features={n_features}"
+        return f"StructureSamples({samples}{', whole=True' if self.whole else ''})"
 
     def rows(self, environment: float | None) -> NDArray[np.float32]:
         """Give the latents of the samples.

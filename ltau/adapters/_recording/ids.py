@@ -59,6 +59,9 @@ class IndexedDataset(Dataset[Numbered]):
             )
         self.dataset = dataset
 
+    def __repr__(self) -> str:
+        return f"IndexedDataset(n_samples={len(self)})"
+
     def __len__(self) -> int:
         return len(self.dataset)
 

@@ -11,7 +11,7 @@ from ase import Atoms
 from mace import data
 from mace.tools import AtomicNumberTable, torch_geometric
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from ltau._batches import batches
 from ltau.adapters._forces.checks import check_atoms

@@ -10,7 +10,7 @@ import torch
 from ase import Atoms
 from nequip.data import AtomicDataDict, from_ase
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from ltau._batches import batches
 from ltau.adapters._forces.checks import check_atoms, check_geometry

@@ -45,6 +45,10 @@ class Uncertain(NamedTuple):
     expected_error: torch.Tensor
     error_bar: torch.Tensor
 
+    def __repr__(self) -> str:
+        n_samples, device = len(self.expected_error), str(self.expected_error.device)
+        return f"Uncertain(n_samples={n_samples}, device={device!r})"
+
 
 class UncertainModule(torch.nn.Module):
     """Give predictions with error bars, from one forward pass and one search.
@@ -142,6 +146,10 @@ class UncertainModule(torch.nn.Module):
         self._standardised = bool((self.scale != 1).any() or (self.mean != 0).any())
         self._forward = forward
         self._pool = pool
+
+    def __repr__(self) -> str:
+        model = type(self.model).__name__
+        return f"UncertainModule({model}, layer={self.layer!r}, level={self.level})"
 
     def forward(self, *args: Any, **kwargs: Any) -> Uncertain:
         """Predict, and say how wrong the predictions are likely to be.
