@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 
+from ltau._progress import Tell
 from ltau.estimator import LTAUEstimator
 from ltau.structures._cutoff import ENVIRONMENT
 from ltau.structures._samples import StructureSamples
@@ -104,6 +105,7 @@ def choose(
     held_out: StructureSamples | None,
     units: NDArray[np.generic] | None,
     options: Options,
+    tell: Tell,
 ) -> tuple[Choice, list[dict[str, Any]]]:
     """Choose what scores best on held-out structures.
 
@@ -125,6 +127,8 @@ def choose(
     options : Options
         What is tried. Elements are no strata where one has too few training atoms; nor are
         more neighbours tried than there can be.
+    tell : callable
+        Is told which candidate comes next.
 
     Returns
     -------
@@ -148,11 +152,12 @@ def choose(
     if held_out is None or units is None or len(possible) < 2:
         first = Choice(options.environments[0], options.strata[0], options.n_neighbors[0])
         return (possible or [first])[0], []
-    scores = {}
+    scores: dict[Choice, Floats] = {}
     for environment in options.environments:
         rows, others = samples.rows(environment), held_out.rows(environment)
         for choice in possible:
             if choice.environment == environment:
+                tell(f"candidate {len(scores) + 1} of {len(possible)}")
                 fitted = _fit(estimator, samples, groups, choice, rows)
                 scores[choice] = _crps(fitted, others, held_out)
     report = [{**choice._asdict(), "crps": float(scores[choice].mean())} for choice in possible]

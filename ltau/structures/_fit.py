@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from ltau._inputs.numbers import check_positive
+from ltau._progress import progress
 from ltau.estimator import LTAUEstimator
 from ltau.structures._choosing import Options, choose, learn
 from ltau.structures._samples import StructureSamples
@@ -110,8 +111,10 @@ def fit_structures(
     )
     labels = samples.groups(groups)
     units = None if held_out is None else held_out.groups(groups)
-    choice, scores = choose(given, samples, labels, held_out, units, options)
-    fitted = learn(given, samples, labels, choice)
+    with progress("fit_structures", given.verbose) as tell:
+        choice, scores = choose(given, samples, labels, held_out, units, options, tell)
+        tell("the best" if scores else "errors of the samples")
+        fitted = learn(given, samples, labels, choice)
     if held_out is not None:
         elements = None if choice.strata is None else held_out.elements()
         fitted.calibrate(held_out.rows(choice.environment), held_out.errors, elements)
