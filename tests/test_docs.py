@@ -259,8 +259,7 @@ def test_a_framework_takes_at_most_fifteen_lines(framework):
 
 
 def test_a_metatomic_model_tells_its_errors(monkeypatch):
-    for package in ("metatomic.torch", "metatomic_ase"):
-        pytest.importorskip(package)
+    pytest.importorskip("ltau.adapters.metatomic", exc_type=ModuleNotFoundError)
     import ase.io
     from ase.calculators.singlepoint import SinglePointCalculator
 

@@ -1,8 +1,11 @@
 """The uncertainty of forces inside of metatomic's models, whatever made them."""
 
+from ltau.adapters.metatomic._scripting import own_functions
+
 try:
-    from ltau.adapters.metatomic._latents import latents
-    from ltau.adapters.metatomic._model import add_uncertainty, uncertainty_outputs
+    with own_functions():
+        from ltau.adapters.metatomic._latents import latents
+        from ltau.adapters.metatomic._model import add_uncertainty, uncertainty_outputs
 except ModuleNotFoundError as error:
     message = f"metatomic is needed: pip install 'ltau[metatomic]' ({error})"
     raise ModuleNotFoundError(message, name=error.name) from error

@@ -1,7 +1,12 @@
 """A small model of copper and gold, its latents, and estimators that know them."""
 
+from importlib.util import find_spec
+
 import numpy as np
 import pytest
+
+if find_spec("metatomic_ase"):
+    import ltau.adapters.metatomic  # noqa: F401  # before torch_geometric is: see its _scripting.py
 
 from ltau import LTAUEstimator
 from ltau.structures import environment_latents
