@@ -56,7 +56,13 @@ def test_a_calibration_says_by_what(estimator):
 
 def test_what_torch_objects_print():
     torch = pytest.importorskip("torch")
-    from ltau.adapters.torch import ErrorRecorder, TorchErrorSummary
+    from ltau.adapters.torch import (
+        ErrorRecorder,
+        IndexedDataset,
+        TorchErrorSummary,
+        TorchEstimator,
+        UncertainModule,
+    )
 
     recorder = ErrorRecorder(3)
     recorder.record(torch.tensor([0]), torch.tensor([1.0]))
@@ -64,6 +70,36 @@ def test_what_torch_objects_print():
     assert repr(recorder) == "ErrorRecorder(n_samples=3, n_epochs=1)"
     summary = TorchErrorSummary(*torch.ones(3, 500))
     assert repr(summary) == "TorchErrorSummary(n_samples=500, device='cpu')"
+    assert repr(IndexedDataset(range(900))) == "IndexedDataset(n_samples=900)"
+    fitted = LTAUEstimator().fit(np.eye(30), np.ones((30, 2)))
+    assert repr(TorchEstimator(fitted)) == "TorchEstimator(device='cpu')"
+    module = UncertainModule(torch.nn.Sequential(torch.nn.Identity()).eval(), "0", fitted)
+    assert repr(module) == "UncertainModule(Sequential, layer='0', level=0.9)"
+    assert repr(module(torch.eye(30))) == "Uncertain(n_samples=30, device='cpu')"
+
+
+def test_what_is_compared_prints_short():
+    from ltau.comparison import GaussianPrediction, QuantilePrediction, Rows
+
+    X, y = np.ones((500, 2)), np.ones(500)
+    assert repr(Rows(X, y)) == "Rows(n_samples=500, n_features=2)"
+    assert repr(Rows(X, y, y)) == "Rows(n_samples=500, n_features=2, n_groups=1)"
+    assert repr(GaussianPrediction(y, y)) == "GaussianPrediction(n_samples=500)"
+    prediction = QuantilePrediction(np.ones((500, 3)), np.array([0.1, 0.5, 0.9]))
+    assert repr(prediction) == "QuantilePrediction(n_samples=500, n_levels=3)"
+
+
+def test_displays_and_structures_print_short(estimator):
+    pytest.importorskip("matplotlib")
+    ase = pytest.importorskip("ase")
+    from ltau.plotting import ErrorDensityDisplay
+    from ltau.structures import StructureSamples
+
+    distribution = estimator.predict_distribution(np.zeros((2, 3)))
+    display = ErrorDensityDisplay(distribution=distribution)
+    assert repr(display) == "<ErrorDensityDisplay>"
+    samples = StructureSamples(200 * [ase.Atoms("OH2")], np.ones((600, 4)), np.ones((600, 9)))
+    assert repr(samples) == "StructureSamples(n_structures=200, n_atoms=600, n_features=4)"
 
 
 def test_a_summary_shows_the_first_samples(summary):
