@@ -143,7 +143,7 @@ def predict(frames: list[Atoms], calculator: BaseCalculator, name: str) -> Predi
 def table(tests: dict[str, Predictions], held_out: Predictions) -> str:
     """Compare with what is known without LTAU: the errors of each element on held-out frames."""
     ranks = ["all atoms", "in element", *ELEMENTS.values(), "of frames"]
-    columns = [*ranks, "true/expected", "in 90 %"]
+    columns = [*ranks, "true/expected", "coverage 90 %"]
     lines = [
         f"{'':18}{'rank correlation of predicted and true error':^84}",
         f"{'':18}" + "".join(f"{column:>14}" for column in columns),

@@ -175,7 +175,7 @@ def predict(
 
 def table(methods: dict[str, Method], errors: dict[str, Floats]) -> str:
     """Compare the methods in domain and beyond."""
-    columns = ["Spearman", "in 50 %", "in 90 %", "miscal. area", "AUROC of shift"]
+    columns = ["Spearman", "coverage 50 %", "coverage 90 %", "miscal. area", "AUROC of shift"]
     header = f"{'':20}" + "".join(f"{column:>16}" for column in columns)
     lines = [header, "-" * len(header)]
     is_larger = np.concatenate([np.full(len(e), name == LARGER) for name, e in errors.items()])

@@ -150,7 +150,7 @@ def predict(frames: list[Atoms], calculator: BaseCalculator, name: str) -> Predi
 
 def table(tests: dict[str, Predictions], held_out: Predictions) -> str:
     """Compare with what is known without LTAU: the errors of each element on held-out frames."""
-    columns = ["Spearman", "true/expected", "in 90 %", "AUROC of shift"]
+    columns = ["Spearman", "true/expected", "coverage 90 %", "AUROC of shift"]
     header = f"{'':18}" + "".join(f"{column:>16}" for column in columns)
     lines = [header, "-" * len(header)]
     methods = {name: scored(test, held_out) for name, test in tests.items()}

@@ -29,8 +29,8 @@ class Score(NamedTuple):
 
 
 SCORES = {
-    "coverage_50": Score("In 50 %", "share of targets inside the 50 % interval: 0.5 is right"),
-    "coverage_90": Score("In 90 %", "share of targets inside the 90 % interval: 0.9 is right"),
+    "coverage_50": Score("Coverage, 50 %", "share of targets in the 50 % interval: 0.5 is right"),
+    "coverage_90": Score("Coverage, 90 %", "share of targets in the 90 % interval: 0.9 is right"),
     "width_90": Score(
         "Width, 90 %", "mean width of the 90 % interval: narrow is good if coverage is right", True
     ),

@@ -84,7 +84,7 @@ def _failures(results: Results) -> str:
         "<p>The slices of the table, by one column each, in which the 90 % intervals hold least. "
         "The lowest of many shares lies below 0.9 by chance, too.</p>"
     )
-    worst = table(["Method", "Rows with", "Rows", "In 90 %"], rows)
+    worst = table(["Method", "Rows with", "Rows", "Coverage, 90 %"], rows)
     return f"{note}<div class='failures'>{worst}</div>"
 
 
