@@ -1,4 +1,4 @@
-"""What a long call is at, told on a terminal or in a notebook, where somebody looks."""
+"""The progress of a long call, shown on a terminal or in a notebook."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ _is_inside = ContextVar(
 
 @contextmanager
 def progress(call: str, verbose: bool | int | None = None) -> Iterator[Tell]:
-    """Tell what a call is at, and for how long it has run.
+    """Show what a call is doing, and for how long it has run.
 
-    Of calls within each other the outermost decides, and alone tells.
+    Of nested calls only the outermost shows progress, and decides whether to.
 
     Parameters
     ----------
     call : str
         What is called.
     verbose : bool, int or None, default=None
-        None tells on a terminal or in a notebook, once the call has taken some seconds; True
-        from the start, and each step in a line of its own where the standard error is
+        None shows it on a terminal or in a notebook, once the call has taken some seconds;
+        True from the start, with each step on a line of its own where the standard error is
         neither; False never.
 
     Yields

@@ -22,7 +22,7 @@ _LEAST_MOMENTUM, _MOST_MOMENTUM = 0.85, 0.95
 
 
 class Training:
-    """Two hidden layers of SiLU that learn from batches, by AdamW on weighted squared errors.
+    """Two hidden layers of SiLU, trained on batches by AdamW on weighted squared errors.
 
     Parameters
     ----------

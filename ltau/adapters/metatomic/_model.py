@@ -70,8 +70,9 @@ def add_uncertainty(
 ) -> AtomisticModel:
     """Add the uncertainty of the forces to a metatomic model.
 
-    The model that is returned is saved, loaded and run as any other. All outputs are as they
-    were, and forces are the same bit for bit; it has three more, each of them for every atom:
+    The model that is returned is saved, loaded and run like any other. All outputs are
+    unchanged, and forces are the same bit for bit. It has three more outputs, each for every
+    atom:
 
     - ``ltau::force_uncertainty``: expected error of the force, the length of its difference to
       the true force, in eV/Å;
@@ -123,9 +124,9 @@ def add_uncertainty(
     training set to them, fit an ``LTAUEstimator(n_prototypes=1000)`` on it.
 
     An estimator of environment latents (`ltau.structures.environment_latents`) needs those of
-    the neighbours. They come by a neighbour list that is asked of the engine besides those of
-    the model. Where an engine has selected some of the atoms, the latents of all are computed
-    in a pass of their own, and ``interaction_range`` says how far that reaches.
+    the neighbours. They come from another neighbour list that is asked of the engine. If an
+    engine selects some of the atoms, the latents of all are computed in a pass of their
+    own, and ``interaction_range`` says how far that reaches.
 
     Examples
     --------
