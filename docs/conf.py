@@ -26,6 +26,7 @@ html_math_renderer = "mathml"
 exclude_patterns = ["_build"]
 templates_path = ["_templates"]
 default_role = "py:obj"
+toc_object_entries_show_parents = "hide"
 
 # Every class page lists the methods that the library itself defines.
 autodoc_default_options = {
