@@ -46,6 +46,7 @@ FOREIGN = {
     "_combined_loader": "nothing public makes Lightning load its data a second time",
     "_model_capabilities_outputs_names": "metatomic names outputs by old names and new ones",
     "_requested_inputs": "metatomic names inputs by old names or new ones, the model by either",
+    "_VF": "torch's own functions, where torch_geometric has put another in the place of one",
     "_GLOBAL_STATE_INITIALIZED": "nequip can set its global state, and cannot take it back",
 }
 

@@ -18,7 +18,7 @@ def own_functions() -> Iterator[None]:
     puts a function of its own there, which TorchScript cannot compile.
     """
     replaced = torch.index_select
-    torch.index_select = torch._C._VariableFunctions.index_select
+    torch.index_select = torch._VF.index_select
     try:
         yield
     finally:
