@@ -47,6 +47,7 @@ autodoc_mock_imports = [
     "metatomic_ase",
     "sevenn",
 ]
+toc_object_entries_show_parents = "hide"  # a method by its own name, beside its page
 autodoc_typehints = "none"  # numpydoc sections name the types
 numpydoc_show_class_members = False  # autodoc lists them
 
@@ -64,6 +65,7 @@ html_static_path = ["_static"]
 html_css_files = ["ltau.css"]
 html_show_sourcelink = False
 html_copy_source = False
+html_context = {"default_mode": "auto"}  # light or dark, as the reader's system is
 html_theme_options = {
     "logo": {"text": "ltau", "image_light": "_static/logo.svg", "image_dark": "_static/logo.svg"},
     "header_links_before_dropdown": 4,
