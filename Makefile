@@ -26,7 +26,7 @@ WORKERS ?= 2
 help:
 	@echo "make demo   train a network, fit LTAU, print a table, draw the pictures"
 	@echo "make test   run the tests"
-	@echo "make test-browser   open the page of ltau report in Chromium, which has to be installed"
+	@echo "make test-browser   open the documentation and the page of ltau report in Chromium, which has to be installed"
 	@echo "make test-frameworks   run the tests of CHGNet, MatGL and SevenNet"
 	@echo "make lowest run the core's tests with the lowest versions of what it needs"
 	@echo "make wheel  build the distributions, and run the demo from the wheel in an empty folder"
@@ -61,8 +61,8 @@ test: $(VENV)/.demo $(VENV)/.test $(VENV)/.bench $(MACE_VENV)/.test-mace
 test-frameworks: $(FRAMEWORKS_VENV)/.test-frameworks
 	$(FRAMEWORKS_BIN)/python -m pytest $(FRAMEWORKS:%=ltau/adapters/%.py) $(FRAMEWORKS:%=tests/adapters/test_%.py) tests/test_docs.py
 
-test-browser: $(VENV)/.test-browser
-	$(BIN)/python -m pytest tests/plotting/structures/test_browser.py
+test-browser: $(VENV)/.test-browser docs
+	$(BIN)/python -m pytest tests/plotting/structures/test_browser.py tests/test_docs_browser.py
 
 CORE_TESTS := tests/errors tests/estimator tests/fitted tests/metrics tests/neighbors
 

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shutil
 import tracemalloc
 from pathlib import Path
 
@@ -66,6 +67,20 @@ def data_dir():
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}: set LTAU_DATA")
     return folder
+
+
+@pytest.fixture(scope="module")  # while it is open, a loop of events runs in this thread
+def chromium():
+    """A browser, the system's own or that of LTAU_CHROMIUM; `make test-browser` needs one."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="no playwright")
+    names = "chromium", "chromium-browser", "google-chrome", "chrome"
+    path = os.environ.get("LTAU_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    if path is None:
+        pytest.skip("no Chromium: install it, or set LTAU_CHROMIUM")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

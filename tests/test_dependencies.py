@@ -87,6 +87,7 @@ EXTRAS = {
     "tests/test_docs.py": ("bench", "demo", "test", "test-frameworks"),
     "tests/adapters/mace": ("test-mace",),
     "tests/plotting/structures/test_browser.py": ("test-browser",),
+    "tests/test_docs_browser.py": ("test-browser",),
 }
 
 # Packages that are imported under another name than they are installed.

@@ -1,31 +1,12 @@
 """The page in a browser, opened from the disk: `make test-browser` says what that needs."""
 
-import os
-import shutil
-
 import pytest
 
 pytest.importorskip("ase")
-playwright = pytest.importorskip("playwright.sync_api", reason="no playwright")
 
-from ltau.plotting import write_report  # noqa: E402
+from ltau.plotting import write_report
 
-NAMES = "chromium", "chromium-browser", "google-chrome", "chrome"
-CHROMIUM = os.environ.get("LTAU_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
-
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: install it, or set LTAU_CHROMIUM"),
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # of playwright's own process
-]
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    """A browser that reaches no network."""
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # of playwright's own process
 
 
 @pytest.fixture
