@@ -47,7 +47,6 @@ autodoc_mock_imports = [
     "metatomic_ase",
     "sevenn",
 ]
-toc_object_entries_show_parents = "hide"  # a method by its own name, beside its page
 autodoc_typehints = "none"  # numpydoc sections name the types
 numpydoc_show_class_members = False  # autodoc lists them
 
