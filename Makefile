@@ -99,4 +99,4 @@ bench: $(VENV)/.test $(VENV)/.bench
 	$(BIN)/python -m benchmarks.is2rs --quick
 
 clean:
-	rm -rf $(VENV) $(MACE_VENV) $(FRAMEWORKS_VENV) .venv-lowest .venv-wheel dist docs/_build docs/api/generated .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(MACE_VENV) $(FRAMEWORKS_VENV) .venv-lowest .venv-wheel dist docs/_build docs/api/generated docs/examples .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -20,10 +20,11 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx_copybutton",
+    "sphinx_gallery.gen_gallery",
     "typography",
 ]
 html_math_renderer = "mathml"
-exclude_patterns = ["_build"]
+exclude_patterns = ["_build", "gallery"]  # the gallery's pages are made in examples/
 templates_path = ["_templates"]
 default_role = "py:obj"
 toc_object_entries_show_parents = "hide"
@@ -56,6 +57,21 @@ plot_html_show_formats = False
 plot_html_show_source_link = False
 plot_formats = [("png", 110)]
 plot_rcparams = {"figure.figsize": (5.0, 4.0)}
+
+# The gallery is executed, one script after the other; an unchanged one is not run twice.
+sphinx_gallery_conf = {
+    "examples_dirs": "gallery",
+    "gallery_dirs": "examples",
+    "backreferences_dir": "examples/backreferences",
+    "doc_module": ("ltau",),
+    "reference_url": {"ltau": None},
+    "within_subsection_order": "FileNameSortKey",
+    "abort_on_example_error": True,
+    "show_memory": False,
+    "show_signature": False,
+    "min_reported_time": 1e6,  # seconds: pages do not say how long they took here
+    "write_computation_times": False,
+}
 
 html_theme = "pydata_sphinx_theme"
 html_title = f"ltau {version}"

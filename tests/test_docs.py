@@ -76,6 +76,15 @@ def test_every_page_is_two_clicks_from_the_start_and_describes_itself():
         )
 
 
+def test_the_gallery_is_one_click_from_the_start():
+    """That its scripts run the build of the documentation says: it executes each, or fails."""
+    assert "<examples/index>" in (DOCS / "index.rst").read_text("utf-8")
+    assert re.search(r"^   examples/index$", (DOCS / "guides.rst").read_text("utf-8"), re.M)
+    header = (DOCS / "gallery" / "GALLERY_HEADER.rst").read_text("utf-8")
+    assert ":description: " in header
+    assert all(p.stem.startswith("plot_") for p in (DOCS / "gallery").glob("*.py"))  # executed
+
+
 def test_the_example_of_the_start_page_says_what_its_comments_say():
     page = run("index.rst")
     quiet, noisy, _ = page["estimator"].predict(page["new"])
