@@ -1,9 +1,12 @@
 """Configuration of the documentation: ``make docs`` builds it, without a network."""
 
+import os
 import sys
 from pathlib import Path
 
 import ltau
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # what the pages run is small
 
 sys.path.insert(0, str(Path(__file__).parent / "_extensions"))
 
