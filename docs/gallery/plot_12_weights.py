@@ -72,8 +72,8 @@ results = {
 # What helps
 # ----------
 # Where labels are wrong, hard samples should count less. Where nothing is wrong, that forgets the
-# rare kind; and to let hard ones count more has helped in neither. On seven public tables, more weight for hard samples made the mean error
-# larger (:doc:`/regression`). Try it on held-out samples before you believe in it.
+# rare kind; and to let hard ones count more has helped in neither. On seven public tables it made
+# the mean error larger (:doc:`/regression`). Try it on held-out samples before you believe in it.
 
 figure, axes = plt.subplots(1, 2, figsize=(9.5, 3.6), layout="constrained")
 for ax, (title, seeds) in zip(axes, results.items()):
