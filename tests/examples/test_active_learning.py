@@ -1,6 +1,7 @@
 """The example of active learning, with little to learn."""
 
 import importlib
+import logging
 import sys
 from pathlib import Path
 
@@ -21,7 +22,9 @@ def loop(monkeypatch):
     monkeypatch.syspath_prepend(str(FOLDER))
     for name in ("loop", "potential"):
         monkeypatch.delitem(sys.modules, name, raising=False)
+    level = logging.getLogger("ltau").level
     yield importlib.import_module("loop")
+    logging.getLogger("ltau").setLevel(level)  # which its main sets
     for name in ("loop", "potential"):
         sys.modules.pop(name, None)
 

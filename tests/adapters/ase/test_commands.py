@@ -134,7 +134,11 @@ def fails(message, *arguments):
         ("nowhere:make", "of_the_user:latents", "to be something to import: No module named"),
         ("of_the_user:no", "of_the_user:latents", "has no attribute 'no'"),
         ("of_the_user:NUMBER", "of_the_user:latents", "NUMBER to be callable, got int"),
-        ("of_the_user:calculator", "of_the_user:turning", "stay when a structure is rotated"),
+        (
+            "of_the_user:calculator",
+            "of_the_user:turning",
+            "stay the same when a structure is rotated",
+        ),
     ],
 )
 def test_what_cannot_be_used_is_told_in_one_line(calculator, latents, message, capsys):

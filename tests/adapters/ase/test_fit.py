@@ -261,7 +261,7 @@ def test_latents_of_other_kinds_are_refused(frames, stages, latents_of):
         ): r"of shape \(8, n_features\).* got shape \(7, 4\)",
         (lambda atoms, c: None): r"got shape \(\), object",
         (lambda atoms, c: np.full((8, 4), np.nan)): "finite latents",
-        (lambda atoms, c: atoms.positions): "stay when a structure is rotated",
+        (lambda atoms, c: atoms.positions): "stay the same when a structure is rotated",
     }.items():
         with pytest.raises(ValueError, match=message):
             fit_frames(frames, stages, latents)

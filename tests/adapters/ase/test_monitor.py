@@ -413,8 +413,10 @@ def test_a_long_run_logs_every_step_and_keeps_no_memory(watched, table):
     tracemalloc.start()
     try:
         dyn.run(50)
+        gc.collect()
         before = tracemalloc.get_traced_memory()[0]
         dyn.run(250)
+        gc.collect()
         after = tracemalloc.get_traced_memory()[0]
     finally:
         tracemalloc.stop()
