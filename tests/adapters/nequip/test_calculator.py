@@ -324,18 +324,21 @@ def held():
 
 
 def test_molecular_dynamics_leaks_no_memory(compiled, of_environments, frames):
-    """1,000 steps, the last of them traced, once Python's own pools are full."""
+    """1,000 steps, the last of them traced, once Python's own pools are full.
+
+    Of three spans the least growth counts: a leak grows in each, other threads seldom do.
+    """
     atoms = frames[0].copy()
     atoms.calc = UncertainNequIPCalculator.from_model(compiled, of_environments)
     dynamics = VelocityVerlet(atoms, timestep=0.5 * units.fs)
     dynamics.run(600)
     tracemalloc.start()
     try:
-        dynamics.run(200)
-        before = held()
-        dynamics.run(200)
-        after = held()
+        found = []
+        for _ in range(4):
+            dynamics.run(100)
+            found.append(held())
     finally:
         tracemalloc.stop()
-    assert after - before < 200 * 100  # bytes: less than an array a step
+    assert np.diff(found).min() < 100 * 100  # bytes: less than an array a step
     assert set(OF_ATOMS) <= atoms.arrays.keys()
