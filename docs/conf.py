@@ -16,6 +16,8 @@ copyright = "2026, the ltau developers"  # noqa: A001
 version = release = ltau.__version__
 
 extensions = [
+    "downloads",
+    "gallery",
     "mathml",
     "matplotlib.sphinxext.plot_directive",
     "numpydoc",
@@ -70,6 +72,8 @@ sphinx_gallery_conf = {
     "reference_url": {"ltau": None},
     "within_subsection_order": "FileNameSortKey",
     "abort_on_example_error": True,
+    "ignore_repr_types": r"sklearn|ltau",  # diagrams too wide for a phone
+    "remove_config_comments": True,
     "show_memory": False,
     "show_signature": False,
     "min_reported_time": 1e6,  # seconds: pages do not say how long they took here
@@ -99,6 +103,7 @@ html_theme_options = {
 # Groups list their pages themselves, and tables take all the width that there is.
 groups = ("index", "start", "guides", "results", "reference")
 tables = ("ood_tables", "regression_tables", "is2rs_tables")
+tables_as_csv = (*tables, "speed")
 html_sidebars = {page: [] for page in (*groups, *tables)}
 
 # The prompt of a shell, and what a command prints, are not copied.

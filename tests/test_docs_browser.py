@@ -1,5 +1,6 @@
 """The documentation in a browser, page by page: `make test-browser` builds it and opens it."""
 
+import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -15,7 +16,8 @@ pytestmark = [
 ]
 
 # What may be wider than its box, which then scrolls, or ends in three dots.
-SCROLLING = "pre, math, .pst-scrollable-table-container, figure:has(.wide), .ellipsis"
+SCROLLING = """pre, math, .pst-scrollable-table-container, figure:has(.wide), .scrolls,
+    .output_html, .ellipsis"""
 
 LOOK = """() => {
     const every = (what) => [...document.querySelectorAll(what)];
@@ -56,6 +58,20 @@ PALE = """(least) => {
         .filter((element) => contrast(element) < least)
         .map((element) => element.innerText);
 }"""
+
+
+ANSWERS = {
+    "pandas": "stages",
+    "categorical": "stages",
+    "epistemic": "error_bars",
+    "GPU": "trainers",
+    "multi-output": "examples/plot_07_outputs",
+    "install": "install",
+    "MACE": "mace",
+    "LAMMPS": "engines",
+    "ensemble": "coming_from",
+}
+FOUND = "#search-results ul.search > li > a"
 
 
 @pytest.fixture(scope="module", params=["light", "dark"])
@@ -121,3 +137,18 @@ def test_links_lead_to_pages_and_to_anchors_that_are_there(visits):
             if not there or unquote(anchor) not in anchors.get(page, set()) | {""}:
                 dead.add(f"{path.name}: {link}")
     assert dead == set()
+
+
+def test_search_finds_the_page_that_answers(chromium):
+    page = chromium.new_page()
+    missed = {}
+    for word, answer in ANSWERS.items():
+        page.goto(f"{(HTML / 'search.html').as_uri()}?q={word}")
+        page.wait_for_selector(FOUND)
+        page.wait_for_function("document.querySelector('.search-summary').innerText.match(/found/)")
+        hits = page.eval_on_selector_all(FOUND, "links => links.map((link) => link.href)")
+        pages = [re.split(r"[?#]", hit.removeprefix(f"{HTML.as_uri()}/"))[0] for hit in hits]
+        if f"{answer}.html" not in list(dict.fromkeys(pages))[:3]:
+            missed[word] = pages[:3]
+    page.close()
+    assert missed == {}

@@ -2,8 +2,8 @@
 Several outputs, each with error bars of its own
 ================================================
 
-Where the target has several columns, `LTAURegressor` predicts the error of each: a sample may be
-easy in one and hard in another.
+In multi-output regression the target has several columns. `LTAURegressor` predicts the error of
+each: a sample may be easy in one and hard in another.
 """
 
 # %%
@@ -55,6 +55,7 @@ for ax, (name, unit), observed, distribution in zip(axes, names.items(), errors.
     PredictedErrorDisplay.from_predictions(
         observed, distribution.mean(), name=name, unit=unit, ax=ax
     )
+# sphinx_gallery_alt = "Observed against predicted error on logarithmic axes, for wind and for power. In both, the means of bins rise along the diagonal."
 plt.show()
 
 # %%

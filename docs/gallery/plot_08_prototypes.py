@@ -49,6 +49,7 @@ ax.plot(list(crps), list(crps.values()), "o-", color=OKABE_ITO[0])
 ax.axhline(crps[len(latents)], color="0.3", ls=":", label="All training samples")
 ax.set(xscale="log", xlabel="Samples or prototypes kept", ylabel="CRPS (unit of the errors)")
 ax.legend()
+# sphinx_gallery_alt = "CRPS against the number kept, on a logarithmic axis. It falls steeply from 30 to 1,000 prototypes, where it nearly meets the dotted line of all 30,000 samples."
 plt.show()
 
 # %%

@@ -67,6 +67,7 @@ for estimator, epoch, color in ((early, 8, OKABE_ITO[1]), (late, 20, OKABE_ITO[2
     ax.plot([1, epoch], [expected] * 2, "--", color=color, label=f"Expected after epoch {epoch}")
 ax.set(xlabel="Epoch", ylabel="Absolute error (unit of the target)", xticks=range(0, 21, 4), ylim=0)
 ax.legend()
+# sphinx_gallery_alt = "Mean error of each of 20 epochs, falling from 1.1 to 0.2. A dashed line for what is expected after epoch 8 lies at 0.4, one for after epoch 20 at 0.2."
 plt.show()
 writer.close()
 folder.cleanup()

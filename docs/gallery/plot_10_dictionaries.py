@@ -103,6 +103,7 @@ ax.plot(observed, "o", color=OKABE_ITO[1], label="90 % of the observed errors ar
 ax.plot(predicted, "s-", color=OKABE_ITO[0], label="Mean 90 % error bar")
 ax.set(xlabel="First token", ylabel="Absolute error (unit of the target)", ylim=0, xticks=range(10))
 ax.legend()
+# sphinx_gallery_alt = "Absolute error against the first token, 0 to 9. The mean 90 % error bar rises from 0.5 to 2; the observed errors rise with it, mostly a little below."
 plt.show()
 
 # %%

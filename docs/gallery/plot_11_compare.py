@@ -59,6 +59,7 @@ for ax, (score, label) in zip(axes, labels.items()):
     ax.margins(y=0.2)
 axes[0].axvline(0.9, color="0.3", ls=":")
 axes[0].invert_yaxis()
+# sphinx_gallery_alt = "Two plots with one interval for each method. LTAU covers 0.9 of the targets, Constant 0.82 and Forest 0.62; LTAU has the lowest CRPS, and the intervals overlap."
 plt.show()
 
 # %%

@@ -73,6 +73,7 @@ print(f"Mean error: {observed.mean():.3f} eV/Å, expected {expected.mean():.3f} 
 
 figure, ax = plt.subplots(figsize=(5.5, 4.5), layout="constrained")
 PredictedErrorDisplay.from_predictions(observed, expected, unit="eV/Å", ax=ax)
+# sphinx_gallery_alt = "Observed against predicted force error from 0.1 to 2 eV/Å, on logarithmic axes. The means of bins rise along the diagonal."
 plt.show()
 
 # %%
