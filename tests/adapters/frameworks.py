@@ -1,6 +1,9 @@
 """What latents of any framework's calculator must be; a framework's tests call all of it."""
 
+from contextlib import contextmanager
+
 import numpy as np
+import torch
 from ase.build import bulk
 from ase.calculators.singlepoint import SinglePointCalculator
 
@@ -20,6 +23,18 @@ def forces(calculator, atoms):
     return calculator.get_property("forces", atoms.copy()).copy()
 
 
+@contextmanager
+def _one_thread():
+    """Let torch use one thread: otherwise, sums over neighbours depend on which comes first."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@_one_thread()
 def check_latents(latents, make, module):
     """Latents move and turn with nothing, come from one pass, and leave no hook.
 
@@ -59,6 +74,7 @@ def check_they_follow_the_atoms(latents, make):
     np.testing.assert_allclose(latents(first, calculator), expected, atol=1e-5)
 
 
+@_one_thread()
 def check_uncertain_calculator(latents, make, module):
     """Forces are the calculator's own, from one pass a step."""
     frames = [crystal(seed) for seed in range(6)]
