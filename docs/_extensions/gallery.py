@@ -44,7 +44,7 @@ class Words(SphinxTransform):
         """Return the first two sentences of a page."""
         title = next(self.document.findall(nodes.title))
         text = next(n for n in title.parent.children if isinstance(n, nodes.paragraph)).astext()
-        return " ".join(re.split(r"(?<=[.:?!])\s+", text)[:2])
+        return " ".join(re.split(r"(?<=[.?!])\s+", text)[:2])
 
 
 def setup(app):

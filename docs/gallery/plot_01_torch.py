@@ -114,7 +114,7 @@ ax.set(
     ylim=(0, 40),
 )
 ax.legend(ncols=3, fontsize="small")
-# sphinx_gallery_alt = "Duration against time of day, for drives of 10 km. The 90 % interval is narrow at night and at noon, three times as wide around 8 and 17 h, and holds nearly all points."
+# sphinx_gallery_alt = "Duration against time of day, for drives of 10 km. The 90 % interval is narrow at night and at noon, about five times as wide around 8 and 17 h, and holds nearly all points."
 plt.show()
 
 # %%

@@ -94,7 +94,7 @@ for ax in axes:
     ax.axvspan(0, 8, color="0.93")
     ax.axvspan(12, 20, color="0.93")
     ax.legend(fontsize="small", ncols=2, loc="upper left")
-# sphinx_gallery_alt = "Three plots over time, training hours shaded. Outside them the prediction leaves the tide, expected errors rise with distance, most with targets, and ood_score rises a hundredfold."
+# sphinx_gallery_alt = "Three plots over time, training hours shaded. Outside them the prediction leaves the tide, expected errors rise with distance, most with targets, and ood_score rises more than a hundredfold."
 plt.show()
 
 # %%
