@@ -38,9 +38,9 @@ toc_object_entries_show_parents = "hide"
 autodoc_default_options = {
     "members": True,
     "inherited-members": (
-        "ABC, BaseCalculator, BaseEstimator, Calculator, Callback, Dataset, Dummy_driver, "
-        "GetPropertiesMixin, Mapping, Module, NequIPCalculator, Protocol, ValueError, "
-        "_IntegrationLoaderMixin, float, object, tuple"
+        "ABC, BaseCalculator, BaseEstimator, BaseException, Calculator, Callback, Dataset, "
+        "Dummy_driver, GetPropertiesMixin, Mapping, Module, NequIPCalculator, Protocol, "
+        "ValueError, _IntegrationLoaderMixin, float, object, tuple"
     ),
 }
 # Of these no environment has mace beside NequIP; the others take long to install.
@@ -115,16 +115,17 @@ copybutton_exclude = ".linenos, .gp, .go"
 # they are: their inventories come from the network, and this build needs none.
 nitpicky = True
 nitpick_ignore_regex = [
-    ("py:obj", r"[a-z_][a-z0-9_]*"),  # a parameter, or an attribute, of what is described
+    ("py:obj", r"X|[a-z_][a-z0-9_]*"),  # a parameter, or an attribute, of what is described
     ("py:obj", r"(ase|lightgbm|matplotlib|numpy|torch|xgboost)\..*"),
 ]
 
 
 def skip_member(app, what, name, obj, skip, options):
-    """Leave out what scikit-learn adds to every estimator: metadata routing, and a score."""
+    """Leave out what scikit-learn adds to every estimator, and fields, which are parameters too."""
     routing = name == "get_metadata_routing" or (name.startswith("set_") and "_request" in name)
     inherited = name == "score" and getattr(obj, "__module__", "").startswith("sklearn.")
-    return True if routing or inherited else None
+    field = str(obj.__doc__).startswith("Alias for field number")
+    return True if routing or inherited or field else None
 
 
 def setup(app):
