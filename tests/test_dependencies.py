@@ -98,6 +98,7 @@ PACKAGES = {
     "metatomic": "metatomic-torch",
     "metatomic_ase": "metatomic-ase",
     "sklearn": "scikit-learn",
+    "sphinx_gallery": "sphinx-gallery",
     "torch_ema": "torch-ema",
     "torch_geometric": "torch-geometric",
     "xdist": "pytest-xdist",
