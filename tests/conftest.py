@@ -34,12 +34,22 @@ TOGETHER = (
     "tests/demo/test_diamonds.py",
     "tests/demo/test_nequip.py",
     "tests/examples/",
+    "tests/faults/test_forged_files.py",
     "tests/test_docs.py",
 )
 
 
+_USUAL = gc.get_threshold()
+
+
+def pytest_collection():
+    """Look for garbage less often while modules are imported, which leaves little."""
+    gc.set_threshold(100_000, 20, 50)
+
+
 def pytest_collection_finish():
     """Keep what was imported and collected out of the collector's way: it stays to the end."""
+    gc.set_threshold(*_USUAL)
     gc.collect()
     gc.freeze()
 
