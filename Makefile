@@ -55,7 +55,7 @@ demo: $(VENV)/.demo
 	$(BIN)/ltau demo
 
 test: $(VENV)/.demo $(VENV)/.test $(VENV)/.bench $(MACE_VENV)/.test-mace
-	$(MACE_BIN)/python -m pytest $(MACE_TESTS)
+	$(MACE_BIN)/python -m pytest -n $(WORKERS) $(MACE_TESTS)
 	$(BIN)/python -m pytest -n $(WORKERS)
 
 test-frameworks: $(FRAMEWORKS_VENV)/.test-frameworks
