@@ -142,8 +142,13 @@ class ErrorBars(RegressorMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples,)
-            About 1 inside, as `LTAUEstimator.ood_score`. Between the leaves of trees it
-            hardly grows beyond the domain.
+            About 1 inside, as `LTAUEstimator.ood_score`.
+
+        Notes
+        -----
+        Trees are constant beyond their data: samples far away fall into the leaves of those
+        at the edge, and the score of boosted trees and forests stays near 1. Ask an
+        `LTAUEstimator` that was fitted on the features.
         """
         X = self._check(X)
         return self._by_output()[0].ood_score(latents(self.estimator_, X))
@@ -163,6 +168,11 @@ class ErrorBars(RegressorMixin, BaseEstimator):
         -------
         ndarray of shape (n_samples,), bool
             Whether each sample lies outside.
+
+        Notes
+        -----
+        Of boosted trees and forests it finds few samples beyond the data or none, as
+        `ood_score` says.
         """
         z = latents(self.estimator_, self._check(X))
         return self._by_output()[0].predict_ood(z, false_positive_rate=false_positive_rate)
