@@ -185,8 +185,8 @@ class UncertainModule(torch.nn.Module):
         prediction = self._in_unit_of_target(given)
         called_with = kwargs or (args[0] if len(args) == 1 else args)
         rows = one_row_a_sample(outputs, self.layer, called_with, self._pool)
-        y_pred = self._compared(prediction, len(rows))
         shape = self._shape_of_errors(prediction, len(rows))
+        y_pred = self._compared(prediction, len(rows))
         errors = self._predict_errors(rows.detach(), y_pred)
         expected, bar = (
             torch.as_tensor(e, dtype=torch.float32, device=rows.device).reshape(shape)
@@ -217,7 +217,9 @@ class UncertainModule(torch.nn.Module):
         if prediction.shape[:1] != (n_samples,):
             raise ValueError(
                 f"Expected layer {self.layer!r} to give as many rows as there are predictions, got "
-                f"{n_samples} rows and predictions of shape {tuple(prediction.shape)}."
+                f"{n_samples} rows and predictions of shape {tuple(prediction.shape)}. Where it "
+                "gives several for each sample, such as tokens or nodes, make one of them by pool="
+                "lambda output, batch: ..."
             )
         return (n_samples, *[1] * (prediction.ndim - 1))
 
@@ -230,7 +232,10 @@ class UncertainModule(torch.nn.Module):
         if not isinstance(prediction, torch.Tensor) or not prediction.is_floating_point():
             tensor = isinstance(prediction, torch.Tensor)
             got = str(prediction.dtype) if tensor else type(prediction).__name__
-            raise TypeError(f"Expected {name} in a tensor of a floating type, got {got}.")
+            raise TypeError(
+                f"Expected {name} in a tensor of a floating type, got {got}. Where a model gives "
+                "something else, say what its prediction is by forward=lambda model, batch: ..."
+            )
         shapes = [(n_samples, n_outputs)] + [(n_samples,)] * (n_outputs == 1)
         if prediction.shape not in shapes:
             refuse_shape(tuple(prediction.shape), n_samples, n_outputs, name)

@@ -226,7 +226,8 @@ def test_an_uncertain_module_with_targets_keeps_to_a_calibration():
         (lambda z: (z[:, 0], z), TypeError, "a tensor of a floating type, got tuple"),
         (lambda z: z[:, 0].long(), TypeError, "a tensor of a floating type, got torch.int64"),
         (lambda z: z[:, :2], ValueError, r"prediction of the model of shape \(40,\), got .*40, 2"),
-        (lambda z: z[:, 0].mean(), ValueError, r"of shape \(40,\), got shape \(\)"),
+        (lambda z: z[:, 0].mean(), ValueError, r"got 40 rows and predictions of shape \(\)"),
+        (lambda z: z[::2, 0], ValueError, r"40 rows and predictions of shape \(20,\).*by pool="),
         (lambda z: z[:, 0] * torch.nan, ValueError, "without NaN or infinite values, got 40"),
     ],
 )
