@@ -1,4 +1,4 @@
-"""Numbers that stay on one line with their units and intervals, and a dash in empty cells."""
+"""Where lines break, in numbers and in names, and a dash in empty cells."""
 
 import re
 
@@ -6,6 +6,7 @@ from docutils import nodes
 from sphinx.transforms import SphinxTransform
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
+MAY_BREAK = "\N{ZERO WIDTH SPACE}"
 DASH = "\N{EN DASH}"
 VERBATIM = nodes.literal, nodes.literal_block, nodes.math, nodes.math_block
 
@@ -13,6 +14,21 @@ VERBATIM = nodes.literal, nodes.literal_block, nodes.math, nodes.math_block
 BREAKS = re.compile(
     r"(?<=\d) (?=±|%|eV|Å|K\b|ms\b|fs\b|ps\b)|(?<=[±≤≥<>=]) (?=[-+\d])|(?<=\d,) (?=[-+\d.]+\])"
 )
+
+
+WORDS = re.compile(r"(?<=[._])(?=\w)|(?<=[a-z])(?=[A-Z])")  # of a name
+
+
+class Names(SphinxTransform):
+    """Let the titles of the reference, which are long names, break between their words."""
+
+    default_priority = 700
+
+    def apply(self, **kwargs):
+        if self.env.docname.startswith("api/"):
+            for title in self.document.findall(nodes.title):
+                for text in list(title.findall(nodes.Text)):
+                    text.parent.replace(text, nodes.Text(WORDS.sub(MAY_BREAK, text)))
 
 
 class Numbers(SphinxTransform):
@@ -35,5 +51,6 @@ class Numbers(SphinxTransform):
 
 
 def setup(app):
+    app.add_transform(Names)
     app.add_transform(Numbers)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
