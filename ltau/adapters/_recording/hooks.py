@@ -8,10 +8,15 @@ from typing import Any
 
 import torch
 
-__all__ = ["Pool", "find_layer", "one_row_a_sample", "outputs_of"]
+__all__ = ["POOL_REMEDY", "Pool", "find_layer", "one_row_a_sample", "outputs_of"]
 
 # Of what a layer gives and what the model was called with: one row per sample.
 Pool = Callable[[Any, Any], torch.Tensor]
+
+POOL_REMEDY = (
+    "Where it gives several rows per sample, such as tokens or nodes, make one of them by "
+    "pool=lambda output, batch: ..."
+)
 
 
 def find_layer(model: torch.nn.Module, layer: str) -> torch.nn.Module:
@@ -53,7 +58,4 @@ def one_row_a_sample(
     shape = f"shape ({'n_samples' if n is None else n}, n_features)"
     if pool is not None:
         raise ValueError(f"Expected pool to give {shape}, got {got}.")
-    raise ValueError(
-        f"Expected layer {layer!r} to give {shape}, got {got}. Where it gives several rows per "
-        "sample, such as tokens or nodes, make one of them by pool=lambda output, batch: ..."
-    )
+    raise ValueError(f"Expected layer {layer!r} to give {shape}, got {got}. {POOL_REMEDY}")

@@ -11,7 +11,13 @@ from sklearn.utils.validation import check_is_fitted
 from ltau._fitted.conformal import error_bars
 from ltau._inputs.outputs import refuse_shape
 from ltau.adapters._recording.batches import Forward
-from ltau.adapters._recording.hooks import Pool, find_layer, one_row_a_sample, outputs_of
+from ltau.adapters._recording.hooks import (
+    POOL_REMEDY,
+    Pool,
+    find_layer,
+    one_row_a_sample,
+    outputs_of,
+)
 from ltau.adapters._recording.scale import check_mean, check_scale, of_outputs
 from ltau.adapters.torch._estimator import TorchEstimator
 from ltau.estimator import LTAUEstimator
@@ -217,9 +223,8 @@ class UncertainModule(torch.nn.Module):
         if prediction.shape[:1] != (n_samples,):
             raise ValueError(
                 f"Expected layer {self.layer!r} to give as many rows as there are predictions, got "
-                f"{n_samples} rows and predictions of shape {tuple(prediction.shape)}. Where it "
-                "gives several for each sample, such as tokens or nodes, make one of them by pool="
-                "lambda output, batch: ..."
+                f"{n_samples} rows and predictions of shape {tuple(prediction.shape)}. "
+                f"{POOL_REMEDY}"
             )
         return (n_samples, *[1] * (prediction.ndim - 1))
 
