@@ -148,6 +148,8 @@ def test_models_that_learn_in_stages_cover_what_the_page_says():
     page = run("stages.rst")
     assert page["inside"] == pytest.approx(0.89, abs=0.02)
     assert page["new_subjects"] > 0.8
+    assert page["beyond"].all()
+    assert page["model"].predict_ood(100 * page["X_new"]).mean() < 0.01
     for interval in ("site_interval", "linear_interval"):
         low, high = page[interval].T
         assert np.mean((low <= page["shifted"]) & (page["shifted"] <= high)) > 0.85

@@ -45,8 +45,9 @@ def write(app, exception):
         for page in app.config.tables_as_csv:
             path = Path(app.outdir, f"{page}.csv")
             with path.open("w", newline="", encoding="utf-8") as file:
+                writer = csv.writer(file)
                 for table in app.env.get_doctree(page).findall(nodes.table):
-                    csv.writer(file).writerows(rows(table))
+                    writer.writerows(rows(table))
 
 
 def setup(app):

@@ -14,8 +14,6 @@ VERBATIM = nodes.literal, nodes.literal_block, nodes.math, nodes.math_block
 BREAKS = re.compile(
     r"(?<=\d) (?=±|%|eV|Å|K\b|ms\b|fs\b|ps\b)|(?<=[±≤≥<>=]) (?=[-+\d])|(?<=\d,) (?=[-+\d.]+\])"
 )
-
-
 WORDS = re.compile(r"(?<=[._])(?=\w)|(?<=[a-z])(?=[A-Z])")  # of a name
 
 
