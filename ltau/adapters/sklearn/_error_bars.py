@@ -11,8 +11,8 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ltau._fitted.summary import ErrorSummary
-from ltau.adapters.sklearn._latents import latents
 from ltau.adapters.sklearn._rows import as_rows
+from ltau.adapters.sklearn._space import LatentSpace
 from ltau.adapters.sklearn._stages import absolute_errors, check_targets
 from ltau.distribution import ErrorDistribution
 from ltau.estimator import LTAUEstimator
@@ -26,6 +26,7 @@ class ErrorBars(RegressorMixin, BaseEstimator):
     """Predictions of `LTAURegressor`, which describes its attributes."""
 
     estimator_: Any
+    space_: LatentSpace
     ltau_: LTAUEstimator | list[LTAUEstimator]
 
     def predict(
@@ -60,7 +61,7 @@ class ErrorBars(RegressorMixin, BaseEstimator):
         prediction = self.estimator_.predict(X)
         if not return_std and level is None:
             return prediction
-        answers, z = [prediction], latents(self.estimator_, X)
+        answers, z = [prediction], self.space_.latents(X)
         if return_std:
             answers.append(self._join(map(_root_mean_square, self._errors(z, prediction))))
         if level is not None:
@@ -85,7 +86,7 @@ class ErrorBars(RegressorMixin, BaseEstimator):
             absolute error.
         """
         X = self._check(X)
-        return self._intervals(latents(self.estimator_, X), self.estimator_.predict(X), level)
+        return self._intervals(self.space_.latents(X), self.estimator_.predict(X), level)
 
     def predict_distribution(self, X: Any) -> ErrorDistribution | list[ErrorDistribution]:
         """Predict the whole distribution of the absolute error of each prediction.
@@ -103,7 +104,7 @@ class ErrorBars(RegressorMixin, BaseEstimator):
             for each output where there are several.
         """
         X = self._check(X)
-        errors = self._errors(latents(self.estimator_, X), self.estimator_.predict(X))
+        errors = self._errors(self.space_.latents(X), self.estimator_.predict(X))
         return list(errors) if isinstance(self.ltau_, list) else next(errors)
 
     def predict_summary(self, X: Any, level: float = 0.9) -> ErrorSummary | list[ErrorSummary]:
@@ -124,7 +125,7 @@ class ErrorBars(RegressorMixin, BaseEstimator):
             several.
         """
         rows = self._check(X)
-        z, columns = latents(self.estimator_, rows), _columns(self.estimator_.predict(rows)).T
+        z, columns = self.space_.latents(rows), _columns(self.estimator_.predict(rows)).T
         summaries = [
             ltau.predict_summary(z, level, y_pred=column).with_index_of(X)
             for ltau, column in zip(self._by_output(), columns, strict=True)
@@ -146,12 +147,11 @@ class ErrorBars(RegressorMixin, BaseEstimator):
 
         Notes
         -----
-        Trees are constant beyond their data: samples far away fall into the leaves of those
-        at the edge, and the score of boosted trees and forests stays near 1. Ask an
-        `LTAUEstimator` that was fitted on the features.
+        A single feature shows less the more features there are: in `LatentSpace` all weigh
+        alike, whatever the model makes of them.
         """
         X = self._check(X)
-        return self._by_output()[0].ood_score(latents(self.estimator_, X))
+        return self._by_output()[0].ood_score(self.space_.latents(X))
 
     def predict_ood(self, X: Any, *, false_positive_rate: float = 0.05) -> NDArray[np.bool_]:
         """Say which samples lie outside the training domain.
@@ -168,13 +168,8 @@ class ErrorBars(RegressorMixin, BaseEstimator):
         -------
         ndarray of shape (n_samples,), bool
             Whether each sample lies outside.
-
-        Notes
-        -----
-        Of boosted trees and forests it finds few samples beyond the data or none, as
-        `ood_score` says.
         """
-        z = latents(self.estimator_, self._check(X))
+        z = self.space_.latents(self._check(X))
         return self._by_output()[0].predict_ood(z, false_positive_rate=false_positive_rate)
 
     def calibrate(self, X: Any, y: ArrayLike) -> Self:
@@ -262,7 +257,7 @@ class ErrorBars(RegressorMixin, BaseEstimator):
         X, targets = self._check(X), check_targets(y)
         predicted = self.estimator_.predict(X)
         errors = absolute_errors([predicted], targets)[:, :, 0].T
-        return latents(self.estimator_, X), _columns(predicted), errors.astype(np.float64)
+        return self.space_.latents(X), _columns(predicted), errors.astype(np.float64)
 
     def _errors(self, z: NDArray[Any], y_pred: NDArray[Any]) -> Iterator[ErrorDistribution]:
         """Predict the errors of each output."""

@@ -1,4 +1,4 @@
-"""The space in which samples are neighbours: the model's own view of them."""
+"""The model's own view of samples."""
 
 from __future__ import annotations
 
@@ -6,22 +6,19 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.sparse import csr_array, issparse
+from scipy.sparse import issparse
 from scipy.special import expit
 from sklearn.neural_network import MLPRegressor
-from sklearn.utils import check_array, murmurhash3_32
+from sklearn.utils import check_array
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ltau.adapters.sklearn._core import core
+from ltau.adapters.sklearn._hashing import hash_columns, hash_leaves
 from ltau.adapters.sklearn._trees import trees_of
 
 __all__ = ["View", "latents", "view"]
 
-Latents = NDArray[np.float32]
 Floats = NDArray[np.floating[Any]]
-
-_WIDTH = 64  # of what is hashed: squared distances are right to 18 %
-_SIGN = 1 << 31  # the bit of a hash that gives the sign; the lowest bits give the column
 
 
 class View(NamedTuple):
@@ -49,7 +46,8 @@ def latents(model: object, X: ArrayLike) -> Floats:
     a ``TransformedTargetRegressor`` or a search such as ``GridSearchCV``, the regressor inside.
 
     Trees are constant outside the training data, so distances between their leaves do not
-    show what lies there.
+    show what lies there. `LatentSpace`, and with it `LTAURegressor`, puts the features beside
+    them.
 
     Parameters
     ----------
@@ -88,19 +86,19 @@ def latents(model: object, X: ArrayLike) -> Floats:
     >>> latents(model, X).shape
     (200, 64)
     """
-    return view(model, X).latents
-
-
-def view(model: Any, X: Any) -> View:
-    """Find the latents of samples, and which scaling suits them."""
     check_is_fitted(model)
     regressor, inputs, _ = core(model, X)
+    return view(regressor, inputs).latents
+
+
+def view(regressor: Any, X: Any) -> View:
+    """Find how a regressor sees samples, and which scaling suits that."""
     trees = trees_of(regressor)
     if trees is not None:
-        return View(_hash_leaves(trees.leaves(inputs)), "none")
+        return View(hash_leaves(trees.leaves(X)), "none")
     if isinstance(regressor, MLPRegressor):
-        return View(_last_hidden_layer(regressor, inputs).astype(np.float32), "none")
-    return View(_features(regressor, inputs), "standardize")
+        return View(_last_hidden_layer(regressor, X).astype(np.float32), "none")
+    return View(_features(regressor, X), "standardize")
 
 
 def _last_hidden_layer(model: MLPRegressor, X: Any) -> Floats:
@@ -130,28 +128,4 @@ def _features(model: Any, X: Any) -> Floats:
             f"{type(model).__name__}: put it into a Pipeline behind what makes numbers of them. "
             f"{error}"
         ) from error
-    if not issparse(features):
-        return features
-    if features.shape[1] <= _WIDTH:
-        return features.toarray()
-    n_features = features.shape[1]
-    column, sign = _draw(np.arange(n_features, dtype=np.int32), 0)
-    hashing = csr_array((sign, (np.arange(n_features), column)), shape=(n_features, _WIDTH))
-    return (features @ hashing).toarray()
-
-
-def _hash_leaves(leaves: NDArray[np.int32]) -> Latents:
-    """Add up, over the trees, a sign in a column, both drawn by hashing tree and leaf."""
-    n_samples, n_trees = leaves.shape
-    hashed = np.zeros((n_samples, _WIDTH), np.float32)
-    rows = np.arange(n_samples)
-    for tree in range(n_trees):
-        column, sign = _draw(leaves[:, tree].copy(), tree)
-        hashed[rows, column] += sign
-    return hashed / np.float32(np.sqrt(2 * n_trees))  # a tree that differs adds 2 to d²
-
-
-def _draw(numbers: NDArray[np.int32], seed: int) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
-    """Draw a column and a sign for each number, the same for the same one."""
-    draws = murmurhash3_32(numbers, seed=seed, positive=True)
-    return draws % _WIDTH, np.where(draws & _SIGN, 1, -1)
+    return hash_columns(features) if issparse(features) else features

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ltau._progress import Tell
-from ltau.adapters.sklearn._latents import latents
 from ltau.adapters.sklearn._rows import take
+from ltau.adapters.sklearn._space import LatentSpace
 from ltau.adapters.sklearn._splits import Split
 from ltau.adapters.sklearn._stages import staged_errors
 
@@ -68,7 +68,8 @@ def out_of_fold(
         model, new = train(seen), take(X, held_out)
         parts.append(staged_errors(model, new, y[held_out]))
         y_pred = np.asarray(model.predict(new), np.float64).reshape(len(held_out), -1)
-        folds.append(Fold(seen, held_out, latents(model, X), y_pred))
+        latents = LatentSpace(model, take(X, seen)).latents(X)
+        folds.append(Fold(seen, held_out, latents, y_pred))
     # A model that stopped early has fewer stages. The last ones are those that compare.
     n_outputs, n_stages = len(parts[0]), max(part.shape[2] for part in parts)
     errors = np.full((n_outputs, len(y), n_stages), np.nan, np.float32)

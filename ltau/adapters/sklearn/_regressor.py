@@ -19,9 +19,9 @@ from ltau._inputs.labels import check_groups
 from ltau._progress import progress
 from ltau.adapters.sklearn._error_bars import ErrorBars
 from ltau.adapters.sklearn._fold_calibration import calibration_on_folds
-from ltau.adapters.sklearn._latents import View, view
 from ltau.adapters.sklearn._out_of_fold import Fold, out_of_fold
 from ltau.adapters.sklearn._rows import as_rows, take, take_params
+from ltau.adapters.sklearn._space import LatentSpace
 from ltau.adapters.sklearn._splits import make_splits
 from ltau.adapters.sklearn._stages import check_targets
 from ltau.estimator import LTAUEstimator
@@ -37,7 +37,7 @@ class LTAURegressor(ErrorBars):
     `fit` trains the regressor on all samples, and once more for each of `cv` folds to
     log the errors on the samples of the fold: most regressors come closer to the targets
     that they have seen than to new ones. `LTAUEstimator` learns from these errors, from the
-    `latents` of the regressor that was trained on all samples, and from the targets, so
+    `LatentSpace` of the regressor that was trained on all samples, and from the targets, so
     that a prediction far from the targets nearby is trusted less beyond the training domain.
 
     The estimator is calibrated on the errors of all folds: in each fold, one that learns
@@ -72,8 +72,10 @@ class LTAURegressor(ErrorBars):
     ----------
     estimator_ : regressor
         The regressor trained on all samples.
+    space_ : LatentSpace
+        The latents of `estimator_`, fitted to all samples.
     ltau_ : LTAUEstimator, or list of them
-        Predicts errors from ``latents(estimator_, X)``, and ``estimator_.predict(X)`` as
+        Predicts errors from ``space_.latents(X)``, and ``estimator_.predict(X)`` as
         `y_pred`; one for each output where there are several. Its `reset_calibration`
         removes the calibration.
     n_features_in_ : int
@@ -211,17 +213,18 @@ class LTAURegressor(ErrorBars):
         with progress(f"{type(self).__name__}.fit", self.verbose) as tell:
             tell("model of all samples")
             self.estimator_ = train(np.arange(len(targets)))
+            self.space_ = LatentSpace(self.estimator_, X)
             folds, errors = out_of_fold(train, X, targets, splits, tell)
             tell("errors and calibration")
-            seen = view(self.estimator_, X)
+            z = self.space_.latents(X)
             outputs = enumerate(zip(targets.reshape(len(targets), -1).T, errors, strict=True))
-            learnt = [self._learn(seen, folds, i, y_i, of_i, labels) for i, (y_i, of_i) in outputs]
+            learnt = [self._learn(z, folds, i, y_i, of_i, labels) for i, (y_i, of_i) in outputs]
         self.ltau_ = learnt[0] if targets.ndim == 1 else learnt
         return self
 
     def _learn(
         self,
-        seen: View,
+        z: NDArray[np.floating[Any]],
         folds: list[Fold],
         output: int,
         y: Floats,
@@ -229,8 +232,8 @@ class LTAURegressor(ErrorBars):
         groups: NDArray[np.generic] | None,
     ) -> LTAUEstimator:
         """Fit and calibrate the estimator of one output."""
-        ltau = self._new_ltau(len(y), errors.shape[1], seen.scaling)
-        ltau.fit(seen.latents, errors, groups=groups, targets=y)
+        ltau = self._new_ltau(len(y), errors.shape[1], self.space_.scaling)
+        ltau.fit(z, errors, groups=groups, targets=y)
         ltau.calibration_ = calibration_on_folds(ltau, folds, output, y, errors, groups)
         return ltau
 

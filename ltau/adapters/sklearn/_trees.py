@@ -35,6 +35,10 @@ class Trees:
         leaves = np.asarray(self.model.apply(rows), np.int32)
         return leaves.reshape(len(leaves), -1)  # a single tree may come without its axis
 
+    def categorical(self) -> NDArray[np.bool_] | None:
+        """Say which features the model was told to be categories; None if it was told nothing."""
+        return None
+
 
 class BoostedTrees(Trees, ABC):
     """A model that adds trees, and can predict after each."""
@@ -77,6 +81,9 @@ class HistGradientBoosting(GradientBoosting):
         names[:, 1:] >>= 8  # drop the bits that rounding has touched; the first sum is exact
         return names
 
+    def categorical(self) -> NDArray[np.bool_] | None:
+        return self.model.is_categorical_
+
 
 class XGBoost(BoostedTrees):
     """Trees of `xgboost.XGBRegressor`."""
@@ -88,6 +95,10 @@ class XGBoost(BoostedTrees):
 
     def predictions(self, X: Any, stages: Collection[int]) -> Iterator[Floats]:
         return (self.model.predict(X, iteration_range=(0, stage)) for stage in stages)
+
+    def categorical(self) -> NDArray[np.bool_] | None:
+        kinds = self.model.get_booster().feature_types
+        return None if kinds is None else np.array([kind == "c" for kind in kinds])
 
 
 class LightGBM(BoostedTrees):
@@ -101,6 +112,10 @@ class LightGBM(BoostedTrees):
 
     def leaves(self, X: Any) -> Leaves:
         return np.asarray(self.model.predict(X, pred_leaf=True), np.int32)
+
+    def categorical(self) -> NDArray[np.bool_] | None:
+        told = self.model.booster_.params.get("categorical_column")
+        return None if told is None else np.isin(np.arange(self.model.n_features_in_), told)
 
 
 # Libraries are looked up among those imported already: a model can come from no other.
