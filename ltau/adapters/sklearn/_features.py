@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ Columns = NDArray[np.intp]
 Counts = NDArray[np.intp]
 Floats = NDArray[np.float64]
 
-_GAPS = np.isnan, np.isposinf, np.isneginf
+_GAPS: list[Callable[[Floats], NDArray[np.bool_]]] = [np.isnan, np.isposinf, np.isneginf]
 _FAR = 10.0  # where a value is put that is like none seen, in standard deviations
 _FARTHEST = 1e15  # standard deviations: the squares of more would not fit in float32
 
