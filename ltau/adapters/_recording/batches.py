@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,7 @@ Forward = Callable[[torch.nn.Module, Any], Any]
 
 
 def check_batches(batches: object) -> None:
-    """Refuse a tensor or a dataset, whose rows would be taken for batches."""
+    """Refuse a tensor, a dataset or one batch, whose rows or items would be taken for batches."""
     name = type(batches).__name__
     if isinstance(batches, torch.Tensor | np.ndarray):
         raise ValueError(
@@ -44,6 +44,8 @@ def check_batches(batches: object) -> None:
         )
     if isinstance(batches, Dataset) and not isinstance(batches, IterableDataset):
         raise ValueError(f"Expected batches, got {name}: give a DataLoader of it.")
+    if isinstance(batches, Mapping):
+        raise ValueError(f"Expected batches, got {name}: give one batch in a list, [batch].")
 
 
 def gives_ids(batches: object) -> bool:

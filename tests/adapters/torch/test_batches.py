@@ -1,5 +1,6 @@
 """Batches as people have them: in any order, of any kind, of layers with several rows a sample."""
 
+from collections import UserDict
 from types import SimpleNamespace
 
 import numpy as np
@@ -168,6 +169,12 @@ def test_what_is_one_tensor_and_no_batches_is_refused(model, bare):
         latents(model, bare, "1")
     with pytest.raises(ValueError, match=r"Expected batches, got \w+ of shape \(5, 3\)"):
         evaluate(model, bare, ErrorRecorder(5))
+
+
+def test_a_batch_is_no_batches(model):
+    for batch in ({"x": torch.zeros(5, 3)}, UserDict(x=torch.zeros(5, 3))):
+        with pytest.raises(ValueError, match=r"got \w+: give one batch in a list, \[batch\]"):
+            latents(model, batch, "1", forward=lambda model, batch: model(**batch))
 
 
 def test_a_dataset_is_no_batches(model, data):
