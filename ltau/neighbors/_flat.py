@@ -105,7 +105,7 @@ def found_or_searched(
 
 def _search_by_differences(vectors: Vectors, queries: Vectors, k: int) -> Neighbors:
     candidates = _nearest_by_differences(vectors, queries, k)
-    return measure(vectors, queries, candidates, k)
+    return _in_order(candidates, _squared_distances(vectors, queries, candidates), k)
 
 
 def _nearest_by_differences(vectors: Vectors, queries: Vectors, k: int) -> NDArray[np.int64]:
@@ -140,11 +140,21 @@ def measure(vectors: Vectors, queries: Vectors, candidates: NDArray[np.int64], k
 
     A candidate of -1 is none, and farther than all others.
     """
-    difference = vectors[candidates]
-    difference -= queries[:, None, :]
-    squared = np.einsum("qcf,qcf->qc", difference, difference)
+    squared = _squared_distances(vectors, queries, candidates)
     if candidates.min(initial=0) < 0:
         squared[candidates < 0] = np.inf
+    return _in_order(candidates, squared, k)
+
+
+def _squared_distances(vectors: Vectors, queries: Vectors, rows: NDArray[np.int64]) -> Vectors:
+    difference = vectors.take(rows, axis=0)
+    difference -= queries[:, None, :]
+    squared: Vectors = np.einsum("qcf,qcf->qc", difference, difference)
+    return squared
+
+
+def _in_order(candidates: NDArray[np.int64], squared: Vectors, k: int) -> Neighbors:
+    """Give the `k` nearest candidates by their squared distances, ascending."""
     candidates = candidates.astype(np.intp, copy=False)
     if not (squared[:, 1:] > squared[:, :-1]).all():  # they come sorted, but for rounding
         order = np.lexsort((candidates, squared), axis=-1)

@@ -17,6 +17,7 @@ Floats = NDArray[np.float64]
 
 _CHUNK_ROWS = 1 << 16
 _FOLDED_ROWS = 64  # that are compared as one
+_LARGEST_SQUARE = float(np.finfo(np.float32).max)  # of a distance
 _ORDINARY = 2.0**-30, 2.0**40  # ranges of latents whose distances, squared, fit in float32
 _LEAST_EXPONENT = -1000  # of a unit, whose inverse float64 must hold
 _LIKE = 20  # doublings between features beyond which an eigensolver loses the lesser
@@ -130,17 +131,13 @@ class LatentScaler:
             If they are so large that squared distances would overflow float32.
         """
         scaled = np.empty(latents.shape, np.float32) if out is None else out
-        limit = 0.5 * (np.finfo(np.float32).max / latents.shape[1]) ** 0.5
+        limit = 0.5 * (_LARGEST_SQUARE / latents.shape[1]) ** 0.5
         for start in range(0, len(latents), _CHUNK_ROWS):
             chunk = latents[start : start + _CHUNK_ROWS] - self.mean
             if self.matrix is not None:
                 chunk = chunk @ self.matrix
-            largest = np.abs(chunk).max(initial=0.0)
-            if not largest < limit:
-                raise ValueError(
-                    f"Expected scaled latents below {limit:.3g}, whose squared distances fit in "
-                    f"float32, got {largest:.3g}."
-                )
+            if not np.vdot(chunk, chunk) < limit**2:  # together they are seldom so large
+                _refuse_large(chunk, limit)
             scaled[start : start + _CHUNK_ROWS] = chunk
         return scaled
 
@@ -167,6 +164,15 @@ class LatentScaler:
         ):
             raise ValueError("The arrays of a scaling do not fit each other.")
         return cls(mean, matrix if len(matrix) else None, float(unit))
+
+
+def _refuse_large(scaled: Floats, limit: float) -> None:
+    largest = np.abs(scaled).max(initial=0.0)
+    if not largest < limit:
+        raise ValueError(
+            f"Expected scaled latents below {limit:.3g}, whose squared distances fit in "
+            f"float32, got {largest:.3g}."
+        )
 
 
 def scatter(latents: Latents, mean: Floats, unit: float = 1.0) -> Floats:

@@ -44,6 +44,10 @@ def search_in_threads(
     """
     squared = np.empty((len(queries), k), np.float32)
     indices = np.empty((len(queries), k), np.int64)
+    if len(queries) <= _QUERIES:  # one part, which nobody can help with
+        with n_threads(1):
+            searcher.search(queries, k, D=squared, I=indices)
+        return squared, indices
     parts = list(batches(len(queries), _QUERIES))
     left = iter(parts)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cache
 
 import faiss
@@ -17,8 +17,7 @@ __all__ = ["in_threads", "n_threads"]
 _forked = False
 
 
-@contextmanager
-def n_threads(n_jobs: int | None) -> Iterator[None]:
+def n_threads(n_jobs: int | None) -> AbstractContextManager[None]:
     """Let faiss use `n_jobs` threads for a while; None leaves the number to OpenMP.
 
     There are never more than the process has cores. The number is that of the calling thread:
@@ -28,14 +27,22 @@ def n_threads(n_jobs: int | None) -> Iterator[None]:
     would never end.
     """
     if n_jobs is None and not _forked:
-        yield
-        return
-    before = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1 if _forked or n_jobs is None else _threads_of(n_jobs))
-    try:
-        yield
-    finally:
-        faiss.omp_set_num_threads(before)
+        return nullcontext()
+    return _Threads(1 if _forked or n_jobs is None else _threads_of(n_jobs))
+
+
+class _Threads:
+    """A number of threads for a while; a generator would take longer than to set it does."""
+
+    def __init__(self, n: int) -> None:
+        self._n = n
+
+    def __enter__(self) -> None:
+        self._before = faiss.omp_get_max_threads()
+        faiss.omp_set_num_threads(self._n)
+
+    def __exit__(self, *_: object) -> None:
+        faiss.omp_set_num_threads(self._before)
 
 
 def in_threads(work: Callable[[], object], n: int) -> None:
@@ -68,6 +75,8 @@ def _n_cores() -> int:
 
 def _threads_of(n_jobs: int) -> int:
     """Give the threads of a number of jobs, as joblib understands it."""
+    if n_jobs == 1:  # every process has a core: nobody need be asked
+        return 1
     wanted, cores = int(effective_n_jobs(n_jobs)), _n_cores()
     if wanted > cores:
         _say_clamped(n_jobs, cores)
