@@ -90,8 +90,8 @@ def quantile_levels(
     ValueError
         If a probability is none, or groups are missing, unknown or not asked for.
     """
-    asked = np.atleast_1d(np.asarray(q, dtype=np.float64))
-    if asked.ndim != 1 or not ((asked >= 0) & (asked <= 1)).all():
+    asked = np.array(q, dtype=np.float64, ndmin=1)
+    if asked.ndim != 1 or not all(0 <= level <= 1 for level in asked.tolist()):
         raise ValueError(f"Expected probabilities from 0 to 1, got {q!r}.")
     if calibration.grouped != (groups is not None):
         how = "with" if calibration.grouped else "without"

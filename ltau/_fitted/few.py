@@ -7,13 +7,15 @@ need; whatever else there may be is left to `Predictor`, whose numbers are the s
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 
 from ltau._fitted.densities import TrainingDensities
 from ltau._fitted.neighborhood import Known
 from ltau._fitted.settings import Settings
-from ltau._maths.domain import error_factor, local_ratio
+from ltau._maths.domain import error_factor
 from ltau._maths.ties import level_to_reach, quantile_in_bin
 from ltau.neighbors import Found
 
@@ -66,22 +68,28 @@ def summary_of_few(
     k, rows, densities = settings.n_neighbors, found.numbers, known.densities
     own = known.own_distances(k)
     distance = np.maximum(found.distances.sum(axis=1), k * own.floors[found.strata])
-    score = local_ratio(np, distance, own.values.take(rows).sum(axis=1))
+    score = distance / own.values.take(rows).sum(axis=1)  # a `local_ratio` to what is not 0
     factor = error_factor(settings, score)
     expected = densities.means.take(rows).sum(axis=1) * (factor / k)
-    return expected, factor * _quantiles(densities, rows, levels[0]), score
+    return expected, factor * _quantiles(densities, rows, levels.item()), score
 
 
-def _quantiles(densities: TrainingDensities, rows: NDArray[np.intp], level: Floats) -> Floats:
+def _quantiles(densities: TrainingDensities, rows: NDArray[np.intp], level: float) -> Floats:
     """Find a quantile of the mean distribution of each row, by the tie rule."""
     n, k = rows.shape
     counts = densities.cumulative.take(rows, axis=0)
     cdf = np.zeros((n, densities.n_bins + 1))
-    np.einsum("qkb,qk->qb", counts, 1 / (k * counts[:, :, -1].astype(np.float64)), out=cdf[:, 1:])
-    ends = (cdf >= level_to_reach(level)).argmax(axis=1)
+    weights = np.divide(1 / k, counts[:, None, :, -1], dtype=np.float64)
+    np.matmul(weights, counts, out=cdf[:, None, 1:])
+    ends = (cdf >= _reach(level)).argmax(axis=1)
     places = np.arange(0, cdf.size, cdf.shape[1]) + ends
     before, after, edges = cdf.take(places - 1), cdf.take(places), densities.edges
     quantiles: Floats = quantile_in_bin(
         level, before, after, edges.take(ends - 1), edges.take(ends)
     )
     return quantiles
+
+
+@lru_cache  # step after step it is the same
+def _reach(level: float) -> float:
+    return float(level_to_reach(np.float64(level)))

@@ -99,7 +99,8 @@ class Predictor:
                 bar = bound(self._distribution(near), _rows(levels, start, near))[:, 0]
                 parts.append((self._expected(near), bar, near.ood_score))
             start += len(found.distances)
-        return ErrorSummary(*map(join, zip(*parts, strict=True)))
+        columns = parts[0] if len(parts) == 1 else map(join, zip(*parts, strict=True))
+        return ErrorSummary(*columns)
 
     def distributions(self) -> Iterator[ErrorDistribution]:
         """Predict the distributions of each batch."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn import config_context
@@ -40,7 +42,7 @@ def check_latents(estimator: BaseEstimator, X: ArrayLike, n_features: int) -> ND
         and X.shape[1] == n_features
         and len(X)
         and not hasattr(estimator, "feature_names_in_")
-        and np.isfinite(X).all()
+        and isfinite(np.vdot(X, X))  # what is not, or too large to tell, is looked at again
     ):
         return X
     return as_latents(estimator, X, reset=False)
@@ -89,7 +91,7 @@ def check_n_neighbors(n_neighbors: int) -> int:
 
 def check_level(level: float) -> float:
     """Refuse more than one level; its range is checked where it is used."""
-    if np.ndim(level) != 0:
+    if type(level) is not float and np.ndim(level) != 0:
         raise ValueError(f"Expected one level from 0 to 1, got {level!r}.")
     return level
 
