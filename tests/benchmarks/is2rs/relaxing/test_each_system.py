@@ -79,8 +79,11 @@ def test_what_was_interrupted_is_done_again(tmp_path):
 
 @pytest.mark.filterwarnings("ignore")  # of a cluster that loses workers
 def test_the_workers_of_a_cluster_do_the_same(tmp_path):
-    distributed = pytest.importorskip("distributed")
+    dask, distributed = map(pytest.importorskip, ("dask", "distributed"))
+    # Else a worker that starts again too slowly is given up, and the tasks wait for ever.
+    patience = {"distributed.deploy.lost-worker-timeout": "1 hour"}
     with (
+        dask.config.set(patience),
         distributed.LocalCluster(2, threads_per_worker=1, dashboard_address=None) as cluster,
         distributed.Client(cluster) as client,
     ):
