@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 # line, so that a training, a cluster or a run is made once. They are handed out first.
 TOGETHER = (
     "tests/adapters/dask/",
+    "tests/adapters/mace/test_page.py",
     "tests/adapters/mace/test_recorder.py",
     "tests/adapters/mace/",
     "tests/adapters/nequip/",
