@@ -9,15 +9,25 @@ import pytest
 
 pytest.importorskip("distributed")
 
+import dask
 import dask.array as da
 from distributed import Client, LocalCluster
+
+# The cluster is there to the end: idle, it looks less often at itself than Dask's usual 50 times
+# a second, and leaves the cores to other tests.
+QUIET = {"distributed.worker.profile.enabled": False, "distributed.admin.tick.interval": "1s"}
 
 
 def start():
     """Start a cluster of two worker processes, on ports of its own."""
-    return LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", protocol="tcp"
-    )
+    with dask.config.set(QUIET):
+        return LocalCluster(
+            n_workers=2,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=":0",
+            protocol="tcp",
+        )
 
 
 @pytest.fixture(scope="session")
