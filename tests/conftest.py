@@ -29,6 +29,7 @@ TOGETHER = (
     "tests/adapters/mace/test_recorder.py",
     "tests/adapters/mace/",
     "tests/adapters/nequip/",
+    "tests/adapters/test_sevennet.py",
     "tests/benchmarks/is2rs/",
     "tests/backends/",
     "tests/benchmarks/ood/",
