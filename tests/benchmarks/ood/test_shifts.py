@@ -17,6 +17,12 @@ def rng():
     return np.random.default_rng(0)
 
 
+@pytest.fixture(scope="module")
+def alloys(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("alloys")
+    return lambda: emt.frames(6, 6, folder)  # made once, then read
+
+
 class TestTabularShifts:
     def test_the_range_is_that_of_the_feature_that_ranks_the_target_best(self, rng):
         X = rng.normal(size=(500, 3))
@@ -82,8 +88,8 @@ class TestTabularDomain:
 
 
 class TestAlloys:
-    def test_parts_differ_in_gold_and_heat_alone(self, tmp_path):
-        frames = emt.frames(6, 6, tmp_path)
+    def test_parts_differ_in_gold_and_heat_alone(self, alloys):
+        frames = alloys()
         gold = {
             part: np.mean([np.mean(a.numbers == 79) for a in structures])
             for part, structures in frames.items()
@@ -95,13 +101,13 @@ class TestAlloys:
         assert [len(structures) for structures in frames.values()] == [6, 3, 6, 6, 6]
         assert gold["composition"] > 0.55 > 0.45 > gold["temperature"]
         assert force["temperature"] > 1.3 * force[IN_DOMAIN]
-        again = emt.frames(6, 6, tmp_path)
+        again = alloys()
         np.testing.assert_array_equal(again["train"][5].positions, frames["train"][5].positions)
 
-    def test_labels_are_those_of_emt(self, tmp_path):
+    def test_labels_are_those_of_emt(self, alloys):
         from ase.calculators.emt import EMT
 
-        frame = emt.frames(1, 2, tmp_path)["composition"][0]
+        frame = alloys()["composition"][0]
         forces, energy = frame.get_forces(), frame.get_potential_energy()
         frame.calc = EMT()
         np.testing.assert_allclose(forces, frame.get_forces(), atol=1e-10)
