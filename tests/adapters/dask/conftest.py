@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,8 +14,10 @@ import dask
 import dask.array as da
 from distributed import Client, LocalCluster
 
-# The cluster is there to the end: idle, it looks less often at itself than Dask's usual 50 times
-# a second, and leaves the cores to other tests.
+FOLDER = Path(__file__).parent
+CLUSTER = pytest.StashKey()
+
+# Idle, a cluster looks less often at itself than Dask's usual 50 times a second.
 QUIET = {"distributed.worker.profile.enabled": False, "distributed.admin.tick.interval": "1s"}
 
 
@@ -31,10 +34,20 @@ def start():
 
 
 @pytest.fixture(scope="session")
-def cluster():
+def cluster(request):
     """One for all tests that leave it as it is: its workers import anew what is slow to."""
     with start() as cluster:
+        request.session.stash[CLUSTER] = cluster
         yield cluster
+
+
+@pytest.hookimpl(trylast=True)  # after the client is closed
+def pytest_runtest_teardown(item, nextitem):
+    """Close the cluster after the last test of this folder: tests of memory hear its threads."""
+    if nextitem is None or FOLDER not in nextitem.path.parents:
+        cluster = item.session.stash.get(CLUSTER, None)
+        if cluster is not None:
+            cluster.close()
 
 
 @pytest.fixture(scope="module")
