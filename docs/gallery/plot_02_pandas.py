@@ -66,7 +66,7 @@ for (district, rows), color, marker in zip(
 ):
     ax.plot(rows["area"], rows["error_bar"], marker, ms=4, color=color, label=district)
 ax.set(xlabel="Area (m²)", ylabel="90 % error bar (EUR per month)", ylim=0)
-ax.legend(title="District")
+ax.legend(title="District", loc="upper left")
 # sphinx_gallery_alt = "90 % error bar against area, one marker a district. All grow with the area; those of the old town are several times as large as those of hill and harbour."
 plt.show()
 
