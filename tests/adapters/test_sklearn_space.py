@@ -251,6 +251,16 @@ def test_the_categories_of_xgboost_are_told_apart():
     np.testing.assert_allclose(of_features(LatentSpace(coded, codes), codes), by_name, rtol=1e-5)
 
 
+def test_thousands_of_categories_take_no_thousands_of_columns(peak_of):
+    codes = np.arange(20_000) % 4000
+    X, y = codes[:, None].astype(float), np.sin(codes)
+    model = lgbm(cat_smooth=1).fit(X, y, categorical_feature=[0])
+    z, peak = peak_of(lambda: LatentSpace(model, X).latents(X))
+    assert z.shape == (20_000, 64 + 64 + 1)
+    assert peak < 200e6  # one-hot they take 640 MB
+    np.testing.assert_array_equal(z[:4000], z[4000:8000])
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 7.0])
 def test_a_value_of_a_kind_that_was_never_seen_is_told(data, value):
     X, y = data

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import issparse
+from scipy.sparse import csr_array, hstack, issparse
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.utils import _safe_indexing, check_array
 
@@ -66,8 +66,8 @@ class Features:
         table = _as_table(X)
         numbers, new_numbers = self._numbers.encode(_numbers(table, self._of_numbers))
         names, new_names = self._names.encode(_names(table, self._of_names))
-        far = _FAR * np.sqrt(new_numbers + new_names)
-        return np.column_stack([hash_columns(np.hstack([numbers, names])), far])
+        columns = hstack([numbers, names], format="csr") if names.shape[1] else numbers
+        return np.column_stack([hash_columns(columns), _FAR * np.sqrt(new_numbers + new_names)])
 
 
 class _Numbers:
@@ -103,15 +103,14 @@ class _Names:
     """Gives each category of each column a column of its own."""
 
     def __init__(self, seen: NDArray[np.object_]) -> None:
-        self._encoder = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+        self._encoder = OneHotEncoder(handle_unknown="ignore")
         if seen.shape[1]:
             self._encoder.fit(seen)
 
-    def encode(self, names: NDArray[np.object_]) -> tuple[Floats, Counts]:
+    def encode(self, names: NDArray[np.object_]) -> tuple[csr_array, Counts]:
         """Mark the categories; count, of each sample, those that were not seen."""
-        if not names.shape[1]:
-            return np.empty(names.shape), np.zeros(len(names), np.intp)
-        marks = self._encoder.transform(names)
+        known = self._encoder.transform(names) if names.shape[1] else names.shape
+        marks = csr_array(known, dtype=np.float64)
         return marks, names.shape[1] - marks.sum(axis=1).astype(np.intp)
 
 
