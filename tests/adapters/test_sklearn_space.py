@@ -251,6 +251,19 @@ def test_the_categories_of_xgboost_are_told_apart():
     np.testing.assert_allclose(of_features(LatentSpace(coded, codes), codes), by_name, rtol=1e-5)
 
 
+def test_categories_may_be_of_several_types():
+    pd = pytest.importorskip("pandas")
+    kinds = pd.Series(np.resize(np.array([1, "1", "b", np.nan], object), 400), dtype="category")
+    y = np.arange(400.0) % 4
+    frame = pd.DataFrame({"kind": kinds})
+    space = LatentSpace(lgbm().fit(frame, y), frame)
+    assert of_features(space, frame).shape == (400, 4 + 1)
+    floats = pd.DataFrame({"kind": pd.Categorical([1.0, 2.0], categories=[1.0, 2.0])})
+    same, new = Features(frame, None).encode(floats)
+    assert same[-1] == 0
+    assert new[-1] == 10
+
+
 def test_thousands_of_categories_take_no_thousands_of_columns(peak_of):
     codes = np.arange(20_000) % 4000
     X, y = codes[:, None].astype(float), np.sin(codes)

@@ -146,7 +146,13 @@ def _numbers(table: Any, columns: Columns) -> Floats:
 
 
 def _names(table: Any, columns: Columns) -> NDArray[np.object_]:
-    return np.asarray(_take(table, columns), dtype=object)
+    values = np.asarray(_take(table, columns), dtype=object)
+    return np.frompyfunc(_label, 1, 1)(values)
+
+
+def _label(value: object) -> str:
+    """Write a category as text, so that those of all types can be sorted: 1 is 1.0, but not "1"."""
+    return repr(value) if isinstance(value, str) else str(value).removesuffix(".0")
 
 
 def _take(table: Any, columns: Columns) -> Any:
