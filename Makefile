@@ -21,9 +21,10 @@ FRAMEWORKS      := chgnet matgl sevennet
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-browser test-frameworks lowest wheel lint docs bench clean
+.PHONY: help dev demo test test-browser test-frameworks lowest wheel lint docs bench clean
 
 help:
+	@echo "make dev    install what the others need, at once (make -j2 dev)"
 	@echo "make demo   train a network, fit LTAU, print a table, draw the pictures"
 	@echo "make test   run the tests"
 	@echo "make test-browser   open the documentation and the page of ltau report in Chromium, which has to be installed"
@@ -50,6 +51,10 @@ $(FRAMEWORKS_VENV)/.test-frameworks: pyproject.toml constraints.txt
 	test -x $(FRAMEWORKS_BIN)/python || $(PYTHON) -m venv $(FRAMEWORKS_VENV)
 	$(FRAMEWORKS_BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test-frameworks]'
 	touch $@
+
+# One call of pip for what every target asks for by itself.
+dev: $(VENV)/.dev $(MACE_VENV)/.test-mace
+	touch $(foreach extra,bench demo docs lint test,$(VENV)/.$(extra))
 
 demo: $(VENV)/.demo
 	$(BIN)/ltau demo
