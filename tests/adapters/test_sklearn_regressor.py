@@ -58,7 +58,8 @@ def root_mean_square(values):
 
 @parametrize_with_checks(
     [
-        LTAURegressor(Ridge(), cv=2),
+        LTAURegressor(Ridge()),
+        LTAURegressor(HGB(max_iter=10), cv=2),
         LTAURegressor(RandomForestRegressor(5), cv=2),
         LTAURegressor(MLPRegressor(hidden_layer_sizes=10, solver="lbfgs", max_iter=50), cv=2),
         LTAURegressor(make_pipeline(StandardScaler(), Ridge()), cv=2),

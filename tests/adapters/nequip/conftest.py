@@ -98,7 +98,7 @@ def frames():
 def train():
     """A function that trains in a folder, as nequip-train would, and gives the trainer.
 
-    The model has one layer unless told otherwise: that of `run64` has two.
+    The model has one layer unless told otherwise: that of `run` has two.
     """
     return _train
 
@@ -211,7 +211,7 @@ def run(tmp_path_factory, frames):
         ErrorRecorderCallback(folder / "evals", mode="eval"),
         checkpoints,
     ]
-    _train(folder, frames, callbacks)
+    _train(folder, frames, callbacks, model={"num_layers": 2})
     return SimpleNamespace(
         folder=folder,
         checkpoint=folder / "last.ckpt",
@@ -293,11 +293,10 @@ def model(run):
 
 @pytest.fixture(scope="session")
 def run64(tmp_path_factory, frames):
-    """The checkpoint of a model in float64, of two layers."""
+    """The checkpoint of a model in float64."""
     folder = tmp_path_factory.mktemp("run64")
     checkpoints = lightning.callbacks.ModelCheckpoint(dirpath=folder, save_last=True)
-    model = {"model_dtype": "float64", "num_layers": 2}
-    _train(folder, frames, [checkpoints], epochs=1, model=model)
+    _train(folder, frames, [checkpoints], epochs=1, model={"model_dtype": "float64"})
     return folder / "last.ckpt"
 
 

@@ -244,7 +244,8 @@ def test_a_resumed_training_goes_on_in_the_same_logs(train, frames, tmp_path, mo
 def test_what_cannot_go_on_is_refused_before_training(train, frames, run, tmp_path):
     def resume(folder, frames=frames, mode="step"):
         callbacks = [ErrorRecorderCallback(folder, mode=mode), last(run.folder)]
-        train(tmp_path / "again", frames, callbacks, epochs=9, resume=run.checkpoint)
+        options = {"model": {"num_layers": 2}, "resume": run.checkpoint}
+        train(tmp_path / "again", frames, callbacks, epochs=9, **options)
 
     with pytest.raises(
         ValueError, match=r"goes on at epoch 4, got .*new.forces, which has 0 epochs"

@@ -3,6 +3,7 @@
 import shutil
 import warnings
 
+import lightning.pytorch as lightning
 import numpy as np
 import pytest
 import torch
@@ -11,6 +12,7 @@ from nequip.integrations.ase import NequIPCalculator
 
 from ltau import LTAUEstimator
 from ltau.adapters.nequip import (
+    ErrorRecorderCallback,
     UncertainNequIPCalculator,
     compile_model,
     fit_run,
@@ -135,25 +137,39 @@ def test_an_element_without_a_stratum_is_refused(run, frames, model):
 
 
 @pytest.fixture(scope="module")
-def fused_file(run, tmp_path_factory):
-    """An estimator, and the model of `run` compiled with it."""
+def shallow(train, frames, tmp_path_factory):
+    """Folder of a training of a model of one layer, which takes half the time to compile.
+
+    How a deeper one is compiled is tested without the uncertainty.
+    """
+    folder = tmp_path_factory.mktemp("shallow")
+    checkpoints = lightning.callbacks.ModelCheckpoint(dirpath=folder, save_last=True)
+    recorder = ErrorRecorderCallback(folder / "evals", mode="eval")
+    train(folder, frames, [recorder, checkpoints])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def fused_file(shallow, tmp_path_factory):
+    """An estimator, and the model of `shallow` compiled with it."""
     if shutil.which("g++") is None:
         pytest.skip("there is no C++ compiler, which torch needs to compile a model")
+    checkpoint = shallow / "last.ckpt"
     prototypes = LTAUEstimator(3, n_prototypes=24)
-    options = {"checkpoint": run.checkpoint, "estimator": prototypes, "strata": "elements"}
-    estimator = fit_run(run.evals, environment=3.0, **options)
+    options = {"checkpoint": checkpoint, "estimator": prototypes, "strata": "elements"}
+    estimator = fit_run(shallow / "evals", environment=3.0, **options)
     path = tmp_path_factory.mktemp("fused") / "model.nequip.pt2"
     with warnings.catch_warnings():  # torch of its own parts
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", FutureWarning)
-        compile_model(run.checkpoint, path, estimator=estimator, level=0.8)
+        compile_model(checkpoint, path, estimator=estimator, level=0.8)
     return path, estimator
 
 
-def test_a_compiled_model_gives_the_same_results_by_itself(fused_file, run, frames):
+def test_a_compiled_model_gives_the_same_results_by_itself(fused_file, shallow, frames):
     path, estimator = fused_file
     alone = UncertainNequIPCalculator.from_model(path, keep_latents=True)
-    beside = UncertainNequIPCalculator.from_model(run.checkpoint, estimator, level=0.8)
+    beside = UncertainNequIPCalculator.from_model(shallow / "last.ckpt", estimator, level=0.8)
     assert alone.uncertainty.level == load_model(path).level == 0.8
     for atoms in frames[-4:]:
         one, other = atoms.copy(), atoms.copy()
@@ -161,7 +177,7 @@ def test_a_compiled_model_gives_the_same_results_by_itself(fused_file, run, fram
         np.testing.assert_allclose(one.get_forces(), other.get_forces(), atol=1e-5)
         for name in beside.uncertainty.properties:
             np.testing.assert_allclose(alone.results[name], beside.results[name], rtol=1e-3)
-        own = latents(run.checkpoint, [atoms])
+        own = latents(shallow / "last.ckpt", [atoms])
         np.testing.assert_allclose(alone.results["latents"], own, atol=2e-6)
         np.testing.assert_array_equal(
             one.arrays["forces_uncertainty"], alone.results["forces_uncertainty"]
